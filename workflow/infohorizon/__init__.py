@@ -1,0 +1,1 @@
+"""Information Horizon: where in a vision-language model visual tokens stop mattering."""

@@ -1,0 +1,128 @@
+"""What a pruning strategy is: from a lazy view of the visual tokens to the indices that stay."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+Section = Literal["visual", "text"]
+
+
+class View:
+    """The visual tokens of one question at the input of one decoder layer, as far as a strategy asks.
+
+    The sequence is prefix | visual | text; `text` means the tokens after the image. What is not asked for is not
+    computed. All tensors are float32 unless the model runs in float64. In the second stage of a schedule the view
+    shows the tokens that survived the first.
+
+    Attributes:
+        layer: decoder layer at whose input the tokens leave.
+        count: number of visual tokens N at this point.
+        text_count: number of text tokens M after the image.
+        visual_start: tokens before the image, i.e. absolute position of visual token 0 in the sequence.
+    """
+
+    layer: int
+    count: int
+    text_count: int
+    visual_start: int
+
+    def hidden(self, section: Section = "visual") -> Tensor:
+        """Hidden states entering `layer`, (tokens, width)."""
+        raise NotImplementedError
+
+    def normed_hidden(self, section: Section = "visual") -> Tensor:
+        """The same after the model's final norm, (tokens, width)."""
+        raise NotImplementedError
+
+    def keys(self, section: Section = "visual") -> Tensor:
+        """Post-RoPE keys of layer − 1, unrepeated, (key/value heads, tokens, head width)."""
+        raise NotImplementedError
+
+    def attention(self, rows: Tensor, ahead: bool = False) -> Tensor:
+        """Softmax attention of the given text tokens over the visual tokens, (heads, rows, N).
+
+        Args:
+            rows: indices into the text section, 0 … M−1; M−1 is the last prompt token.
+            ahead: of `layer` itself instead of layer − 1. The softmax runs over the whole visible sequence.
+        """
+        raise NotImplementedError
+
+    def embeddings(self, section: Section = "visual") -> Tensor:
+        """Input embeddings (layer 0), (tokens, width)."""
+        raise NotImplementedError
+
+    def saliency(self) -> Tensor:
+        """Attention each visual token receives in the vision tower (CLS row, mean over heads), (N,)."""
+        raise NotImplementedError
+
+    def features(self) -> Tensor:
+        """Vision features as cached (before the projector for LLaVA), (N, feature width)."""
+        raise NotImplementedError
+
+    def vision_keys(self) -> Tensor:
+        """Keys of the vision tower, mean over heads, (N, key width)."""
+        raise NotImplementedError
+
+    def information(self) -> Tensor:
+        """p(w, layer) of each token's window from the information table, (N,). Uses the label: an oracle."""
+        raise NotImplementedError
+
+    def generator(self, keep: int) -> torch.Generator:
+        """Random generator seeded by (seed, question, layer, keep, repeat) alone."""
+        raise NotImplementedError
+
+
+class Selection(NamedTuple):
+    """kept: (T,) indices 0 … N−1; states: (T, width) replacements of their hidden states, or None (no merging)."""
+
+    kept: Tensor
+    states: Tensor | None = None
+
+
+class Strategy(ABC):
+    """A pruning strategy; the class docstring says what it does, its paper and its parameters.
+
+    Attributes:
+        name: name in config.yaml; the module has the same name.
+        paper: citation for the generated strategy table.
+        first_layer: lowest decoder layer at which it is defined (1 where it reads attention or keys of layer − 1).
+        random: True where repeats differ.
+        keeps_none: True for strategies that take no keep (drop-all).
+        ahead: True where it needs attention of `layer` itself.
+        needs: what it reads from the view, for the generated table.
+    """
+
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    needs: ClassVar[str]
+    first_layer: ClassVar[int] = 0
+    random: ClassVar[bool] = False
+    keeps_none: ClassVar[bool] = False
+    ahead: ClassVar[bool] = False
+
+    def __init__(self, **options: Any) -> None:
+        if options:
+            raise TypeError(f"strategy '{self.name}' has no option {', '.join(sorted(options))}")
+
+    @abstractmethod
+    def select(self, view: View, keep: int) -> Selection:
+        """Choose about `keep` of the view's N tokens; kept is sorted and unique."""
+
+
+class ScoreStrategy(Strategy):
+    """A strategy that keeps the tokens with the highest score; ties go to the earlier token."""
+
+    @abstractmethod
+    def score(self, view: View, keep: int) -> Tensor:
+        """(N,) scores, higher stays."""
+
+    def select(self, view: View, keep: int) -> Selection:
+        return Selection(top(self.score(view, keep), keep))
+
+
+def top(scores: Tensor, keep: int) -> Tensor:
+    """Indices of the `keep` highest scores in reading order; NaN counts as lowest, ties go to the earlier token."""
+    scores = torch.nan_to_num(scores, nan=-torch.inf)
+    return torch.sort(scores, descending=True, stable=True).indices[:keep].sort().values

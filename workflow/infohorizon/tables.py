@@ -1,0 +1,278 @@
+"""Every Arrow table of the project: its columns and their meanings, atomic writes, checked reads.
+
+Tables are Arrow IPC files (zstd). The schema metadata key `infohorizon` of each file holds a JSON object with the
+stage, sources and revisions, package versions, the configuration the stage read and its code digest: nothing in it
+depends on when or where the file was made, so equal runs give equal bytes.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import polars as pl
+import pyarrow as pa
+
+from infohorizon.errors import UserError
+
+METADATA_KEY = b"infohorizon"
+F16_OR_F32 = (pa.list_(pa.float32()), pa.list_(pa.float16()))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its Arrow type (the first of several admitted ones) and what a value means."""
+
+    type: pa.DataType
+    meaning: str
+    also: tuple[pa.DataType, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: where it stands under the results folder, what a row is, its columns in order."""
+
+    path: str
+    row: str
+    columns: Mapping[str, Column]
+
+    def schema(self) -> pa.Schema:
+        return pa.schema([pa.field(name, column.type) for name, column in self.columns.items()])
+
+
+_question = Column(pa.string(), "question of the benchmark table")
+_image = Column(pa.string(), "image of the benchmark's images table")
+_score = Column(pa.float64(), "score of the answer in [0, 1], by the benchmark's rule")
+_answer = Column(pa.string(), "greedy answer, special tokens removed")
+_label_probability = Column(pa.float64(), "softmax probability of the label's first token as the first answer token")
+_layer = Column(pa.int32(), "0-based decoder layer at whose input visual tokens leave")
+_repeat = Column(pa.int32(), "0-based repeat of a strategy that draws at random; 0 for all others")
+_model = Column(pa.string(), "model name in config.yaml")
+_benchmark = Column(pa.string(), "benchmark name in config.yaml")
+
+TABLES: dict[str, Table] = {
+    "benchmark": Table(
+        "benchmarks/{benchmark}.arrow",
+        "a question",
+        {
+            "question_id": Column(pa.string(), "stable, unique id"),
+            "image_id": _image,
+            "question": Column(pa.string(), "the user turn as the model reads it, without chat wrapping"),
+            "label": Column(pa.string(), "ground-truth answer whose probability is measured"),
+            "answers": Column(pa.list_(pa.string()), "references the score is computed against"),
+            "category": Column(pa.string(), "the benchmark's own grouping"),
+        },
+    ),
+    "images": Table(
+        "benchmarks/{benchmark}.images.arrow",
+        "an image",
+        {
+            "image_id": Column(pa.string(), "stable, unique id"),
+            "image": Column(pa.large_binary(), "encoded bytes as the data set has them"),
+            "width": Column(pa.int32(), "pixels"),
+            "height": Column(pa.int32(), "pixels"),
+        },
+    ),
+    "vision": Table(
+        "vision/{model}/{benchmark}/part-{shard}.arrow",
+        "an image",
+        {
+            "image_id": _image,
+            "grid_height": Column(pa.int32(), "rows of the visual token grid"),
+            "grid_width": Column(pa.int32(), "columns of the visual token grid"),
+            "feature_width": Column(pa.int32(), "values per visual token in `features`"),
+            "features": Column(
+                F16_OR_F32[0],
+                "what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL), tokens × feature_width, row-major; "
+                "float16 unless the model runs in float32",
+                F16_OR_F32[1:],
+            ),
+            "saliency": Column(pa.list_(pa.float32()), "attention each visual token receives in the vision tower"),
+            "key_width": Column(pa.int32(), "values per visual token in `keys`"),
+            "keys": Column(
+                F16_OR_F32[0], "vision tower's keys, mean over heads, tokens × key_width, row-major", F16_OR_F32[1:]
+            ),
+        },
+    ),
+    "answers": Table(
+        "answers/{model}/{benchmark}/part-{shard}.arrow",
+        "a question under one condition",
+        {
+            "question_id": _question,
+            "condition": Column(pa.string(), "full: unpruned; blind: no visual token from layer 0 on"),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+    ),
+    "information": Table(
+        "information/{model}/{benchmark}/part-{shard}.arrow",
+        "a window of visual tokens at a layer, for one question",
+        {
+            "question_id": _question,
+            "layer": _layer,
+            "window": Column(pa.int32(), "0-based window in reading order of the window grid"),
+            "probability": Column(pa.float64(), "p(w, l): label's first token, only this window kept from the layer on"),
+            "text_probability": Column(pa.float64(), "p_text(l): the same with no visual token kept"),
+            "information": Column(pa.float64(), "probability − text_probability"),
+            "answer_probability": Column(pa.float64(), "as probability, for all tokens of the label (teacher-forced)"),
+            "text_answer_probability": Column(pa.float64(), "as text_probability, for all tokens of the label"),
+            "text_divergence": Column(
+                pa.float64(), "KL(first-token distribution without visual tokens from the layer on ‖ unpruned), nats"
+            ),
+        },
+    ),
+    "sweep": Table(
+        "sweep/{model}/{benchmark}/{strategy}/part-{shard}.arrow",
+        "a question answered with one (strategy, layer, keep, repeat)",
+        {
+            "question_id": _question,
+            "strategy": Column(pa.string(), "strategy name"),
+            "layer": _layer,
+            "keep": Column(pa.float64(), "configured keep: a count, or a fraction below 1; 0 for drop-all"),
+            "repeat": _repeat,
+            "kept": Column(pa.list_(pa.int32()), "indices that stayed, in reading order; null where switched off"),
+            "tokens": Column(pa.int32(), "visual tokens really kept"),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+    ),
+    "schedules": Table(
+        "schedules/{model}/{benchmark}/{schedule}/part-{shard}.arrow",
+        "a question answered under a schedule",
+        {
+            "question_id": _question,
+            "schedule": Column(pa.string(), "schedule name"),
+            "repeat": _repeat,
+            "mean_tokens": Column(pa.float64(), "mean visual tokens over all decoder layers, as really kept"),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+    ),
+    "horizon": Table(
+        "horizon.arrow",
+        "a horizon estimate",
+        {
+            "model": _model,
+            "benchmark": _benchmark,
+            "criterion": Column(pa.string(), "information, answer-information, redundancy, label-free or random-parity"),
+            "strategy": Column(pa.string(), "random-parity: the strategy compared with random; else empty"),
+            "threshold": Column(pa.float64(), "tolerance or margin of the criterion"),
+            "layer": Column(pa.float64(), "the estimate: first layer of the horizon; the model's depth if never reached"),
+            "low": Column(pa.float64(), "lower end of the bootstrap interval over images"),
+            "high": Column(pa.float64(), "upper end of the bootstrap interval over images"),
+            "questions": Column(pa.int32(), "questions behind the estimate"),
+        },
+    ),
+    "comparison": Table(
+        "comparison.arrow",
+        "a paired comparison of scores",
+        {
+            "model": _model,
+            "benchmark": _benchmark,
+            "kind": Column(pa.string(), "strategy: against random at the same layer and keep; schedule: see baseline"),
+            "name": Column(pa.string(), "strategy or schedule"),
+            "baseline": Column(pa.string(), "what it is compared with: random, full, or a schedule of equal mean tokens"),
+            "layer": Column(pa.int32(), "layer (strategies); null for schedules"),
+            "keep": Column(pa.float64(), "configured keep (strategies); null for schedules"),
+            "score": Column(pa.float64(), "mean score"),
+            "baseline_score": Column(pa.float64(), "mean score of the baseline"),
+            "difference": Column(pa.float64(), "mean paired difference, score − baseline_score"),
+            "low": Column(pa.float64(), "lower end of the bootstrap interval over images"),
+            "high": Column(pa.float64(), "upper end of the bootstrap interval over images"),
+            "p_value": Column(pa.float64(), "two-sided p of the paired difference, clustered by image"),
+            "p_holm": Column(pa.float64(), "p_value adjusted by Holm over the layers of one (strategy, keep)"),
+            "questions": Column(pa.int32(), "questions behind the comparison"),
+        },
+    ),
+}
+
+
+def write(path: str | Path, name: str, rows: pa.Table | Iterable[Mapping[str, Any]], metadata: Mapping[str, Any]) -> None:
+    """Write rows as table `name` under a temporary name in the same folder, sync, then rename.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; nothing is left under `path`.
+    """
+    path = Path(path)
+    table = rows if isinstance(rows, pa.Table) else from_rows(name, rows)
+    _check_columns(table.schema, name, path)
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+    table = table.combine_chunks().replace_schema_metadata({METADATA_KEY: text.encode()})
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pa.OSFile(str(temporary), "wb") as sink:
+            options = pa.ipc.IpcWriteOptions(compression="zstd")
+            with pa.ipc.new_file(sink, table.schema, options=options) as writer:
+                writer.write_table(table)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error.strerror or error}; nothing was left there.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows as dicts → an Arrow table with the schema of table `name`."""
+    rows = list(rows)
+    schema = TABLES[name].schema()
+    return pa.Table.from_pydict({field.name: [row[field.name] for row in rows] for field in schema}, schema=schema)
+
+
+def read_arrow(path: str | Path, name: str) -> pa.Table:
+    """Read and check one file of table `name`.
+
+    Raises:
+        UserError: missing, truncated or foreign file, or a schema other than this version's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: run the stage that writes it.")
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path} is not a complete Arrow file ({str(error).splitlines()[0]}): delete it and run snakemake again."
+        ) from error
+    _check_columns(table.schema, name, path)
+    return table
+
+
+def read(paths: str | Path | Iterable[str | Path], name: str) -> pl.DataFrame:
+    """Checked read of one file or of all parts of table `name`, in the order given."""
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    return pl.concat([pl.from_arrow(read_arrow(path, name)) for path in paths])
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The `infohorizon` metadata of one file; {} where it has none."""
+    with pa.memory_map(str(path)) as source:
+        schema = pa.ipc.open_file(source).schema
+    return json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+
+
+def _check_columns(schema: pa.Schema, name: str, path: Path) -> None:
+    expected = TABLES[name].columns
+    if schema.names != list(expected):
+        raise UserError(
+            f"{path} is no '{name}' table of this version: its columns are {', '.join(schema.names)}, "
+            f"expected {', '.join(expected)}; delete it and run snakemake again."
+        )
+    for field in schema:
+        column = expected[field.name]
+        if field.type not in (column.type, *column.also):
+            raise UserError(
+                f"{path}: column '{field.name}' has type {field.type}, expected {column.type}; "
+                "delete it and run snakemake again."
+            )
