@@ -1,0 +1,66 @@
+"""Shared fixtures: the two architectures as random checkpoints, loaded by the project and by the naive reference."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
+
+
+@dataclass
+class Case:
+    """One architecture: the project's model, an encoded image, a question, and the naive reference for them."""
+
+    model: Any
+    encoded: Any
+    question: str
+    naive: Any
+    folder: Path
+    image: Any
+
+
+def make_case(kind: str, folder: Path, dtype: str) -> Case:
+    import torch
+    from checkpoints import write_llava, write_qwen
+    from naive import Naive
+    from PIL import Image
+    from transformers import AutoImageProcessor, AutoModelForImageTextToText
+
+    from infohorizon import models
+
+    write = {"llava": write_llava, "qwen2_5_vl": write_qwen}[kind]
+    if not (folder / "config.json").exists():
+        write(folder)
+    model = models.load(str(folder), {"dtype": dtype})
+    size = (40, 40) if kind == "llava" else (28 * 5, 28 * 7)
+    pixels = np.random.default_rng(3).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    question = "what is it?"
+    reference = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype), attn_implementation="eager" if dtype == "float32" else "sdpa")
+    encoded = model.encode([image])[0]
+    inputs = dict(AutoImageProcessor.from_pretrained(folder, use_fast=False)([image], return_tensors="pt"))
+    inputs["pixel_values"] = inputs["pixel_values"].to(getattr(torch, dtype))
+    ids = model.token_ids(question)
+    start, count = ids.index(model.image_token_id), len(encoded.features)
+    ids = ids[:start] + [model.image_token_id] * count + ids[start + 1 :]
+    inputs["input_ids"] = torch.tensor([ids])
+    if kind == "qwen2_5_vl":
+        inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.image_token_id).int()
+    return Case(model, encoded, question, Naive(reference.eval(), inputs, torch.arange(start, start + count)), folder, image)
+
+
+@pytest.fixture(scope="session", params=["llava", "qwen2_5_vl"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """fp32 case of each architecture."""
+    return make_case(request.param, tmp_path_factory.mktemp(request.param), "float32")
+
+
+@pytest.fixture(scope="session", params=["llava", "qwen2_5_vl"])
+def case64(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """fp64 case of each architecture."""
+    return make_case(request.param, tmp_path_factory.mktemp(request.param), "float64")

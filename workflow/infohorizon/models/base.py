@@ -1,0 +1,162 @@
+"""What a vision-language model is to the pipeline: images → cached features, questions → prompts, ids ↔ text."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from infohorizon.decoder import Decoder, Prompt
+from infohorizon.errors import UserError
+from infohorizon.layers import ATTENTION
+
+VICUNA_V1 = (
+    "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, detailed, "
+    "and polite answers to the human's questions. USER: {image}\n{question} ASSISTANT:"
+)
+
+
+@dataclass
+class Encoded:
+    """One image as the vision stage stores it.
+
+    Attributes:
+        grid: (rows, columns) of visual tokens as the language model sees them, rows · columns = N.
+        features: (N, f) what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL).
+        saliency: (N,) attention received in the vision tower.
+        keys: (N, k) the vision tower's keys, mean over heads.
+    """
+
+    grid: tuple[int, int]
+    features: Tensor
+    saliency: Tensor
+    keys: Tensor
+
+
+class VisionLanguageModel(ABC):
+    """A loaded model; subclasses know one architecture.
+
+    Args:
+        model: the transformers model, its attention set to this package's.
+        tokenizer, image_processor: from the same folder or hub id.
+        settings: the model's entry in config.yaml (prompt, min_pixels, …).
+    """
+
+    model_type: str
+    image_token: str
+
+    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, settings: dict[str, Any]) -> None:
+        self.model, self.tokenizer, self.image_processor = model.eval().requires_grad_(False), tokenizer, image_processor
+        self.settings = settings
+        self.decoder = Decoder(model.model.language_model, model.lm_head)
+        self.device = model.lm_head.weight.device
+        self.dtype = model.lm_head.weight.dtype
+
+    @property
+    def depth(self) -> int:
+        """Number of decoder layers L."""
+        return len(self.decoder.layers)
+
+    @property
+    def image_token_id(self) -> int:
+        return self.model.config.image_token_id
+
+    @property
+    def stop_ids(self) -> list[int]:
+        """Token ids that end an answer: the generation config's, and the tokenizer's end of sequence."""
+        ids = self.model.generation_config.eos_token_id
+        ids = [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
+        return sorted({*ids, *([] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id])})
+
+    @abstractmethod
+    def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
+        """Run the vision tower on a batch of images."""
+
+    @abstractmethod
+    def visual_embeddings(self, features: Tensor) -> Tensor:
+        """Cached features (N, f) → what enters the language model, (N, d)."""
+
+    @abstractmethod
+    def positions(self, length: int, start: int, grid: tuple[int, int]) -> Tensor:
+        """Position ids of a prompt of `length` tokens whose image of `grid` begins at `start`: (S,) or (3, S)."""
+
+    def text(self, question: str) -> str:
+        """The whole prompt as text, with one image token where the visual tokens go.
+
+        `prompt` in the model's settings chooses: `chat_template` (the folder's own), `vicuna_v1`, or a literal
+        template with {image} and {question}.
+        """
+        style = self.settings.get("prompt", "chat_template")
+        if style == "chat_template":
+            content = [{"type": "image"}, {"type": "text", "text": question}]
+            messages = [{"role": "user", "content": content}]
+            return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        template = VICUNA_V1 if style == "vicuna_v1" else style
+        before, after = template.split("{question}")
+        return before.replace("{image}", self.image_token) + question + after.replace("{image}", self.image_token)
+
+    def token_ids(self, question: str) -> list[int]:
+        """Prompt token ids with a single image token.
+
+        Raises:
+            UserError: the question's own text contains a special image token.
+        """
+        text = self.text(question)
+        bos = self.tokenizer.bos_token
+        ids = self.tokenizer(text, add_special_tokens=not (bos and text.startswith(bos)))["input_ids"]
+        if ids.count(self.image_token_id) != 1:
+            raise UserError(
+                f"the prompt must hold exactly one {self.image_token}, found {ids.count(self.image_token_id)} in "
+                f"{text[:80]!r}: remove the token from the question, or mend `prompt` of the model in config.yaml."
+            )
+        return ids
+
+    @torch.inference_mode()
+    def prompt(self, question: str, encoded: Encoded, forced: Sequence[int] = ()) -> Prompt:
+        """Embed a question about an encoded image; `forced` label tokens are appended for teacher forcing."""
+        ids = self.token_ids(question) + list(forced)
+        start = ids.index(self.image_token_id)
+        count = len(encoded.features)
+        text = self.decoder.embed(torch.tensor(ids, device=self.device))
+        visual = self.visual_embeddings(encoded.features.to(self.device, self.dtype)).to(text.dtype)
+        embeddings = torch.cat([text[:start], visual, text[start + 1 :]])
+        positions = self.positions(len(embeddings), start, encoded.grid).to(self.device)
+        return Prompt(embeddings, positions, start, count, encoded.grid, len(forced))
+
+    def label_ids(self, label: str) -> list[int]:
+        """Token ids of a label as the model would answer it; the first is the one whose probability is measured."""
+        ids = self.tokenizer(label, add_special_tokens=False)["input_ids"]
+        if not ids:
+            raise UserError(f"label {label!r} has no tokens: every question needs a label of at least one token.")
+        return ids
+
+    def answer_text(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+
+
+def load_parts(source: str, revision: str | None, dtype: str, device: str, auto: Any) -> tuple[Any, Any, Any]:
+    """Model, tokenizer and image processor from a folder or hub id; safetensors only, no remote code.
+
+    Raises:
+        UserError: the folder is missing or holds no model, or the hub cannot give it.
+    """
+    from transformers import AutoImageProcessor, AutoTokenizer
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    common: dict[str, Any] = {"trust_remote_code": False}
+    if not Path(source).is_dir():
+        common["revision"] = revision
+    try:
+        model = auto.from_pretrained(
+            source, dtype=getattr(torch, dtype), attn_implementation=ATTENTION, use_safetensors=True, **common
+        )
+        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+        image_processor = AutoImageProcessor.from_pretrained(source, use_fast=False, **common)
+    except (OSError, ValueError) as error:
+        raise UserError(f"model {source} could not be loaded: {str(error).splitlines()[0]}") from error
+    return model.to(device), tokenizer, image_processor

@@ -1,0 +1,57 @@
+"""LLaVA-1.5 and its kin (LlavaForConditionalGeneration): CLIP-type tower, MLP projector, any decoder."""
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from infohorizon.layers import tapping
+from infohorizon.models.base import Encoded, VisionLanguageModel
+
+
+class Llava(VisionLanguageModel):
+    """Every image is resized to one square; tokens stand on 1-D positions."""
+
+    model_type = "llava"
+
+    @property
+    def image_token(self) -> str:
+        return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
+
+    @torch.inference_mode()
+    def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
+        config, tower = self.model.config, self.model.model.vision_tower
+        pixels = self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")["pixel_values"]
+        # Official selectors (FasterVLM, VisPruner, VisionZip) read the second-last layer's attention.
+        watched = tower.vision_model.encoder.layers[-2].self_attn if hasattr(tower, "vision_model") else tower.encoder.layers[-2].self_attn
+        seen: dict[str, Tensor] = {}
+
+        def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
+            if module is watched:
+                # With a class token its row; without, the mean over all rows. Mean over heads.
+                rows = query[:, :, :1] if self._drops_class_token else query
+                weights = (rows.float() @ key.float().transpose(2, 3) * scaling).softmax(-1)
+                seen["saliency"], seen["keys"] = weights.mean((1, 2)), key.float().mean(1)
+
+        with tapping(tap):
+            out = tower(pixels.to(self.device, self.dtype), output_hidden_states=True)
+        chosen = config.vision_feature_layer
+        chosen = [chosen] if isinstance(chosen, int) else chosen
+        features = torch.cat([out.hidden_states[layer] for layer in chosen], dim=-1)
+        first = int(self._drops_class_token)
+        side = round((features.shape[1] - first) ** 0.5)
+        return [
+            Encoded((side, side), features[i, first:], seen["saliency"][i, first:], seen["keys"][i, first:])
+            for i in range(len(images))
+        ]
+
+    @property
+    def _drops_class_token(self) -> bool:
+        return self.model.config.vision_feature_select_strategy == "default"
+
+    def visual_embeddings(self, features: Tensor) -> Tensor:
+        return self.model.model.multi_modal_projector(features)
+
+    def positions(self, length: int, start: int, grid: tuple[int, int]) -> Tensor:
+        return torch.arange(length)

@@ -1,0 +1,78 @@
+"""Qwen2.5-VL (Qwen2_5_VLForConditionalGeneration): any image size, window attention, 2×2 merger, M-RoPE."""
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from infohorizon.layers import tapping
+from infohorizon.models.base import Encoded, VisionLanguageModel
+
+QUERY_CHUNK = 512  # rows of the tower's attention at a time: 8192 patches would need gigabytes at once
+
+
+class Qwen25VL(VisionLanguageModel):
+    """Settings: min_pixels and max_pixels bound the image's size and so the number of visual tokens."""
+
+    model_type = "qwen2_5_vl"
+
+    @property
+    def image_token(self) -> str:
+        return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
+
+    def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
+        return [self._encode(image) for image in images]
+
+    @torch.inference_mode()
+    def _encode(self, image: Image.Image) -> Encoded:
+        tower = self.model.model.visual
+        limits = {key: self.settings[key] for key in ("min_pixels", "max_pixels") if key in self.settings}
+        batch = self.image_processor([image.convert("RGB")], return_tensors="pt", **limits)
+        # The saliency of a patch: the attention it receives from all patches in the last block that sees them all.
+        watched = tower.blocks[max(tower.fullatt_block_indexes)].attn
+        seen: dict[str, Tensor] = {}
+
+        def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
+            if module is watched:
+                chunks = query[0].float().split(QUERY_CHUNK, dim=1)
+                received = sum((rows @ key[0].float().mT * scaling).softmax(-1).sum((0, 1)) for rows in chunks)
+                seen["saliency"], seen["keys"] = received / (query.shape[1] * query.shape[2]), key[0].float().mean(0)
+
+        with tapping(tap):
+            out = tower(
+                batch["pixel_values"].to(self.device, self.dtype), grid_thw=batch["image_grid_thw"].to(self.device)
+            )
+        merged = out if isinstance(out, Tensor) else out.pooler_output
+        merge = tower.spatial_merge_size
+        _, height, width = batch["image_grid_thw"][0].tolist()
+        grid = height // merge, width // merge
+        # The tower works in window order, four patches of one merged token side by side; give them back in reading order.
+        back = window_order(grid, tower.window_size // merge // tower.patch_size).argsort().to(merged.device)
+        saliency = seen["saliency"].reshape(-1, merge**2).mean(1)[back]
+        keys = seen["keys"].reshape(len(back), merge**2, -1).mean(1)[back]
+        return Encoded(grid, merged, saliency, keys)
+
+    def visual_embeddings(self, features: Tensor) -> Tensor:
+        return features
+
+    def positions(self, length: int, start: int, grid: tuple[int, int]) -> Tensor:
+        """M-RoPE: (time, row, column) per token; text has three equal ids and goes on after the larger grid side."""
+        rows, columns = grid
+        before = torch.arange(start).expand(3, -1)
+        row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        visual = start + torch.stack([torch.zeros_like(row), row, column]).flatten(1)
+        after = start + max(grid) + torch.arange(length - start - rows * columns)
+        return torch.cat([before, visual, after.expand(3, -1)], dim=1)
+
+
+def window_order(grid: tuple[int, int], side: int) -> Tensor:
+    """Merged tokens in the order of the tower's attention windows of side × side tokens, (N,)."""
+    rows, columns = grid
+    index = torch.arange(rows * columns).reshape(grid)
+    windows = [
+        index[top : top + side, left : left + side].flatten()
+        for top in range(0, rows, side)
+        for left in range(0, columns, side)
+    ]
+    return torch.cat(windows)
