@@ -1,7 +1,7 @@
 """An independent, slow reference: the model's whole forward pass, one row, no cache, no reuse.
 
-Tokens are dropped by forward pre-hooks on the decoder layers, attention is transformers' eager one, images go in as
-pixels, and M-RoPE positions are the model's own.
+Tokens are dropped by forward pre-hooks on the decoder layers, images go in as pixels, M-RoPE positions are the model's
+own, and attention is transformers' eager one (its SDPA in fp64, since eager takes its softmax in fp32).
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Drop:
 
 
 class Naive:
-    """transformers model with eager attention + the inputs of one image."""
+    """A transformers model and the inputs of one image with one question."""
 
     def __init__(self, model: Any, inputs: dict[str, Tensor], visual: Tensor) -> None:
         self.model, self.inputs, self.visual = model, inputs, visual
