@@ -104,7 +104,7 @@ class Strategy(ABC):
 
     def __init__(self, **options: Any) -> None:
         if options:
-            raise TypeError(f"strategy '{self.name}' has no option {', '.join(sorted(options))}")
+            raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(options))}")
 
     @abstractmethod
     def select(self, view: View, keep: int) -> Selection:

@@ -1,0 +1,101 @@
+"""A view backed by plain tensors, so that strategies can be tested without a model."""
+
+import torch
+from torch import Tensor
+
+from infohorizon.strategies.base import View
+
+
+class ArrayView(View):
+    """Shows the given tensors; asking for one that was not given is an error.
+
+    Args:
+        attention: (heads, text tokens, visual tokens) probabilities; `ahead` likewise, of the next layer.
+        hidden, normed_hidden, keys, embeddings: {"visual": tensor, "text": tensor}.
+        saliency, features, vision_keys, information: one tensor over the visual tokens each.
+    """
+
+    def __init__(self, count: int, text_count: int, visual_start: int = 5, layer: int = 2, seed: int = 0, **tensors):
+        self.count, self.text_count, self.visual_start, self.layer = count, text_count, visual_start, layer
+        self.seed = seed
+        self.tensors = tensors
+
+    def hidden(self, section="visual"):
+        return self.tensors["hidden"][section]
+
+    def normed_hidden(self, section="visual"):
+        return self.tensors["normed_hidden"][section]
+
+    def keys(self, section="visual"):
+        return self.tensors["keys"][section]
+
+    def attention(self, rows, ahead=False):
+        return self.tensors["ahead" if ahead else "attention"][:, rows]
+
+    def embeddings(self, section="visual"):
+        return self.tensors["embeddings"][section]
+
+    def saliency(self):
+        return self.tensors["saliency"]
+
+    def features(self):
+        return self.tensors["features"]
+
+    def vision_keys(self):
+        return self.tensors["vision_keys"]
+
+    def information(self):
+        return self.tensors["information"]
+
+    def generator(self, keep):
+        return torch.Generator().manual_seed(1000 * self.seed + keep)
+
+
+def sections(sequence: Tensor, start: int, count: int, dim: int = 0) -> dict[str, Tensor]:
+    """Split a whole sequence, prefix | visual | text, into what a view shows."""
+    text = start + count
+    return {
+        "visual": sequence.narrow(dim, start, count),
+        "text": sequence.narrow(dim, text, sequence.shape[dim] - text),
+    }
+
+
+def random_view(count: int, text_count: int = 9, seed: int = 0, tokens: str = "random") -> ArrayView:
+    """Everything random from one seed; `tokens` makes all visual tokens alike (constant), pairs (duplicate) or zero."""
+    generator = torch.Generator().manual_seed(seed)
+    pattern = {
+        "random": torch.arange(count),
+        "constant": torch.zeros(count, dtype=torch.long),
+        "duplicate": torch.arange(count) // 2,
+        "zero": torch.arange(count),
+    }[tokens]
+
+    def visual(*shape: int, dim: int = 0) -> Tensor:
+        values = torch.randn(shape, generator=generator).index_select(dim, pattern)
+        # Every third token without length.
+        return (
+            values * (torch.arange(count) % 3 > 0).view([-1 if i == dim else 1 for i in range(len(shape))])
+            if (tokens == "zero")
+            else values
+        )
+
+    def both(*shape: int, dim: int = 0) -> dict[str, Tensor]:
+        text = list(shape)
+        text[dim] = text_count
+        return {"visual": visual(*shape, dim=dim), "text": torch.randn(text, generator=generator)}
+
+    return ArrayView(
+        count,
+        text_count,
+        seed=seed,
+        hidden=both(count, 16),
+        normed_hidden=both(count, 16),
+        keys=both(2, count, 8, dim=1),
+        embeddings=both(count, 16),
+        attention=visual(4, text_count, count, dim=2).softmax(dim=2),
+        ahead=visual(4, text_count, count, dim=2).softmax(dim=2),
+        saliency=visual(count).softmax(dim=0),
+        features=visual(count, 24),
+        vision_keys=visual(count, 12),
+        information=visual(count).sigmoid(),
+    )

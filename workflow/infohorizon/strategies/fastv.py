@@ -1,0 +1,19 @@
+"""FastV: what the last prompt token looks at."""
+
+import torch
+from torch import Tensor
+
+from infohorizon.strategies.base import ScoreStrategy, View
+
+
+class FastV(ScoreStrategy):
+    """Keeps the tokens that the last prompt token attends to most in the layer before (paper: layer 2)."""
+
+    name = "fastv"
+    paper = "Chen et al., An Image is Worth 1/2 Tokens After Layer 2 (FastV), 2024, arXiv 2403.06764"
+    needs = "attention of the last prompt token in layer − 1"
+    first_layer = 1
+
+    def score(self, view: View, keep: int) -> Tensor:
+        last = torch.tensor([view.text_count - 1])
+        return view.attention(last)[:, 0].mean(dim=0)

@@ -1,0 +1,54 @@
+"""VisionZip: salient tokens, and the rest merged into a few."""
+
+from typing import Any
+
+import torch
+from torch.nn.functional import normalize, one_hot
+
+from infohorizon.strategies.base import Selection, Strategy, View, top
+
+
+class VisionZip(Strategy):
+    """Keeps the most salient tokens of the vision tower and merges the others into a few evenly spaced targets.
+
+    A target becomes its own state plus the mean of the states assigned to it; a token is assigned to the target whose
+    vision-tower key is most similar. Differences to the original, which acts before the projector: here the hidden
+    states entering the layer are merged, so that it can act at any layer (also at layer 0 this is not the same, as the
+    projector is not linear); kept tokens stay in reading order; and the CLS token, which the original counts among the
+    salient tokens, is not passed on.
+
+    Args:
+        contextual: share of `keep` that are targets (the paper's 10 of 64).
+    """
+
+    name = "visionzip"
+    paper = "Yang et al., VisionZip: Longer is Better but Not Necessary …, 2024, arXiv 2412.04467"
+    needs = "vision-tower saliency and keys; hidden states entering the layer"
+
+    def __init__(self, contextual: float = 10 / 64, **options: Any) -> None:
+        super().__init__(**options)
+        if not 0 <= contextual <= 1:
+            raise ValueError(f"contextual is {contextual}; it is a share between 0 and 1")
+        self.contextual = contextual
+
+    def select(self, view: View, keep: int) -> Selection:
+        if keep >= view.count:
+            return Selection(torch.arange(view.count))
+        contextual = int(keep * self.contextual + 0.5)
+        kept = torch.zeros(view.count, dtype=torch.bool)
+        kept[top(view.saliency().cpu(), keep - contextual)] = True
+        if contextual == 0:
+            return Selection(kept.nonzero().flatten())
+
+        rest = (~kept).nonzero().flatten()
+        targets = rest[:: len(rest) // contextual][:contextual]
+        kept[targets] = True
+        others = (~kept).nonzero().flatten()
+
+        keys = normalize(view.vision_keys().cpu(), dim=1)
+        nearest = (keys[others] @ keys[targets].T).argmax(dim=1)
+        states = view.hidden().clone()
+        # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
+        assigned = one_hot(nearest, contextual).T.to(states)
+        states[targets] += assigned @ states[others] / assigned.sum(dim=1, keepdim=True).clamp(min=1)
+        return Selection(kept.nonzero().flatten(), states[kept])
