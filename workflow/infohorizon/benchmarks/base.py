@@ -22,7 +22,7 @@ class Question:
     label: str
     answers: Sequence[str]
     category: str = ""
-    # Data sets that repeat an image give it no id: then the loader takes the hash of its bytes.
+    # None: the loader takes the first 16 hex digits of the SHA-256 of the encoded bytes.
     image_id: str | None = None
 
 
@@ -35,7 +35,8 @@ class Task(ABC):
         image_column: where the image stands in a row (datasets.Image, or encoded bytes).
         max_new_tokens: length limit of greedy decoding.
         metric: one word for the mean of `score` (accuracy, ANLS, …), used as an axis label.
-        defaults: options and their default values (e.g. {"ocr_tokens": True}); config may override.
+        defaults: options and their default values (e.g. {"ocr_tokens": True}); config may override. The option
+            `images_config` names a second config that holds the images (columns id and image), joined by image_id.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Task(ABC):
         """Score of one answer in [0, 1]."""
 
     def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """Metrics of one run as the benchmark's authors define them.
+        """Metrics of one run as the benchmark's authors define them, the headline number first.
 
         Args:
             frame: one row per question with question_id, image_id, category, answers, answer, score.

@@ -1,0 +1,348 @@
+"""Prompts against literal strings, label rules, and metrics worked out by hand, task by task."""
+
+import inspect
+
+import polars as pl
+import pytest
+from fixtures import WRITERS
+
+from infohorizon.benchmarks import TASKS, get_task
+from infohorizon.benchmarks.base import Task
+from infohorizon.benchmarks.mmbench import chosen
+from infohorizon.benchmarks.mme import yes_or_no
+from infohorizon.benchmarks.pope import says_yes
+from infohorizon.errors import UserError
+
+
+def frame(*rows):
+    """(question_id, category, answers, answer, score) → what `metrics` takes."""
+    columns = ("question_id", "category", "answers", "answer", "score")
+    return pl.DataFrame([dict(zip(columns, row, strict=True)) for row in rows]).with_columns(image_id=pl.lit("i"))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_registry_names_module_and_class(name):
+    task = get_task(name)
+    assert isinstance(task, Task)
+    assert task.name == name == type(task).__module__.rpartition(".")[2]
+    assert inspect.getmodule(type(task)).__doc__
+
+
+def test_registry_refuses_what_it_does_not_know():
+    with pytest.raises(UserError, match=r"no task 'texvqa'; set `task:` to one of chartqa, .*textvqa"):
+        get_task("texvqa")
+    with pytest.raises(UserError, match="Task 'textvqa' has no option 'ocr'; its options: ocr_tokens"):
+        get_task("textvqa", {"ocr": True})
+    with pytest.raises(UserError, match="Task 'mme' has no option 'x'; its options: none"):
+        get_task("mme", {"x": 1})
+    assert set(WRITERS) < set(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "length"),
+    [
+        ("mme", "accuracy", 16),
+        ("textvqa", "accuracy", 16),
+        ("scienceqa", "accuracy", 16),
+        ("pope", "accuracy", 128),
+        ("mmbench", "accuracy", 16),
+        ("ocrbench", "accuracy", 128),
+        ("gqa", "accuracy", 16),
+        ("docvqa", "ANLS", 32),
+        ("chartqa", "relaxed accuracy", 16),
+        ("vqa", "exact accuracy", 32),
+    ],
+)
+def test_metric_and_generation_length(name, metric, length):
+    task = get_task(name)
+    assert (task.metric, task.max_new_tokens) == (metric, length)
+
+
+# --- MME
+
+
+def test_mme_question():
+    row = {
+        "question_id": "code_reasoning/0020.png",
+        "question": "The image shows a python code. Is the output of the code 'Hello'? Please answer yes or no.",
+        "answer": "Yes",
+        "category": "code_reasoning",
+    }
+    question = get_task("mme").question(row, 7)
+    assert question.question == (
+        "The image shows a python code. Is the output of the code 'Hello'?"
+        "\nAnswer the question using a single word or phrase."
+    )
+    assert (question.question_id, question.label) == ("code_reasoning/0020.png#7", "Yes")
+    assert (question.answers, question.category) == (["Yes"], "code_reasoning")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Yes", "yes"),
+        (" no. ", "no"),
+        ("No, there is none", "no"),
+        ("Yes, not bad", "yes"),
+        ("not", "no"),  # "no" within the first four characters
+        ("I say yes", "other"),
+        ("The answer is no", "other"),
+        ("", "other"),
+    ],
+)
+def test_mme_reads_the_first_four_characters(answer, expected):
+    assert yes_or_no(answer) == expected
+
+
+def test_mme_other_is_never_right():
+    assert [get_task("mme").score("perhaps", [truth]) for truth in ("Yes", "No")] == [0, 0]
+    assert [get_task("mme").score("no.", [truth]) for truth in ("Yes", "No")] == [0, 1]
+
+
+def test_mme_metrics():
+    metrics = get_task("mme").metrics(
+        frame(
+            ("color/1.png#0", "color", ["Yes"], "Yes", 1.0),  # both right: 100 + 100
+            ("color/1.png#1", "color", ["No"], "No", 1.0),
+            ("color/2.png#2", "color", ["Yes"], "Yes", 1.0),  # one right: 50 + 0
+            ("color/2.png#3", "color", ["No"], "Yes", 0.0),
+            ("1.png#4", "OCR", ["Yes"], "?", 0.0),  # none: 0
+            ("1.png#5", "OCR", ["No"], "?", 0.0),
+            ("1.png#6", "code_reasoning", ["Yes"], "Yes", 1.0),  # the same file name in another category
+            ("1.png#7", "code_reasoning", ["No"], "No", 1.0),
+        )
+    )
+    assert metrics == {
+        "total": 325.0,
+        "perception": 125.0,
+        "cognition": 200.0,
+        "accuracy": 5 / 8,
+        "OCR": 0.0,
+        "code_reasoning": 200.0,
+        "color": 125.0,
+    }
+    assert next(iter(metrics)) == "total"
+
+
+# --- TextVQA
+
+ROW = {
+    "question_id": 34602,
+    "image_id": "003a8ae2ef43b901",
+    "question": "what is the Brand of this camera?",
+    "answers": ["Dakota Digital"] * 3 + ["the dakota"] * 4 + ["Nous les gosses"] * 3,
+    "ocr_tokens": ["DAKOTA", "DIGITAL", "Single-Use"],
+}
+
+
+def test_textvqa_question_with_and_without_ocr_tokens():
+    question = get_task("textvqa").question(ROW, 0)
+    assert question.question == (
+        "What is the brand of this camera?\nReference OCR token: DAKOTA, DIGITAL, Single-Use"
+        "\nAnswer the question using a single word or phrase."
+    )
+    plain = get_task("textvqa", {"ocr_tokens": False}).question(ROW, 0)
+    assert plain.question == "What is the brand of this camera?\nAnswer the question using a single word or phrase."
+    empty = get_task("textvqa").question({**ROW, "ocr_tokens": []}, 0)
+    assert "\nReference OCR token: \nAnswer" in empty.question
+    assert (question.question_id, question.image_id) == ("34602", "003a8ae2ef43b901")
+
+
+def test_textvqa_label_is_the_normalised_consensus_and_answers_stay_raw():
+    question = get_task("textvqa").question(ROW, 0)
+    assert question.label == "dakota"
+    assert question.answers == ROW["answers"]
+    assert get_task("textvqa").question({**ROW, "answers": ["?"] * 10}, 0).label == "?"
+
+
+def test_textvqa_score():
+    task = get_task("textvqa")
+    assert task.score("Dakota.", ROW["answers"]) == pytest.approx(1.0)
+    assert task.score("dakota digital", ROW["answers"]) == pytest.approx(0.9)
+    assert task.score("nikon", ROW["answers"]) == 0
+
+
+# --- multiple choice
+
+
+def test_scienceqa_question():
+    row = {
+        "question": "Which property do these objects have in common?",
+        "choices": ["hard", "soft", "salty"],
+        "answer": 2,
+        "hint": "Select the better answer.",
+        "subject": "natural science",
+    }
+    question = get_task("scienceqa").question(row, 3)
+    assert question.question == (
+        "Context: Select the better answer.\nWhich property do these objects have in common?"
+        "\nA. hard\nB. soft\nC. salty\nAnswer with the option's letter from the given choices directly."
+    )
+    assert (question.question_id, question.label, question.answers) == ("3", "C", ["C"])
+    assert get_task("scienceqa").question({**row, "hint": ""}, 3).question.startswith("Which property")
+
+
+def test_scienceqa_score():
+    scores = [get_task("scienceqa").score(answer, ["C"]) for answer in ("C", "C. salty", "The answer is C.", "salty")]
+    assert scores == [1, 1, 1, 0]
+
+
+def test_mmbench_question():
+    row = {
+        "index": 1_000_241,
+        "question": "Which one is right?",
+        "hint": "nan",
+        "answer": "B",
+        "A": "a cat",
+        "B": "a dog",
+        "C": "nan",
+        "D": None,
+        "category": "object_localization",
+    }
+    question = get_task("mmbench").question(row, 0)
+    assert question.question == (
+        "Which one is right? There are several options:\nA. a cat\nB. a dog"
+        "\nAnswer with the option's letter from the given choices directly."
+    )
+    assert (question.question_id, question.label) == ("1000241", "B")
+    assert question.answers == ["B", "A. a cat", "B. a dog"]
+    hinted = get_task("mmbench").question({**row, "hint": "Look."}, 0)
+    assert hinted.question.startswith("Look. Which one is right? There are several options:\nA. ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("B", "B"),
+        ("B. red", "B"),  # the letter is heard before the text
+        ("It is green", "C"),
+        ("Dark red.", "B"),  # equal to one option although it contains another
+        ("a dark red thing", None),  # contains two
+        ("blue", None),
+        ("D", None),  # there is no D
+    ],
+)
+def test_mmbench_letter_then_text(answer, expected):
+    options = ["A. red", "B. dark red", "C. green"]
+    assert chosen(answer, options) == expected
+    assert get_task("mmbench").score(answer, [expected or "A", *options]) == (expected is not None)
+
+
+def test_mmbench_is_circular():
+    metrics = get_task("mmbench").metrics(
+        frame(
+            ("241", "c", [], "", 1.0),
+            ("1000241", "c", [], "", 1.0),
+            ("242", "c", [], "", 1.0),
+            ("1000242", "c", [], "", 0.0),  # one wrong copy
+            ("2000242", "c", [], "", 1.0),
+        )
+    )
+    assert metrics == {"circular": 0.5, "accuracy": 0.8}
+
+
+# --- POPE
+
+
+def test_pope_question():
+    row = {"question_id": "1", "question": "Is there a snowboard in the image?", "answer": "yes", "category": "popular"}
+    question = get_task("pope").question(row, 0)
+    assert question.question == (
+        "Is there a snowboard in the image?\nAnswer the question using a single word or phrase."
+    )
+    assert (question.question_id, question.label, question.answers) == ("popular/1", "Yes", ["yes"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Yes", True),
+        ("No, there is not.", False),
+        ("There is not a dog", False),
+        ("Yes. No dog though", True),  # only up to the first full stop
+        ("nothing", True),  # a word, not a beginning
+        ("", True),
+    ],
+)
+def test_pope_rule(answer, expected):
+    assert says_yes(answer) is expected
+
+
+def test_pope_metrics():
+    metrics = get_task("pope").metrics(
+        frame(
+            ("random/1", "random", ["yes"], "Yes", 1.0),  # TP
+            ("random/2", "random", ["no"], "Yes", 0.0),  # FP
+            ("random/3", "random", ["yes"], "No", 0.0),  # FN
+            ("random/4", "random", ["yes"], "Yes", 1.0),  # TP: F1 = 4/(4+1+1)
+            ("popular/1", "popular", ["no"], "No", 1.0),  # nothing positive: 0
+        )
+    )
+    assert metrics == {
+        "f1": pytest.approx((2 / 3 + 0) / 2),
+        "accuracy": pytest.approx(3 / 5),
+        "yes_rate": pytest.approx(3 / 5),  # of the answers, not of the truths: see below
+        "f1_popular": 0.0,
+        "f1_random": pytest.approx(2 / 3),
+    }
+    always = frame(("a/1", "a", ["no"], "Yes", 0.0), ("a/2", "a", ["yes"], "Yes", 1.0))
+    assert get_task("pope").metrics(always)["yes_rate"] == 1.0
+
+
+# --- short answers
+
+
+def test_ocrbench():
+    row = {"question": " what is written in the image? ", "question_type": "Digit String Recognition"}
+    question = get_task("ocrbench").question({**row, "answer": ["50", "fifty"]}, 12)
+    assert question.question == "what is written in the image?"
+    assert (question.question_id, question.label, question.category) == ("12", "50", "Digit String Recognition")
+    task = get_task("ocrbench")
+    formulas = "Handwritten Mathematical Expression Recognition"
+    assert task.score("x^{2}", ["x ^ { 2 }"], formulas) == 1
+    assert task.score("x^{2}", ["x ^ { 2 }"], "Doc-oriented VQA") == 0
+    rows = frame(("0", "B", [], "", 1.0), ("1", "A", [], "", 0.0), ("2", "A", [], "", 1.0), ("3", "A", [], "", 0.0))
+    assert task.metrics(rows) == {"accuracy": 0.5, "A": pytest.approx(1 / 3), "B": 1.0}
+    assert task.metrics(rows) == task.metrics(rows)  # no counter survives a call
+
+
+def test_gqa():
+    row = {"id": "201307251", "imageId": "n161313", "question": "Is it overcast?", "answer": "no"}
+    question = get_task("gqa").question(row, 0)
+    assert question.question == "Is it overcast?\nAnswer the question using a single word or phrase."
+    assert (question.question_id, question.image_id) == ("201307251", "n161313")
+    assert (question.label, question.answers) == ("No", ["no"])
+    assert [get_task("gqa").score(answer, ["no"]) for answer in ("No.", "no", "no it is not")] == [1, 1, 0]
+
+
+def test_docvqa():
+    row = {"questionId": "49153", "question": "What is the ‘actual’ value?", "answers": ["0.28", "0.280"]}
+    question = get_task("docvqa").question(row, 0)
+    assert question.question == "What is the ‘actual’ value?\nAnswer the question using a single word or phrase."
+    assert (question.question_id, question.label, question.answers) == ("49153", "0.28", ["0.28", "0.280"])
+    assert get_task("docvqa").score("0.29", row["answers"]) == pytest.approx(0.75)
+    assert get_task("docvqa").metrics(frame(("0", "", [], "", 0.75), ("1", "", [], "", 0.0))) == {"ANLS": 0.375}
+
+
+def test_chartqa():
+    row = {"type": "human_test", "question": "How many bars?", "answer": "12"}
+    question = get_task("chartqa").question(row, 4)
+    assert question.question == "How many bars?\nAnswer the question with a single word."
+    assert (question.question_id, question.label, question.category) == ("4", "12", "human_test")
+    metrics = get_task("chartqa").metrics(frame(("0", "human_test", [], "", 1.0), ("1", "augmented_test", [], "", 0.0)))
+    assert metrics == {"relaxed accuracy": 0.5, "augmented_test": 0.0, "human_test": 1.0}
+
+
+def test_vqa_takes_answer_or_answers_and_a_scoring_rule():
+    task = get_task("vqa")
+    one = task.question({"question": "What is it?", "answer": 3}, 5)
+    assert one.question == "What is it?\nAnswer the question using a single word or phrase."
+    assert (one.question_id, one.image_id, one.label, one.answers) == ("5", None, "3", ["3"])
+    row = {"question": "Q", "answers": ["Paris", "the Rome", "rome"], "question_id": 0, "image_id": 0, "category": "x"}
+    many = get_task("vqa", {"suffix": " Short."}).question(row, 5)
+    assert (many.question, many.label) == ("Q Short.", "the Rome")
+    assert (many.question_id, many.image_id, many.category) == ("0", "0", "x")
+    assert task.score("Paris.", row["answers"]) == 1
+    assert get_task("vqa", {"scoring": "anls"}).score("pari", row["answers"]) == pytest.approx(0.8)
+    with pytest.raises(UserError, match="option 'scoring' is 'gpt'; set it to one of exact, soft, anls, relaxed"):
+        get_task("vqa", {"scoring": "gpt"})

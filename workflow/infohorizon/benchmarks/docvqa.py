@@ -1,0 +1,28 @@
+"""DocVQA: questions on scanned documents (Mathew et al., arXiv 2007.00398; lmms-lab/DocVQA, config DocVQA)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.matching import anls
+from infohorizon.benchmarks.prompts import SHORT
+
+
+class DocVQA(Task):
+    """The label is the first reference as it stands in the document, case included."""
+
+    name = "docvqa"
+    columns = ("questionId", "question", "answers")
+    max_new_tokens = 32
+    metric = "ANLS"
+
+    def question(self, row: Mapping[str, Any], index: int) -> Question:
+        return Question(
+            question_id=str(row["questionId"]),
+            question=row["question"] + SHORT,
+            label=row["answers"][0],
+            answers=row["answers"],
+        )
+
+    def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        return anls(answer, answers)

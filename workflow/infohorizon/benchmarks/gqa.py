@@ -1,0 +1,31 @@
+"""GQA: compositional questions on scenes (Hudson & Manning, arXiv 1902.09506; lmms-lab/GQA, split testdev).
+
+Questions and images are two configs of the data set, joined by imageId = id.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.matching import equal_words
+from infohorizon.benchmarks.prompts import SHORT
+
+
+class GQA(Task):
+    """The label is capitalised, as LLaVA-1.5 and Qwen2.5-VL answer ("Yes", "Left"); the data set has lower case."""
+
+    name = "gqa"
+    columns = ("id", "imageId", "question", "answer")
+    defaults: Mapping[str, Any] = {"images_config": "testdev_balanced_images"}
+
+    def question(self, row: Mapping[str, Any], index: int) -> Question:
+        return Question(
+            question_id=row["id"],
+            question=row["question"] + SHORT,
+            label=row["answer"].capitalize(),
+            answers=[row["answer"]],
+            image_id=row["imageId"],
+        )
+
+    def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        return equal_words(answer, answers)

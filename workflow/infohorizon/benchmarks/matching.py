@@ -1,0 +1,142 @@
+"""Answer matching that several benchmarks share. Pure functions: no state from one call to the next."""
+
+import math
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+import polars as pl
+
+# EvalAI answer processing (VQA, TextVQA), https://visualqa.org/evaluation.html
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)} | {"none": "0"}
+_ARTICLES = {"a", "an", "the"}
+_CONTRACTIONS = """
+    ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've
+    he's how'd how'll how's i'd've i'm i've isn't it'd it'd've it'll ma'am might've mightn't mightn't've must've mustn't
+    needn't not've o'clock oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd somebody'd've
+    somebody'll somebody's someone'd someone'd've someone'll someone's something'd something'd've something'll that's
+    there'd there'd've there're there's they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't
+    what'll what're what's what've when's where'd where's where've who'd who'd've who'll who's who've why'll why're
+    why's won't would've wouldn't wouldn't've y'all y'all'd've y'all'll you'd you'd've you'll you're you've
+"""
+# The spellings that are mended: those that lack exactly one apostrophe.
+_MENDED = {
+    word[:i] + word[i + 1 :]: word for word in _CONTRACTIONS.split() for i, sign in enumerate(word) if sign == "'"
+}
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+
+
+def normalise(text: str) -> str:
+    """An answer as EvalAI compares it: lower case, no articles, digits for number words, punctuation by its rule.
+
+    A sign is deleted where it stands beside a space anywhere in the answer, and becomes a space otherwise; a full
+    stop stays only before a digit.
+    """
+    text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
+    text = text.replace("\n", " ").replace("\t", " ").strip()
+    spaced = text
+    for sign in _PUNCTUATION:
+        beside_space = f"{sign} " in text or f" {sign}" in text
+        spaced = spaced.replace(sign, "" if beside_space else " ")
+    words = re.sub(r"\.(?!\d)", "", spaced).split()
+    words = [_DIGITS.get(word, word) for word in words if word not in _ARTICLES]
+    return " ".join(_MENDED.get(word, word) for word in words)
+
+
+def soft_accuracy(answer: str, answers: Sequence[str]) -> float:
+    """VQA accuracy: mean over the annotators of min(1, how many of the OTHERS gave this answer / 3)."""
+    answer, references = normalise(answer), [normalise(reference) for reference in answers]
+    count = references.count(answer)
+    thirds = sum(min(3, count - (reference == answer)) for reference in references)
+    return thirds / (3 * len(references))
+
+
+def consensus(answers: Sequence[str]) -> str:
+    """The reference of the highest soft accuracy; ties: more annotators, then first given. Spelled as first given.
+
+    More votes never score lower, so the most frequent normalised answer is that reference. Answers of which nothing
+    is left after normalisation ("the", "?") are taken only where there is no other.
+    """
+    votes = Counter(normalise(answer) for answer in answers)
+    return max(answers, key=lambda answer: (bool(normalise(answer)), votes[normalise(answer)]))
+
+
+def exact(answer: str, answers: Sequence[str]) -> float:
+    """1 if the answer equals a reference after EvalAI processing."""
+    return float(normalise(answer) in map(normalise, answers))
+
+
+def anls(answer: str, answers: Sequence[str], threshold: float = 0.5) -> float:
+    """Average normalised Levenshtein similarity, best over the references; 0 below the threshold (DocVQA)."""
+    answer = " ".join(answer.lower().split())
+    references = [" ".join(reference.lower().split()) for reference in answers]
+    best = max(1 - _distance(answer, text) / max(len(answer), len(text), 1) for text in references)
+    return best if best >= threshold else 0.0
+
+
+def relaxed(answer: str, answers: Sequence[str], tolerance: float = 0.05) -> float:
+    """ChartQA: numbers may be `tolerance` off relative to the reference, all else must be equal but for case."""
+    return float(any(_relaxed_match(answer.strip(), reference.strip(), tolerance) for reference in answers))
+
+
+def contains(answer: str, answers: Sequence[str], formula: bool = False) -> float:
+    """OCRBench: 1 if the answer contains a reference, ignoring case; `formula`: ignoring all spaces, not case."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"\s", "", text) if formula else text.lower().strip().replace("\n", " ")
+
+    return float(any(plain(reference) in plain(answer) for reference in answers if reference.strip()))
+
+
+def equal_words(answer: str, answers: Sequence[str]) -> float:
+    """GQA: equality in lower case without punctuation."""
+
+    def plain(text: str) -> str:
+        return text.lower().translate(str.maketrans("", "", string.punctuation)).strip()
+
+    return float(plain(answer) in map(plain, answers))
+
+
+def option_letter(answer: str, letters: str) -> str | None:
+    """The option an answer names: "B", "B.", "B: dog", "(B) dog" or "… the answer is B."; None where it names none.
+
+    A capital that merely starts a sentence ("A dog") is no option.
+    """
+    one = f"([{letters}])"
+    match = re.match(rf"\s*(?:\({one}\)|{one}\s*(?:[.):\n]|$))", answer) or re.search(
+        rf"(?i:answer|option) (?i:is):? \(?{one}\)?\s*(?:[.:,;\n]|$)", answer
+    )
+    return next(filter(None, match.groups()), None) if match else None
+
+
+def mean_by_category(frame: pl.DataFrame) -> dict[str, float]:
+    """Mean score of every category, in alphabetical order."""
+    means = frame.group_by("category").agg(pl.col("score").mean()).sort("category")
+    return dict(means.iter_rows())
+
+
+def _relaxed_match(answer: str, reference: str, tolerance: float) -> bool:
+    value, target = _number(answer), _number(reference)
+    if value is not None and target:  # no relative error of 0: "0" must be matched as text
+        return abs(value - target) <= tolerance * abs(target)
+    return answer.lower() == reference.lower()
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _distance(a: str, b: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        above, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (left != right))
+    return row[-1]

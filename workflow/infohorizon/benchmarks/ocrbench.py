@@ -1,0 +1,35 @@
+"""OCRBench: 1000 questions on reading text, ten kinds (Liu et al., arXiv 2305.07895; echo840/OCRBench)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.matching import contains, mean_by_category
+
+FORMULAS = "Handwritten Mathematical Expression Recognition"  # the questions from HME100k, and no others
+
+
+class OCRBench(Task):
+    """The category is the kind of question, which also decides how spaces and case count."""
+
+    name = "ocrbench"
+    columns = ("question", "question_type", "answer")
+    max_new_tokens = 128
+
+    def question(self, row: Mapping[str, Any], index: int) -> Question:
+        return Question(
+            question_id=str(index),
+            question=row["question"].strip(),
+            label=row["answer"][0],
+            answers=row["answer"],
+            category=row["question_type"],
+        )
+
+    def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        return contains(answer, answers, formula=category == FORMULAS)
+
+    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
+        """accuracy (the authors' points / 1000), then that of every kind of question."""
+        return {"accuracy": float(frame["score"].mean()), **mean_by_category(frame)}

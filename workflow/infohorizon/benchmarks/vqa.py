@@ -1,0 +1,56 @@
+"""Your own data: columns image, question and answers (a list) or answer; see options for prompt and scoring.
+
+Parquet, Arrow or JSON lines; in JSON lines `image` is a path relative to the folder. Columns question_id, image_id
+and category are used where present. The label is the answer most references give, spelled as first given.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.matching import anls, consensus, exact, relaxed, soft_accuracy
+from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.errors import UserError
+
+SCORING = {"exact": exact, "soft": soft_accuracy, "anls": anls, "relaxed": relaxed}
+
+
+class VQA(Task):
+    """Options: suffix (added to every question) and scoring.
+
+    scoring: exact (equal to any reference, EvalAI rule), soft (VQA accuracy over ten or so annotators), anls
+    (documents) or relaxed (charts).
+    """
+
+    name = "vqa"
+    columns = ("question",)
+    max_new_tokens = 32
+    defaults: Mapping[str, Any] = {"suffix": SHORT, "scoring": "exact"}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        scoring = self.options["scoring"]
+        if scoring not in SCORING:
+            raise UserError(f"Task 'vqa': option 'scoring' is '{scoring}'; set it to one of {', '.join(SCORING)}.")
+        self.metric = "ANLS" if scoring == "anls" else f"{scoring} accuracy"
+
+    def question(self, row: Mapping[str, Any], index: int) -> Question:
+        answers = row.get("answers") or [row.get("answer")]
+        answers = [str(answer) for answer in answers if answer is not None]
+        if not answers:
+            raise UserError("there is neither `answers` nor `answer`; add one of these columns")
+        return Question(
+            question_id=str(_or(row.get("question_id"), index)),
+            question=row["question"] + self.options["suffix"],
+            label=consensus(answers),
+            answers=answers,
+            category=str(_or(row.get("category"), "")),
+            image_id=None if row.get("image_id") is None else str(row["image_id"]),
+        )
+
+    def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        return SCORING[self.options["scoring"]](answer, answers)
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
