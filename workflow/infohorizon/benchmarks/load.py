@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 from datasets import Dataset, Image, load_dataset, load_dataset_builder
-from datasets.exceptions import DatasetNotFoundError, DatasetsError
+from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import httpx
 
 from infohorizon import tables
 from infohorizon.benchmarks import get_task, images
@@ -231,7 +230,9 @@ def _explained(name: str, settings: Mapping[str, Any], config: str | None) -> It
     """Turn what `datasets` and the hub raise into one sentence."""
     try:
         yield
-    except (OSError, ValueError, DatasetsError, pa.ArrowException, httpx.TransportError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # they pass on whatever their file readers and HTTP client raise
         raise UserError(f"Benchmark '{name}': {_sentence(error, settings, config)}") from error
 
 
@@ -241,6 +242,9 @@ def _sentence(error: BaseException, settings: Mapping[str, Any], config: str | N
     while cause := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(cause)
     texts = [str(link) for link in chain]
+
+    # by name, since which httpx it is differs between versions of the hub client
+    transport = any(kind.__name__ == "TransportError" for link in chain for kind in type(link).__mro__)
 
     def any_is(*kinds: type[BaseException]) -> bool:
         return any(isinstance(link, kinds) for link in chain)
@@ -257,7 +261,7 @@ def _sentence(error: BaseException, settings: Mapping[str, Any], config: str | N
         )
     if any_is(RevisionNotFoundError) or any_says("Revision '"):
         return f"{source} has no revision '{revision}': correct `revision:`, or leave it out."
-    if any_is(ConnectionError, TimeoutError, LocalEntryNotFoundError, httpx.TransportError):
+    if transport or any_is(ConnectionError, TimeoutError, LocalEntryNotFoundError):
         return (
             f"there is no folder {source} and the hub cannot be reached: check the network and HF_HUB_OFFLINE, "
             "or set `source:` to a folder with a copy."
