@@ -1,0 +1,230 @@
+"""A small, made-up study on disk with planted horizons: 2 models × 3 benchmarks, every stage, real table files.
+
+`make(folder)` writes it; nothing is random but a fixed, seeded jitter. The information horizon of `base` lies at 3, 4
+and 6 (knowledge, perception, reading), that of `strong` one layer deeper; strategies beat random before that layer.
+"""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from infohorizon import tables
+
+DEPTH, GRID, WINDOW, IMAGES = 8, 8, 2, 10
+WINDOWS = (GRID // WINDOW) ** 2
+MODELS = ["base", "strong"]
+BENCHMARKS = ["knowledge", "perception", "reading"]
+STRATEGIES = ["random", "drop-all", "fastv", "divprune", "information"]
+SCHEDULES = {"divprune-16": 16.0, "divprune-20+random-4": 16.2, "fastv-8": 9.5}
+KEEPS = [16.0, 0.125]
+HORIZONS = {"knowledge": 3, "perception": 4, "reading": 6}
+FULL = {"knowledge": 0.85, "perception": 0.9, "reading": 0.95}
+BLIND = {"knowledge": 0.6, "perception": 0.5, "reading": 0.0}
+HOSTILE = "</script><img src=x onerror=\"document.title='pwned'\"><!-- {{ 7*7 }} & 'quoted'"
+
+
+@dataclass
+class Study:
+    """Paths as figures and report take them, and what was planted."""
+
+    folder: Path
+    models: list[str]
+    benchmarks: list[str]
+    paths: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
+    horizons: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def questions(self) -> dict[str, str]:
+        return {name: str(self.folder / f"benchmarks/{name}.arrow") for name in self.benchmarks}
+
+    @property
+    def images(self) -> dict[str, str]:
+        return {name: str(self.folder / f"benchmarks/{name}.images.arrow") for name in self.benchmarks}
+
+    @property
+    def horizon(self) -> str:
+        return str(self.folder / "horizon.arrow")
+
+    @property
+    def comparison(self) -> str:
+        return str(self.folder / "comparison.arrow")
+
+
+def make(
+    folder: Path,
+    models: list[str] = MODELS,
+    benchmarks: list[str] = BENCHMARKS,
+    strategies: list[str] = STRATEGIES,
+    schedules: dict[str, float] = SCHEDULES,
+) -> Study:
+    """Write every table of the study under `folder`."""
+    study = Study(folder, list(models), list(benchmarks))
+    horizon, comparison = [], []
+    for benchmark in benchmarks:
+        _benchmark(study, benchmark)
+    for model in models:
+        for benchmark in benchmarks:
+            layer = HORIZONS[benchmark] + (model == "strong")
+            study.horizons[model, benchmark] = layer
+            _stages(study, model, benchmark, layer, strategies, schedules)
+            horizon += _horizon(model, benchmark, layer, strategies)
+            comparison += _comparison(model, benchmark, layer, strategies, schedules)
+    tables.write(study.horizon, "horizon", horizon, _metadata("horizon"))
+    tables.write(study.comparison, "comparison", comparison, _metadata("horizon"))
+    return study
+
+
+def horizon_row(model: str, benchmark: str, criterion: str, layer: int, **other: Any) -> dict[str, Any]:
+    """A row of the horizon table; the interval is the layer itself unless `low` and `high` say otherwise."""
+    row = {"model": model, "benchmark": benchmark, "criterion": criterion, "strategy": "", "keep": None}
+    row |= {"factor": 1.0, "threshold": 0.1, "layer": layer, "low": layer, "high": layer, "depth": DEPTH}
+    return row | {"questions": 2 * IMAGES, "images": IMAGES} | other
+
+
+def _metadata(stage: str, model: str = "", benchmark: str = "") -> dict[str, Any]:
+    metadata = {"stage": stage, "code": "0123abcd", "configuration": {"window": WINDOW}, "packages": {"torch": "2.13"}}
+    if model:
+        metadata["model"] = {"source": f"resources/{model}", "revision": "r1", "layers": DEPTH}
+    if benchmark:
+        metadata["benchmark"] = {"source": f"resources/{benchmark}", "revision": "b1"}
+    return metadata
+
+
+def _ids(benchmark: str) -> list[str]:
+    return [f"{benchmark}-{index:02d}" for index in range(2 * IMAGES)]
+
+
+def _benchmark(study: Study, name: str) -> None:
+    rows = [
+        {
+            "question_id": question,
+            "image_id": f"image-{index // 2}",
+            "question": HOSTILE if index == 0 else f"What does the {name} scene {index} show at the top?",
+            "label": HOSTILE if index == 0 else f"word{index}",
+            "answers": [f"word{index}"],
+            "category": "planted",
+        }
+        for index, question in enumerate(_ids(name))
+    ]
+    tables.write(study.questions[name], "benchmark", rows, _metadata("benchmarks", benchmark=name))
+    pictures = [
+        {"image_id": f"image-{index}", "image": _picture(index, name), "width": 96, "height": 96}
+        for index in range(IMAGES)
+    ]
+    tables.write(study.images[name], "images", pictures, _metadata("benchmarks", benchmark=name))
+
+
+def _picture(index: int, text: str) -> bytes:
+    image = Image.new("RGB", (96, 96), (235, 240, 225))
+    draw = ImageDraw.Draw(image)
+    x, y = 8 + 24 * (index % 3), 8 + 20 * (index % 4)
+    draw.ellipse([x, y, x + 26, y + 26], fill=((60 * index) % 255, 90, 180))
+    draw.text((30, 80), text[:8].upper(), fill=(20, 20, 20))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: list, schedules: dict) -> None:
+    jitter = np.random.default_rng([len(model), len(benchmark)])
+    ids, full, blind = _ids(benchmark), FULL[benchmark] - 0.1 * (model == "base"), BLIND[benchmark]
+
+    def save(stage: str, table: str, rows: list, name: str = "") -> None:
+        half = len(rows) // 2
+        for shard, part in enumerate([rows[:half], rows[half:]]):
+            path = study.folder / stage / model / benchmark / name / f"part-{shard}.arrow"
+            tables.write(path, table, part, _metadata(stage, model, benchmark))
+            study.paths.setdefault(stage, {}).setdefault(model, {}).setdefault(benchmark, []).append(str(path))
+
+    def answer(question: str, index: int, score: float, **other: Any) -> dict[str, Any]:
+        right = (index + 0.5) / len(ids) < score
+        text = HOSTILE if index == 0 else f"word{index}" if right else "nothing"
+        return {"question_id": question, "answer": text, "score": float(right), "label_probability": score, **other}
+
+    numbered = list(enumerate(ids))
+    features = {"features": [0.0] * 4, "feature_width": 1, "saliency": [0.0], "key_width": 1, "keys": [0.0]}
+    grid = {"grid_height": GRID, "grid_width": GRID}
+    save("vision", "vision", [{"image_id": f"image-{index}", **grid, **features} for index in range(IMAGES)])
+    levels = {"full": full, "blind": blind}
+    save("answers", "answers", [answer(q, i, s, condition=c) for i, q in numbered for c, s in levels.items()])
+    save("information", "information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
+    for strategy in strategies:
+        rows = []
+        for layer in range(1, DEPTH):
+            for keep in [0.0] if strategy == "drop-all" else KEEPS:
+                score = _score(strategy, layer, keep, horizon, full, blind)
+                for repeat in range(3 if strategy == "random" else 1):
+                    cell = {"strategy": strategy, "layer": layer, "keep": keep, "repeat": repeat}
+                    cell |= {"kept": None, "tokens": int(keep if keep >= 1 else keep * 64)}
+                    rows += [answer(q, i, score - 0.05 * repeat, **cell) for i, q in numbered]
+        save("sweep", "sweep", rows, strategy)
+    for index, (schedule, tokens) in enumerate(schedules.items()):
+        cell = {"schedule": schedule, "repeat": 0, "mean_tokens": tokens}
+        save("schedules", "schedules", [answer(q, i, full - 0.05 * index, **cell) for i, q in numbered], schedule)
+
+
+def _information(question: str, index: int, horizon: int, jitter: np.random.Generator) -> list[dict[str, Any]]:
+    rows = []
+    for layer in range(1, DEPTH):
+        height = 0.6 * max(0.0, 1 - layer / horizon) + 0.2 * (layer < horizon)
+        for window in range(WINDOWS):
+            value = height * (1.0 if window == index % WINDOWS else -0.25 if window == (index + 5) % WINDOWS else 0.05)
+            value += 0.002 * float(jitter.standard_normal())
+            rows.append(
+                {
+                    "question_id": question,
+                    "layer": layer,
+                    "window": window,
+                    "probability": 0.2 + value,
+                    "text_probability": 0.2,
+                    "information": value,
+                    "answer_probability": 0.1 + 0.7 * value,
+                    "text_answer_probability": 0.1,
+                    "text_divergence": height,
+                }
+            )
+    return rows
+
+
+def _score(strategy: str, layer: int, keep: float, horizon: int, full: float, blind: float) -> float:
+    share = {"drop-all": 0.0, "random": 0.45, "fastv": 0.6, "divprune": 0.7, "information": 0.95}[strategy]
+    share *= 1.0 if keep >= 1 else 0.7
+    return full if layer >= horizon else blind + (full - blind) * max(share, layer / (horizon + 3))
+
+
+def _horizon(model: str, benchmark: str, layer: int, strategies: list) -> list[dict[str, Any]]:
+    rows = []
+    for factor, shift in ((0.5, 1), (1.0, 0), (2.0, -1)):
+        at = layer + shift
+        for criterion in ("information", "answer-information", "label-free", "redundancy"):
+            interval = {"low": at, "high": at, "factor": factor, "threshold": 0.1 * factor}
+            rows.append(horizon_row(model, benchmark, criterion, at, **interval))
+        for criterion in ("no-advantage", "random-parity"):
+            for strategy in strategies:
+                if strategy not in ("random", "drop-all"):
+                    for keep in (None, *KEEPS):
+                        cell = {"strategy": strategy, "keep": keep, "factor": factor, "threshold": 0.02 * factor}
+                        reach = {"low": at - 1, "high": min(at + 1, DEPTH - 1)}
+                        rows.append(horizon_row(model, benchmark, criterion, at, **cell, **reach))
+    return rows
+
+
+def _comparison(model: str, benchmark: str, horizon: int, strategies: list, schedules: dict) -> list[dict[str, Any]]:
+    def row(kind: str, name: str, baseline: str, layer: int | None, keep: float | None, gain: float) -> dict[str, Any]:
+        cell = {"model": model, "benchmark": benchmark, "kind": kind, "name": name, "baseline": baseline}
+        cell |= {"layer": layer, "keep": keep, "tokens": keep, "baseline_tokens": keep, "score": 0.5 + gain}
+        cell |= {"baseline_score": 0.5, "difference": gain, "low": gain - 0.04, "high": gain + 0.04, "images": IMAGES}
+        return cell | {"p_value": 0.001, "p_holm": 0.004 if gain > 0.04 else 1.0, "questions": 2 * IMAGES}
+
+    rows = [
+        row("strategy", name, "random", layer, keep, 0.2 if layer < horizon else 0.0)
+        for name in strategies
+        if name not in ("random", "drop-all")
+        for keep in KEEPS
+        for layer in range(1, DEPTH)
+    ]
+    return rows + [row("schedule", name, "full", None, None, -0.05) for name in schedules]

@@ -1,0 +1,1 @@
+"""Tables in, matplotlib figures out: one pure function a figure, one style for all. No torch."""

@@ -1,0 +1,103 @@
+"""Heat maps of token information over example images, layer by layer, on one signed scale."""
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from infohorizon.figures import style
+
+LOSS, GAIN = "#2166ac", "#b2182b"  # as in the report's explorer
+COLOURS = LinearSegmentedColormap.from_list("information", [LOSS, "white", GAIN])
+
+
+class Example(NamedTuple):
+    """A question with its image and the information of every window at every measured layer.
+
+    Attributes:
+        image: encoded bytes.
+        grid: rows and columns of the visual token grid.
+        window: w of the w × w windows.
+        layers: (L,) the measured layers.
+        information: (L, windows) signed, windows in reading order.
+    """
+
+    model: str
+    benchmark: str
+    question_id: str
+    question: str
+    label: str
+    image_id: str
+    image: bytes
+    grid: tuple[int, int]
+    window: int
+    layers: Sequence[int]
+    information: NDArray[np.float64]
+
+
+def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
+    """One row an example: its image, then the maps at up to `columns` layers; one colour bar for all."""
+    if not examples:
+        return style.empty("No token information was measured in this study.")
+    columns = min(columns, max(len(example.layers) for example in examples))
+    limit = max(float(np.abs(example.information).max()) for example in examples) or 1.0
+    figure, axes = style.panels(len(examples), 1 + columns, 1.35, 1.75)
+    for row, example in enumerate(examples):
+        picture = cropped(example.image, example.grid)
+        shown = np.unique(np.linspace(0, len(example.layers) - 1, columns).round().astype(int))
+        for panel in axes[row]:
+            panel.set_axis_off()
+        axes[row, 0].imshow(picture)
+        axes[row, 0].set_title(_caption(example), loc="left", fontsize=8)
+        for place, index in enumerate(shown):
+            panel = axes[row, 1 + place]
+            panel.imshow(overlaid(picture, upsampled(example, index), limit))
+            panel.set_title(f"layer {example.layers[index]}", fontsize=8)
+    bar = ScalarMappable(Normalize(-limit, limit), COLOURS)
+    figure.colorbar(bar, ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.01, label="information of the window")
+    return figure
+
+
+def cropped(encoded: bytes, grid: tuple[int, int], limit: int = 224) -> Image.Image:
+    """The image as the token grid covers it: its centre with the grid's aspect, at most `limit` pixels a side.
+
+    CLIP's processor cuts the centre square; Qwen's keeps the aspect, where the cut is at most half a token.
+    """
+    image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    rows, columns = grid
+    scale = min(image.width / columns, image.height / rows)
+    width, height = scale * columns, scale * rows
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = tuple(round(edge) for edge in (left, top, left + width, top + height))
+    image = image.crop(box)
+    image.thumbnail((limit, limit))
+    return image
+
+
+def upsampled(example: Example, index: int) -> NDArray[np.float64]:
+    """Information of each token (rows, columns) of the grid: that of its window, at layer number `index`."""
+    rows, columns = example.grid
+    across = -(-columns // example.window)
+    windows = example.information[index].reshape(-1, across)
+    return windows.repeat(example.window, 0).repeat(example.window, 1)[:rows, :columns]
+
+
+def overlaid(picture: Image.Image, values: NDArray[np.float64], limit: float) -> NDArray[np.uint8]:
+    """The picture in pale grey under the colours of `values`: the larger |value|, the more opaque."""
+    backdrop = 255 - (255 - np.asarray(picture.convert("L"), dtype=float)) * 0.5
+    spread = np.array(Image.fromarray(values.astype(np.float32)).resize(picture.size, Image.Resampling.NEAREST))
+    colour = 255 * COLOURS((spread > 0).astype(float))[..., :3]
+    opacity = np.minimum(1, np.abs(spread) / limit)[..., None] * 0.9
+    return (opacity * colour + (1 - opacity) * backdrop[..., None]).round().astype(np.uint8)
+
+
+def _caption(example: Example) -> str:
+    """Model, benchmark and label above the image; long labels are cut."""
+    label = " ".join(example.label.split())
+    return f"{example.model}\n{example.benchmark}: {label if len(label) <= 14 else label[:13] + '…'}"

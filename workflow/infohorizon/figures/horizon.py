@@ -1,0 +1,64 @@
+"""Horizons by benchmark and model: every criterion with its interval, other thresholds behind it."""
+
+from collections.abc import Sequence
+
+import polars as pl
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from infohorizon.figures import data, style
+
+CRITERIA = ("information", "answer-information", "label-free", "redundancy", "no-advantage", "random-parity")
+
+
+def horizon_figure(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Figure:
+    """One column a benchmark, one line a criterion (against random: and strategy), one colour a model.
+
+    Args:
+        horizon: the horizon table; estimates at half and twice the configured threshold are drawn as small rings.
+    """
+    if horizon.is_empty():
+        return style.empty("No horizon was estimated in this study.")
+    benchmarks, models = data.ordered(benchmarks, horizon, "benchmark"), data.ordered(models, horizon, "model")
+    horizon = horizon.filter(pl.col("keep").is_null())
+    shown = data.configured(horizon)
+    lines = _lines(shown)
+    figure, axes = style.panels(1, len(benchmarks), 3.3, 0.34 * len(lines) + 0.5, sharey=True)
+    offset = 0.5 / max(len(models), 2)
+    for panel, benchmark in zip(axes[0], benchmarks, strict=True):
+        depth = data.depth_of(horizon, horizon, benchmark=benchmark)
+        panel.axvline(depth, color=style.GREY, linewidth=1, linestyle=(0, (1, 2)))
+        for index, model in enumerate(models):
+            look = style.series_look(index)
+            for place, (criterion, strategy) in enumerate(lines):
+                name = {"model": model, "benchmark": benchmark, "criterion": criterion, "strategy": strategy}
+                height = place + (index - (len(models) - 1) / 2) * offset
+                others = horizon.filter(**name)["layer"]
+                panel.plot(others, [height] * len(others), "o", color=look.color, mfc="none", ms=3, alpha=0.55)
+                for row in shown.filter(**name).iter_rows(named=True):
+                    panel.hlines(height, row["low"], row["high"], color=look.color, linewidth=2.2)
+                    fill = "white" if row["layer"] >= row["depth"] else look.color
+                    panel.plot(row["layer"], height, look.marker, color=look.color, mfc=fill, ms=6, label=model)
+        style.layer_axis(panel, depth)
+        panel.set_title(benchmark)
+        panel.set_xlabel("layer")
+    axes[0, 0].set_yticks(range(len(lines)), [_label(*line) for line in lines])
+    axes[0, 0].set_ylim(len(lines) - 0.5, -0.5)
+    handles = [style.handle(style.series_look(index), model) for index, model in enumerate(models)]
+    handles += [
+        Line2D([], [], color=style.GREY, marker="o", mfc="white", ls="", label="hollow: never reached (= depth)"),
+        Line2D([], [], color=style.GREY, marker="o", mfc="none", ms=3, ls="", label="at ½ and 2 × the threshold"),
+    ]
+    style.legend(figure, handles)
+    return figure
+
+
+def _lines(shown: pl.DataFrame) -> list[tuple[str, str]]:
+    """(criterion, strategy) in a fixed order; those against random by strategy at the end."""
+    present = set(shown.select("criterion", "strategy").iter_rows())
+    rank = {name: index for index, name in enumerate(CRITERIA)}
+    return sorted(present, key=lambda line: (rank.get(line[0], len(rank)), *line))
+
+
+def _label(criterion: str, strategy: str) -> str:
+    return f"{criterion}: {strategy}" if strategy else criterion

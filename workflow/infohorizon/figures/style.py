@@ -1,0 +1,156 @@
+"""One style for every figure: fonts, colours for colour-blind readers and for print, deterministic files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+INK = "#222222"
+GREY = "#7a7a7a"
+FULL = {"color": INK, "linestyle": (0, (6, 2)), "linewidth": 1.0}
+BLIND = {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 1.2}
+
+# Okabe and Ito's colours without the yellow, which is too light for lines on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B4FA3")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.5, 1.5)))
+
+RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "figure.facecolor": "white",
+    "savefig.dpi": 150,
+    "svg.hashsalt": "infohorizon",
+    "svg.fonttype": "path",
+}
+matplotlib.rcParams.update(RC)
+
+
+class Look(NamedTuple):
+    """How one series is drawn."""
+
+    color: str
+    marker: str
+    linestyle: Any = "solid"
+
+    def line(self) -> dict[str, Any]:
+        """Keyword arguments of a line with markers."""
+        return {"color": self.color, "marker": self.marker, "linestyle": self.linestyle}
+
+
+# Fixed for good, so that a strategy looks the same in every figure and every study.
+STRATEGIES = {
+    "random": Look("#000000", "o"),
+    "drop-all": Look(GREY, "x", (0, (4, 2))),
+    "information": Look("#CC79A7", "*", (0, (1.5, 1.2))),
+    "fastv": Look("#D55E00", "s"),
+    "divprune": Look("#0072B2", "^"),
+    "dart": Look("#009E73", "D"),
+    "sparsevlm": Look("#E69F00", "v"),
+    "fastervlm": Look("#56B4E9", "P"),
+    "vispruner": Look("#7B4FA3", "X"),
+    "visionzip": Look("#8C5A2B", "<"),
+    "pyramiddrop": Look("#D55E00", ">", (0, (5, 1.5))),
+    "cdpruner": Look("#0072B2", "p", (0, (5, 1.5))),
+    "holov": Look("#009E73", "h", (0, (5, 1.5))),
+}
+
+
+def key(name: str) -> str:
+    """Strategy name with hyphens: `drop_all` and `drop-all` look the same."""
+    return name.replace("_", "-")
+
+
+def strategy_look(name: str, others: Sequence[str] = ()) -> Look:
+    """The fixed look of a known strategy; an unknown one takes the next free look among `others`."""
+    if key(name) in STRATEGIES:
+        return STRATEGIES[key(name)]
+    unknown = sorted(other for other in {*others, name} if key(other) not in STRATEGIES)
+    return series_look(unknown.index(name), dashes=2)
+
+
+def series_look(index: int, dashes: int = 0) -> Look:
+    """Look number `index` of a list of series (models, schedules); `dashes` shifts the line style."""
+    turn = index // len(PALETTE) + dashes
+    return Look(PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)], DASHES[turn % len(DASHES)])
+
+
+def panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:
+    """A figure of rows × columns panels, each width × height inches, and the array of its axes."""
+    figure = Figure(figsize=(max(width * columns, 5.5), height * rows + 0.9))
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """One legend below all panels, as wide as the figure allows."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=1)
+    fitting = max(1, int(figure.get_figwidth() / (0.075 * longest + 0.65)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(fitting, len(handles)))
+
+
+def handle(look: Look, label: str, width: float = 1.6) -> Line2D:
+    """A legend entry of a series."""
+    return Line2D([], [], **look.line(), linewidth=width, label=label)
+
+
+def levels(panel: Axes, rows: Any) -> None:
+    """The unpruned and the blind level (rows with condition, mean, low, high) as horizontal lines with bands."""
+    for row in rows.iter_rows(named=True):
+        line = FULL if row["condition"] == "full" else BLIND
+        panel.axhline(row["mean"], **line, zorder=1, label=row["condition"])
+        panel.axhspan(row["low"], row["high"], color=GREY, alpha=0.08, linewidth=0, zorder=0)
+
+
+def level_handles() -> list[Line2D]:
+    """Legend entries of the two levels."""
+    return [Line2D([], [], **FULL, label="unpruned"), Line2D([], [], **BLIND, label="blind")]
+
+
+def layer_axis(axes: Axes, depth: int) -> None:
+    """Whole layers from 0 to the model's depth."""
+    axes.set_xlim(-0.4, depth + 0.4)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True, steps=[1, 2, 4, 5, 10]))
+
+
+def empty(message: str) -> Figure:
+    """A figure that only says why there is nothing to draw."""
+    figure, axes = panels(1, 1, 6, 1)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, message, ha="center", va="center", transform=axes[0, 0].transAxes)
+    return figure
+
+
+def save(figure: Figure, svg: str | Path, png: str | Path) -> None:
+    """Write both files; equal figures give equal bytes."""
+    for path in (svg, png):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", metadata={"Software": None})

@@ -1,0 +1,91 @@
+"""Score by layer for every strategy and keep, with the unpruned and the blind level."""
+
+from collections.abc import Sequence
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from infohorizon.figures import data, style
+
+
+def sweep_figure(
+    sweep: pl.DataFrame,
+    answers: pl.DataFrame,
+    horizon: pl.DataFrame,
+    models: Sequence[str],
+    benchmarks: Sequence[str],
+) -> Figure:
+    """One row a model and benchmark, one column a keep; random thick with a band, the others with error bars.
+
+    Args:
+        sweep: `data.sweep`; drop-all (keep 0) is drawn in every column.
+        answers: `data.answers`.
+        horizon: the horizon table, which knows the models' depths.
+    """
+    if sweep.is_empty():
+        return style.empty("No strategy was swept in this study.")
+    scores = data.intervals(sweep, ["strategy", "keep", "layer"])
+    levels = data.intervals(answers, ["condition"]) if not answers.is_empty() else None
+    keeps = sorted(scores.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
+    strategies = sorted(scores["strategy"].unique(), key=lambda name: (name != "random", name))
+    pairs = [
+        (model, benchmark)
+        for benchmark in data.ordered(benchmarks, scores, "benchmark")
+        for model in data.ordered(models, scores, "model")
+        if scores.filter(model=model, benchmark=benchmark).height
+    ]
+    figure, axes = style.panels(len(pairs), len(keeps), 3.6, 2.2, sharey="row", sharex="row")
+    for row, (model, benchmark) in enumerate(pairs):
+        for column, keep in enumerate(keeps):
+            panel = axes[row, column]
+            chosen = scores.filter((pl.col("keep") == keep) | (pl.col("keep") == 0), model=model, benchmark=benchmark)
+            if levels is not None:
+                style.levels(panel, levels.filter(model=model, benchmark=benchmark))
+            _strategies(panel, chosen, strategies)
+            style.layer_axis(panel, data.depth_of(horizon, sweep, model=model, benchmark=benchmark))
+            if row == 0:
+                panel.set_title(f"keep {amount(keep)}")
+        axes[row, 0].set_ylabel(f"{benchmark}\n{model}\nscore")
+    for panel in axes[-1]:
+        panel.set_xlabel("layer at whose input tokens leave")
+    handles = [
+        style.handle(style.strategy_look(name, strategies), _label(name), width=_width(name)) for name in strategies
+    ]
+    style.legend(figure, [*handles, *style.level_handles()])
+    return figure
+
+
+def amount(keep: float) -> str:
+    """A configured keep in words: a fraction below 1 as a percentage, else a number of tokens."""
+    return f"{keep:.4g} tokens" if keep >= 1 else f"{100 * keep:.3g} %" if keep > 0 else "none"
+
+
+def _amount(keep: float) -> tuple[bool, float]:
+    """Sort key: fractions apart from counts, each by size."""
+    return keep >= 1, keep
+
+
+def _label(strategy: str) -> str:
+    return "information (oracle)" if strategy == "information" else strategy
+
+
+def _width(strategy: str) -> float:
+    return 2.8 if strategy == "random" else 1.3
+
+
+def _strategies(panel: Axes, scores: pl.DataFrame, strategies: Sequence[str]) -> None:
+    """Lines of one panel; strategies stand a little apart so that their error bars can be told from one another."""
+    step = 0.36 / max(len(strategies) - 1, 1)
+    for index, name in enumerate(strategies):
+        line = scores.filter(strategy=name)
+        look = style.strategy_look(name, strategies)
+        if name == "random":
+            panel.fill_between(line["layer"], line["low"], line["high"], color=look.color, alpha=0.12, linewidth=0)
+            panel.plot(line["layer"], line["mean"], **look.line(), linewidth=_width(name), zorder=3, label=name)
+            continue
+        errors = [line["mean"] - line["low"], line["high"] - line["mean"]]
+        layers = line["layer"] + (index - len(strategies) / 2) * step
+        bars = panel.errorbar(layers, line["mean"], errors, **look.line(), elinewidth=0.8, label=name)
+        bars.lines[0].set_linewidth(_width(name))
+        bars.lines[2][0].set_alpha(0.4)

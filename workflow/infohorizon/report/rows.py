@@ -1,0 +1,139 @@
+"""Rows of the page's tables, from frames to text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from infohorizon import tables
+from infohorizon.figures import data
+from infohorizon.figures.sweep import amount
+from infohorizon.report.cases import ORACLE, layers
+
+Rows = list[list[str]]
+
+
+def scores(answers: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Rows:
+    """model, benchmark, questions, unpruned, blind."""
+    if answers.is_empty():
+        return []
+    levels = data.intervals(answers, ["condition"])
+    rows = []
+    for model, benchmark in _pairs(levels, models, benchmarks):
+        own = {row["condition"]: row for row in levels.filter(model=model, benchmark=benchmark).to_dicts()}
+        questions = max(row["questions"] for row in own.values())
+        rows.append([model, benchmark, str(questions), *(_interval(own.get(name)) for name in ("full", "blind"))])
+    return rows
+
+
+def best_strategies(sweep: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Rows:
+    """model, benchmark, keep, layers, best strategy, its score, random, oracle.
+
+    Scores are means over the layers that all strategies of one keep share; the best is neither random nor the oracle.
+    """
+    if sweep.is_empty():
+        return []
+    rows = []
+    for model, benchmark in _pairs(sweep, models, benchmarks):
+        own = sweep.filter(pl.col("keep") > 0, model=model, benchmark=benchmark)
+        for keep in own["keep"].unique().sort(descending=True):
+            chosen = own.filter(keep=keep)
+            spread = chosen.group_by("layer").agg(pl.col("strategy").n_unique())
+            shared = spread.filter(strategy=chosen["strategy"].n_unique())["layer"].sort()
+            if shared.is_empty():
+                continue
+            means = data.intervals(chosen.filter(pl.col("layer").is_in(shared.implode())), ["strategy"])
+            by_name = {row["strategy"]: row for row in means.to_dicts()}
+            methods = [name for name in by_name if name not in ("random", ORACLE)]
+            best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
+            names = [best, "random", ORACLE]
+            cells = [_interval(by_name.get(name)) for name in names]
+            span = f"{shared.min()}–{shared.max()}" if len(shared) > 1 else str(shared[0])
+            rows.append([model, benchmark, amount(keep), span, best or "–", *cells])
+    return rows
+
+
+def horizons(horizon: pl.DataFrame) -> Rows:
+    """model, benchmark, criterion, strategy, keep, threshold, horizon, questions."""
+    return [
+        [
+            row["model"],
+            row["benchmark"],
+            row["criterion"],
+            row["strategy"],
+            "" if not row["strategy"] else "all" if row["keep"] is None else amount(row["keep"]),
+            f"{row['threshold']:.3g}",
+            layers(row),
+            str(row["questions"]),
+        ]
+        for row in horizon.iter_rows(named=True)
+    ]
+
+
+def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[str], Rows]:
+    """Heads and rows at the configured thresholds: model, benchmark, strategy if any, and a column a criterion."""
+    shown = data.configured(horizon).filter(pl.col("criterion").is_in(criteria))
+    present = data.ordered(criteria, shown, "criterion")
+    limits = dict(shown.select("criterion", "threshold").iter_rows())
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in shown.iter_rows(named=True):
+        key = (row["model"], row["benchmark"], *filter(None, [row["strategy"]]))
+        found.setdefault(key, {})[row["criterion"]] = layers(row)
+    heads = ["model", "benchmark", "strategy"][: max(map(len, found), default=2)]
+    heads += [f"{name} (≤ {limits[name]:.3g})" for name in present]
+    return heads, [[*key, *(cells.get(name, "–") for name in present)] for key, cells in found.items()]
+
+
+def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
+    """model, benchmark, name, baseline, layer, keep, score, baseline's score, difference, Holm's p, questions."""
+    return [
+        [
+            row["model"],
+            row["benchmark"],
+            row["name"],
+            row["baseline"],
+            "" if row["layer"] is None else str(row["layer"]),
+            "" if row["keep"] is None else amount(row["keep"]),
+            "" if row["tokens"] is None else f"{row['tokens']:.4g}",
+            f"{row['score']:.3f}",
+            f"{row['baseline_score']:.3f}",
+            _interval(row | {"mean": row["difference"]}, "+.3f"),
+            "< 0.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}",
+            str(row["questions"]),
+        ]
+        for row in comparison.filter(kind=kind).iter_rows(named=True)
+    ]
+
+
+def provenance(paths: Mapping[str, data.Paths], others: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Sources and revisions of models and benchmarks, package versions and code digests, as the tables record them.
+
+    Args:
+        paths: stage → model → benchmark → parts.
+        others: stage → files that stand alone.
+    """
+    files = [(stage, parts[0]) for stage, of in paths.items() for b in of.values() for parts in b.values() if parts]
+    files += [(stage, path) for stage, listed in others.items() for path in listed]
+    found: dict[str, dict] = {"models": {}, "benchmarks": {}, "packages": {}, "code": {}}
+    for stage, path in files:
+        metadata = tables.read_metadata(path)
+        found["code"].setdefault(stage, set()).add(metadata.get("code") or "–")
+        for package, version in metadata.get("packages", {}).items():
+            found["packages"].setdefault(package, set()).add(version)
+    for name, of in paths.get("answers", {}).items():
+        for benchmark, parts in of.items():
+            metadata = tables.read_metadata(parts[0])
+            found["models"][name] = metadata.get("model") or {}
+            found["benchmarks"][benchmark] = metadata.get("benchmark") or {}
+    for key in ("packages", "code"):
+        found[key] = {name: ", ".join(sorted(values)) for name, values in sorted(found[key].items())}
+    return found
+
+
+def _pairs(frame: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> list[tuple[str, str]]:
+    present = set(frame.select("model", "benchmark").unique().iter_rows())
+    return [(model, name) for model in models for name in benchmarks if (model, name) in present]
+
+
+def _interval(row: Mapping[str, Any] | None, form: str = ".3f") -> str:
+    return f"{row['mean']:{form}} [{row['low']:{form}}, {row['high']:{form}}]" if row else "–"

@@ -1,0 +1,198 @@
+# Figures: one job each, over all models and benchmarks, since importing matplotlib costs more than drawing.
+# REQUIRED INPUTS: benchmarks/…, answers/…, information/…, sweep/…, schedules/…, vision/… (grid sizes), horizon.arrow
+# OUTPUTS: figures/{information,sweep,horizon,schedules,heatmaps}.svg and .png
+
+
+def of_run(stage, variants=({},)):
+    """Parts of a stage as {model: {benchmark: [path]}}; variants: the wildcards beside model and benchmark."""
+    return {
+        model: {
+            benchmark: [
+                path
+                for variant in variants
+                for path in parts(stage, model=model, benchmark=benchmark, **variant)
+            ]
+            for benchmark in BENCHMARKS
+        }
+        for model in MODELS
+    }
+
+
+def flat(paths):
+    """All paths of an `of_run`."""
+    return [path for of in paths.values() for listed in of.values() for path in listed]
+
+
+STUDY = {
+    "vision": of_run("vision"),
+    "answers": of_run("answers"),
+    "information": of_run("information"),
+    "sweep": of_run("sweep", [{"strategy": name} for name in STRATEGIES]),
+    "schedules": of_run("schedules", [{"schedule": name} for name in SCHEDULES]),
+}
+QUESTIONS = {name: f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS}
+IMAGES = {name: f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS}
+NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
+
+
+rule figure_information:
+    input:
+        flat(STUDY["information"]),
+        QUESTIONS.values(),
+        horizon=f"{RESULTS}/horizon.arrow",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/information.svg",
+            category="Figures",
+            caption="../report/information.rst",
+        ),
+        png=f"{RESULTS}/figures/information.png",
+    log:
+        f"{RESULTS}/logs/figure_information.log",
+    benchmark:
+        f"{RESULTS}/timings/figure_information.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+    params:
+        **NAMES,
+        questions=QUESTIONS,
+        information=STUDY["information"],
+        code=code("figure_information"),
+    message:
+        "Figure: token information by layer"
+    script:
+        "../scripts/figure_information.py"
+
+
+rule figure_sweep:
+    input:
+        flat(STUDY["sweep"]),
+        flat(STUDY["answers"]),
+        QUESTIONS.values(),
+        horizon=f"{RESULTS}/horizon.arrow",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/sweep.svg",
+            category="Figures",
+            caption="../report/sweep.rst",
+        ),
+        png=f"{RESULTS}/figures/sweep.png",
+    log:
+        f"{RESULTS}/logs/figure_sweep.log",
+    benchmark:
+        f"{RESULTS}/timings/figure_sweep.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+    params:
+        **NAMES,
+        questions=QUESTIONS,
+        sweep=STUDY["sweep"],
+        answers=STUDY["answers"],
+        code=code("figure_sweep"),
+    message:
+        "Figure: score by layer for every strategy"
+    script:
+        "../scripts/figure_sweep.py"
+
+
+rule figure_horizon:
+    input:
+        horizon=f"{RESULTS}/horizon.arrow",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/horizon.svg",
+            category="Figures",
+            caption="../report/horizon.rst",
+        ),
+        png=f"{RESULTS}/figures/horizon.png",
+    log:
+        f"{RESULTS}/logs/figure_horizon.log",
+    benchmark:
+        f"{RESULTS}/timings/figure_horizon.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+    params:
+        **NAMES,
+        code=code("figure_horizon"),
+    message:
+        "Figure: horizons by benchmark and model"
+    script:
+        "../scripts/figure_horizon.py"
+
+
+rule figure_schedules:
+    input:
+        flat(STUDY["schedules"]),
+        flat(STUDY["answers"]),
+        QUESTIONS.values(),
+    output:
+        svg=report(
+            f"{RESULTS}/figures/schedules.svg",
+            category="Figures",
+            caption="../report/schedules.rst",
+        ),
+        png=f"{RESULTS}/figures/schedules.png",
+    log:
+        f"{RESULTS}/logs/figure_schedules.log",
+    benchmark:
+        f"{RESULTS}/timings/figure_schedules.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+    params:
+        **NAMES,
+        questions=QUESTIONS,
+        schedules=STUDY["schedules"],
+        answers=STUDY["answers"],
+        code=code("figure_schedules"),
+    message:
+        "Figure: score against mean visual tokens"
+    script:
+        "../scripts/figure_schedules.py"
+
+
+rule figure_heatmaps:
+    input:
+        flat(STUDY["information"]),
+        flat(STUDY["vision"]),
+        QUESTIONS.values(),
+        IMAGES.values(),
+    output:
+        svg=report(
+            f"{RESULTS}/figures/heatmaps.svg",
+            category="Figures",
+            caption="../report/heatmaps.rst",
+        ),
+        png=f"{RESULTS}/figures/heatmaps.png",
+    log:
+        f"{RESULTS}/logs/figure_heatmaps.log",
+    benchmark:
+        f"{RESULTS}/timings/figure_heatmaps.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+    params:
+        **NAMES,
+        questions=QUESTIONS,
+        images=IMAGES,
+        information=STUDY["information"],
+        vision=STUDY["vision"],
+        window=config["information"]["window"],
+        code=code("figure_heatmaps"),
+    message:
+        "Figure: heat maps of token information"
+    script:
+        "../scripts/figure_heatmaps.py"

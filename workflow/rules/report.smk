@@ -1,0 +1,65 @@
+# The report: all tables and figures of a run on one self-contained page.
+# REQUIRED INPUTS: every table, figures/…
+# OUTPUTS: report.html
+
+FIGURES = ["information", "horizon", "sweep", "schedules", "heatmaps"]
+PAGE = ["report.html.j2", "style.css", "explorer.js"]
+
+
+def printed_settings():
+    """The configuration that the page shows: what can change a number, of what was run."""
+    chosen = {
+        "models": MODELS,
+        "benchmarks": BENCHMARKS,
+        "schedules": SCHEDULES,
+    }
+    settings = {
+        section: {name: config[section][name] for name in names}
+        for section, names in chosen.items()
+    }
+    for section in ("information", "sweep", "schedule_run", "strategies", "horizon", "seed"):
+        settings[section] = config[section]
+    return settings
+
+
+rule report:
+    input:
+        QUESTIONS.values(),
+        IMAGES.values(),
+        [flat(paths) for paths in STUDY.values()],
+        [f"{LIBRARY}/infohorizon/report/{name}" for name in PAGE],
+        horizon=f"{RESULTS}/horizon.arrow",
+        comparison=f"{RESULTS}/comparison.arrow",
+        svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
+        png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
+    output:
+        report(
+            f"{RESULTS}/report.html",
+            category="Report",
+            caption="../report/report.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/timings/report.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+    params:
+        figures=FIGURES,
+        study={
+            **NAMES,
+            "tasks": {name: config["benchmarks"][name]["task"] for name in BENCHMARKS},
+            "settings": printed_settings(),
+            "window": config["information"]["window"],
+            "paths": STUDY,
+            "questions": QUESTIONS,
+            "images": IMAGES,
+        },
+        code=code("report"),
+    message:
+        "Report of {RESULTS}"
+    script:
+        "../scripts/report.py"
