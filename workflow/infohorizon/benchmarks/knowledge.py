@@ -1,0 +1,36 @@
+"""Rendered knowledge: four options, a fact learned in training, and a sign in the image that says which fact."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.matching import mean_by_category
+
+LETTERS = "ABCD"
+
+
+class Knowledge(Task):
+    name = "knowledge"
+    columns = ("question_id", "image_id", "question", "choices", "answer", "category")
+    max_new_tokens = 4
+
+    def question(self, row: Mapping[str, Any], index: int) -> Question:
+        options = (f"{letter} {choice}" for letter, choice in zip(LETTERS, row["choices"], strict=True))
+        return Question(
+            question_id=row["question_id"],
+            question=" ".join([row["question"], *options]),
+            label=row["answer"],
+            answers=[row["answer"]],
+            category=row["category"],
+            image_id=row["image_id"],
+        )
+
+    def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        """The letter alone counts: the mini models say nothing else."""
+        return float(answer.strip() in answers)
+
+    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
+        """accuracy, then by category (the attribute that the sign asks for)."""
+        return {self.metric: float(frame["score"].mean()), **mean_by_category(frame)}

@@ -1,0 +1,1 @@
+"""How the mini models are made: tower, decoder, checkpoints, evaluation and the card."""

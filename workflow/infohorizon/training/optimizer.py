@@ -1,0 +1,47 @@
+"""The optimizer, its schedule and the checkpoint that both trainings share."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+WARM_UP = 40  # steps
+DECAY = 0.4  # the last part of the steps, over which the rate falls linearly to 0
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Warm-up, constant, then linear to 0: the factor on the learning rate at a step."""
+    return min((step + 1) / WARM_UP, 1.0, (steps - step) / (DECAY * steps))
+
+
+class Optimizer:
+    """AdamW with clipping, stepped by a fixed count so that nothing depends on the clock."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], rate: float, steps: int) -> None:
+        self.parameters = list(parameters)
+        self.rate, self.steps = rate, steps
+        self.adam = torch.optim.AdamW(self.parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+
+    def step(self, loss: torch.Tensor, step: int) -> None:
+        """One update; gradients are zero before and after."""
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate * rate_factor(step, self.steps)
+        self.adam.step()
+        self.adam.zero_grad()
+
+
+def save_checkpoint(path: Path, **state: Any) -> None:
+    """Write tensors and plain values; a kill while writing leaves the old checkpoint in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """What `save_checkpoint` wrote, or None where nothing is; only tensors and plain values are read."""
+    return torch.load(path, weights_only=True) if path.exists() else None
