@@ -116,7 +116,9 @@ TABLES: dict[str, Table] = {
             "question_id": _question,
             "layer": _layer,
             "window": Column(pa.int32(), "0-based window in reading order of the window grid"),
-            "probability": Column(pa.float64(), "p(w, l): label's first token, only this window kept from the layer on"),
+            "probability": Column(
+                pa.float64(), "p(w, l): label's first token, only this window kept from the layer on"
+            ),
             "text_probability": Column(pa.float64(), "p_text(l): the same with no visual token kept"),
             "information": Column(pa.float64(), "probability − text_probability"),
             "answer_probability": Column(pa.float64(), "as probability, for all tokens of the label (teacher-forced)"),
@@ -161,13 +163,21 @@ TABLES: dict[str, Table] = {
         {
             "model": _model,
             "benchmark": _benchmark,
-            "criterion": Column(pa.string(), "information, answer-information, redundancy, label-free or random-parity"),
-            "strategy": Column(pa.string(), "random-parity: the strategy compared with random; else empty"),
-            "threshold": Column(pa.float64(), "tolerance or margin of the criterion"),
-            "layer": Column(pa.float64(), "the estimate: first layer of the horizon; the model's depth if never reached"),
-            "low": Column(pa.float64(), "lower end of the bootstrap interval over images"),
-            "high": Column(pa.float64(), "upper end of the bootstrap interval over images"),
+            "criterion": Column(
+                pa.string(), "information, answer-information, label-free, redundancy, no-advantage or random-parity"
+            ),
+            "strategy": Column(pa.string(), "no-advantage, random-parity: strategy compared with random; else empty"),
+            "keep": Column(
+                pa.float64(), "no-advantage, random-parity: configured keep, null for all at once; else null"
+            ),
+            "factor": Column(pa.float64(), "threshold as a multiple of the configured one: ½, 1 or 2"),
+            "threshold": Column(pa.float64(), "what the criterion's statistic may reach at most; units in README.md"),
+            "layer": Column(pa.int32(), "the estimate: first measured layer of the horizon; depth if never reached"),
+            "low": Column(pa.int32(), "lower end of the bootstrap interval over images"),
+            "high": Column(pa.int32(), "upper end of the bootstrap interval over images"),
+            "depth": Column(pa.int32(), "decoder layers of the model"),
             "questions": Column(pa.int32(), "questions behind the estimate"),
+            "images": Column(pa.int32(), "their images"),
         },
     ),
     "comparison": Table(
@@ -176,25 +186,38 @@ TABLES: dict[str, Table] = {
         {
             "model": _model,
             "benchmark": _benchmark,
-            "kind": Column(pa.string(), "strategy: against random at the same layer and keep; schedule: see baseline"),
-            "name": Column(pa.string(), "strategy or schedule"),
-            "baseline": Column(pa.string(), "what it is compared with: random, full, or a schedule of equal mean tokens"),
+            "kind": Column(pa.string(), "strategy or schedule"),
+            "name": Column(pa.string(), "its name"),
+            "baseline": Column(
+                pa.string(),
+                "strategies: random at the same layer and keep (drop-all: full); schedules: full, or the schedule of "
+                "about equal mean tokens named in config.yaml",
+            ),
             "layer": Column(pa.int32(), "layer (strategies); null for schedules"),
             "keep": Column(pa.float64(), "configured keep (strategies); null for schedules"),
+            "tokens": Column(pa.float64(), "mean visual tokens really kept; over all layers for schedules"),
+            "baseline_tokens": Column(pa.float64(), "the same of the baseline; null for full"),
             "score": Column(pa.float64(), "mean score"),
             "baseline_score": Column(pa.float64(), "mean score of the baseline"),
             "difference": Column(pa.float64(), "mean paired difference, score − baseline_score"),
             "low": Column(pa.float64(), "lower end of the bootstrap interval over images"),
             "high": Column(pa.float64(), "upper end of the bootstrap interval over images"),
             "p_value": Column(pa.float64(), "two-sided p of the paired difference, clustered by image"),
-            "p_holm": Column(pa.float64(), "p_value adjusted by Holm over the layers of one (strategy, keep)"),
+            "p_holm": Column(
+                pa.float64(),
+                "p_value adjusted by Holm over the layers of one (strategy, keep), or over the schedules compared with "
+                "full, or with each other",
+            ),
             "questions": Column(pa.int32(), "questions behind the comparison"),
+            "images": Column(pa.int32(), "their images"),
         },
     ),
 }
 
 
-def write(path: str | Path, name: str, rows: pa.Table | Iterable[Mapping[str, Any]], metadata: Mapping[str, Any]) -> None:
+def write(
+    path: str | Path, name: str, rows: pa.Table | Iterable[Mapping[str, Any]], metadata: Mapping[str, Any]
+) -> None:
     """Write rows as table `name` under a temporary name in the same folder, sync, then rename.
 
     Raises:

@@ -1,0 +1,72 @@
+"""All tables of a run → the horizons and the paired comparisons."""
+
+from collections import defaultdict
+from typing import Any
+
+import polars as pl
+
+from infohorizon.comparison import comparisons
+from infohorizon.horizon import TESTED, Settings, horizons
+from infohorizon.panels import Tables, peaks
+from infohorizon.stage import Stage, log, run
+from infohorizon.statistics import resolution
+from infohorizon.tables import read, read_metadata, write
+
+
+def main(stage: Stage) -> None:
+    configuration = stage.params.configuration
+    settings = Settings(**configuration["horizon"], seed=configuration["seed"])
+    paths: dict[tuple[str, str], dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for key, path in zip(stage.params.tables, stage.input, strict=True):
+        paths[key["model"], key["benchmark"]][key["stage"], key["name"]].append(path)
+
+    rows: dict[str, list[dict[str, Any]]] = {"horizon": [], "comparison": []}
+    sources: dict[str, dict[str, Any]] = {"models": {}, "benchmarks": {}}
+    for (model, benchmark), files in stage.progress(paths.items(), len(paths), "benchmark"):
+        metadata = read_metadata(files["answers", ""][0])
+        sources["models"][model] = metadata.get("model")
+        sources["benchmarks"][benchmark] = metadata.get("benchmark")
+        tables = load(model, benchmark, configuration["depths"][model], files)
+        found = horizons(tables, settings)
+        warn(tables, found, settings)
+        rows["horizon"] += found
+        rows["comparison"] += comparisons(tables, configuration["baselines"], settings)
+    for name, table in rows.items():
+        write(stage.output[name], name, table, stage.metadata(**sources))
+
+
+def warn(tables: Tables, rows: list[dict[str, Any]], settings: Settings) -> None:
+    """Say in the log which criteria so few images cannot meet, whatever the answers."""
+    configured = [row for row in rows if row["criterion"] in TESTED and row["factor"] == 1]
+    for criterion, threshold, images in sorted({(r["criterion"], r["threshold"], r["images"]) for r in configured}):
+        finest = resolution(images, settings.confidence)
+        if threshold < finest:
+            log.warning(
+                "%s on %s: %s at %g is out of reach, since %d images show no margin below %.3f",
+                *(tables.model, tables.benchmark, criterion, threshold, images, finest),
+            )
+
+
+def load(model: str, benchmark: str, depth: int, files: dict[tuple[str, str], list[str]]) -> Tables:
+    """Read the tables of one model on one benchmark; of the large ones only what is needed, a part at a time."""
+
+    def by_name(name: str, table: str) -> dict[str, pl.DataFrame]:
+        return {key: sweep(paths, table) for (kind, key), paths in files.items() if kind == name}
+
+    def sweep(paths: list[str], table: str) -> pl.DataFrame:
+        return pl.concat(read(path, table).drop("kept", "answer", strict=False) for path in paths)
+
+    information = [peaks(read(path, "information")) for path in files.get(("information", ""), [])]
+    return Tables(
+        model,
+        benchmark,
+        depth,
+        questions=read(files["benchmarks", ""], "benchmark"),
+        answers=read(files["answers", ""], "answers"),
+        information=pl.concat(information) if information else None,
+        sweeps=by_name("sweep", "sweep"),
+        schedules=by_name("schedules", "schedules"),
+    )
+
+
+run(main, snakemake)
