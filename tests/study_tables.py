@@ -1,4 +1,4 @@
-"""Tables of a made-up study for tests/test_horizon.py and tests/test_comparison.py."""
+"""Tables of a made-up study for the tests of horizons and comparisons."""
 
 import numpy as np
 import polars as pl
@@ -71,3 +71,10 @@ def study(count=60, per_image=2, seed=0):
     asked = questions(count, per_image)
     peak = peaks(information(fading, fading / 10))
     return Tables("mini", "made-up", DEPTH, asked, answers(full), peak, sweeps, schedules)
+
+
+def only(rows, criterion, factor=1.0, **where):
+    """The one row of a criterion."""
+    where |= {"criterion": criterion, "factor": factor}
+    (row,) = [row for row in rows if all(row[key] == value for key, value in where.items())]
+    return row

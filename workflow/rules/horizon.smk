@@ -1,3 +1,8 @@
+# Horizons and paired comparisons: one job over all models and benchmarks.
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, information/…, sweep/…, schedules/…
+# OUTPUTS: horizon.arrow, comparison.arrow
+
+
 def horizon_tables():
     """(what a table is, its path) of every table that the estimates are made from."""
     for model in MODELS:
