@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 from scipy import stats
-from study_tables import DEPTH, information, only, study
 
 from infohorizon.horizon import Settings, horizons
 from infohorizon.panels import Tables, peaks
 from infohorizon.statistics import resample
+from study_tables import DEPTH, information, only, study
 
 QUICK = Settings(resamples=60)
 
