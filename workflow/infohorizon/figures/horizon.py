@@ -61,4 +61,4 @@ def _lines(shown: pl.DataFrame) -> list[tuple[str, str]]:
 
 
 def _label(criterion: str, strategy: str) -> str:
-    return f"{criterion}: {strategy}" if strategy else criterion
+    return f"{criterion}: {style.strategy_label(strategy)}" if strategy else criterion

@@ -1,6 +1,6 @@
 """One style for every figure: fonts, colours for colour-blind readers and for print, deterministic files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,7 @@ RC = {
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.7,
     "text.color": INK,
+    "text.parse_math": False,  # a label may hold dollar signs
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
@@ -94,6 +95,17 @@ def strategy_look(name: str, others: Sequence[str] = ()) -> Look:
         return STRATEGIES[key(name)]
     unknown = sorted(other for other in {*others, name} if key(other) not in STRATEGIES)
     return series_look(unknown.index(name), dashes=2)
+
+
+def strategy_label(name: str) -> str:
+    """The name as legends show it."""
+    return f"{name} (oracle)" if name == "information" else name
+
+
+def strategy_order(names: Iterable[str]) -> list[str]:
+    """Random, drop-all and the oracle first, then the others by name."""
+    first = list(STRATEGIES)[:3]
+    return sorted(names, key=lambda name: (first.index(key(name)) if key(name) in first else len(first), name))
 
 
 def series_look(index: int, dashes: int = 0) -> Look:

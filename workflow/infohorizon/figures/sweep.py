@@ -28,14 +28,16 @@ def sweep_figure(
     scores = data.intervals(sweep, ["strategy", "keep", "layer"])
     levels = data.intervals(answers, ["condition"]) if not answers.is_empty() else None
     keeps = sorted(scores.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
-    strategies = sorted(scores["strategy"].unique(), key=lambda name: (name != "random", name))
+    strategies = style.strategy_order(scores["strategy"].unique())
     pairs = [
         (model, benchmark)
         for benchmark in data.ordered(benchmarks, scores, "benchmark")
         for model in data.ordered(models, scores, "model")
         if scores.filter(model=model, benchmark=benchmark).height
     ]
-    figure, axes = style.panels(len(pairs), len(keeps), 3.6, 2.2, sharey="row", sharex="row")
+    figure, axes = style.panels(
+        len(pairs), len(keeps), 3.6 if len(strategies) < 8 else 4.8, 2.3, sharey="row", sharex="row"
+    )
     for row, (model, benchmark) in enumerate(pairs):
         for column, keep in enumerate(keeps):
             panel = axes[row, column]
@@ -50,7 +52,8 @@ def sweep_figure(
     for panel in axes[-1]:
         panel.set_xlabel("layer at whose input tokens leave")
     handles = [
-        style.handle(style.strategy_look(name, strategies), _label(name), width=_width(name)) for name in strategies
+        style.handle(style.strategy_look(name, strategies), style.strategy_label(name), width=_width(name))
+        for name in strategies
     ]
     style.legend(figure, [*handles, *style.level_handles()])
     return figure
@@ -66,17 +69,13 @@ def _amount(keep: float) -> tuple[bool, float]:
     return keep >= 1, keep
 
 
-def _label(strategy: str) -> str:
-    return "information (oracle)" if strategy == "information" else strategy
-
-
 def _width(strategy: str) -> float:
     return 2.8 if strategy == "random" else 1.3
 
 
 def _strategies(panel: Axes, scores: pl.DataFrame, strategies: Sequence[str]) -> None:
     """Lines of one panel; strategies stand a little apart so that their error bars can be told from one another."""
-    step = 0.36 / max(len(strategies) - 1, 1)
+    step = 0.4 / max(len(strategies) - 1, 1)
     for index, name in enumerate(strategies):
         line = scores.filter(strategy=name)
         look = style.strategy_look(name, strategies)
@@ -86,6 +85,6 @@ def _strategies(panel: Axes, scores: pl.DataFrame, strategies: Sequence[str]) ->
             continue
         errors = [line["mean"] - line["low"], line["high"] - line["mean"]]
         layers = line["layer"] + (index - len(strategies) / 2) * step
-        bars = panel.errorbar(layers, line["mean"], errors, **look.line(), elinewidth=0.8, label=name)
+        bars = panel.errorbar(layers, line["mean"], errors, **look.line(), elinewidth=0.7, label=name)
         bars.lines[0].set_linewidth(_width(name))
         bars.lines[2][0].set_alpha(0.4)

@@ -85,15 +85,14 @@ def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[s
 
 
 def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
-    """model, benchmark, name, baseline, layer, keep, score, baseline's score, difference, Holm's p, questions."""
+    """model, benchmark, name, baseline, (strategies: layer, keep,) tokens, both scores, difference, p, questions."""
     return [
         [
             row["model"],
             row["benchmark"],
             row["name"],
             row["baseline"],
-            "" if row["layer"] is None else str(row["layer"]),
-            "" if row["keep"] is None else amount(row["keep"]),
+            *([str(row["layer"]), amount(row["keep"])] if kind == "strategy" else []),
             "" if row["tokens"] is None else f"{row['tokens']:.4g}",
             f"{row['score']:.3f}",
             f"{row['baseline_score']:.3f}",

@@ -1,0 +1,172 @@
+"""The figures draw what the tables hold; asserted on artists, not on pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+
+from figures import synthetic
+from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRATEGIES, Study
+from infohorizon import tables
+from infohorizon.figures import data, examples, style
+from infohorizon.figures.heatmaps import heatmaps_figure, upsampled
+from infohorizon.figures.horizon import horizon_figure
+from infohorizon.figures.information import information_figure
+from infohorizon.figures.schedules import schedules_figure
+from infohorizon.figures.sweep import sweep_figure
+
+
+class Frames:
+    """What the figures take."""
+
+    def __init__(self, study: Study) -> None:
+        self.asked = data.questions(study.questions)
+        self.information = data.information(study.paths["information"], self.asked)
+        self.answers = data.answers(study.paths["answers"], self.asked)
+        self.sweep = data.sweep(study.paths.get("sweep", {}), self.asked)
+        self.schedules = data.schedules(study.paths.get("schedules", {}), self.asked)
+        self.horizon = tables.read(study.horizon, "horizon")
+
+
+@pytest.fixture(scope="module")
+def frames(study: Study) -> Frames:
+    return Frames(study)
+
+
+def line(axes, label: str):
+    """The data line with this label: one of several points."""
+    (found,) = [one for one in axes.get_lines() if one.get_label() == label and len(one.get_xdata()) > 2]
+    return found
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study, frames: Frames) -> None:
+    figure = information_figure(frames.information, frames.horizon, MODELS, BENCHMARKS)
+    panels = np.array(figure.axes).reshape(3, 3)
+    assert [panel.get_title() for panel in panels[0]] == BENCHMARKS
+    for column, benchmark in enumerate(BENCHMARKS):
+        for row, name in enumerate(["largest", "whole_answer", "spread"]):
+            for model in MODELS:
+                own = frames.information.filter(model=model, benchmark=benchmark)
+                means = own.group_by("layer").agg(pl.col(name).mean()).sort("layer")
+                drawn = line(panels[row, column], model)
+                assert list(drawn.get_xdata()) == means["layer"].to_list()
+                np.testing.assert_allclose(drawn.get_ydata(orig=False), means[name].to_numpy())
+            marks = [one.get_xdata()[0] for one in panels[row, column].get_lines() if one.get_label() == "horizon"]
+            assert marks == [study.horizons[model, benchmark] for model in MODELS]
+    assert legend(figure)[:2] == MODELS
+
+
+def test_a_horizon_never_reached_is_a_hollow_mark_at_the_depth(frames: Frames) -> None:
+    row = synthetic.horizon_row("base", "reading", "information", DEPTH, low=6)
+    horizon = pl.from_arrow(tables.from_rows("horizon", [row]))
+    figure = information_figure(frames.information, horizon, MODELS, BENCHMARKS)
+    drawn = figure.axes[2].get_lines()
+    assert not [one for one in drawn if one.get_label() == "horizon"]
+    (mark,) = [one for one in drawn if one.get_marker() == ">"]
+    assert mark.get_xdata()[0] == DEPTH and mark.get_markerfacecolor() == "white"
+
+
+def test_sweep_draws_every_strategy_and_both_levels(frames: Frames) -> None:
+    figure = sweep_figure(frames.sweep, frames.answers, frames.horizon, MODELS, BENCHMARKS)
+    panels = np.array(figure.axes).reshape(6, 2)
+    assert [panel.get_title() for panel in panels[0]] == ["keep 16 tokens", "keep 12.5 %"]
+    panel = panels[5, 1]  # reading, strong, an eighth
+    name = {"model": "strong", "benchmark": "reading"}
+    for strategy in ("random", "drop-all", "fastv"):
+        keep = 0.0 if strategy == "drop-all" else KEEPS[1]
+        own = frames.sweep.filter(**name, strategy=strategy, keep=keep)
+        means = own.group_by("layer").agg(pl.col("score").mean()).sort("layer")["score"]
+        containers = {one.get_label(): one.lines[0] for one in panel.containers}
+        drawn = containers[strategy] if strategy in containers else line(panel, strategy)
+        np.testing.assert_allclose(drawn.get_ydata(orig=False), means.to_numpy())
+        np.testing.assert_allclose(np.round(drawn.get_xdata(orig=False)), range(1, DEPTH))
+    levels = {one.get_label(): one.get_ydata()[0] for one in panel.get_lines() if one.get_label() in ("full", "blind")}
+    assert levels == {"full": pytest.approx(0.95), "blind": 0.0}
+    assert line(panel, "random").get_linewidth() > 2
+    assert len(legend(figure)) == len(STRATEGIES) + 2
+
+
+def test_horizon_draws_every_criterion_with_its_interval(frames: Frames) -> None:
+    figure = horizon_figure(frames.horizon, MODELS, BENCHMARKS)
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[:4] == ["information", "answer-information", "label-free", "redundancy"]
+    assert labels[4:] == [
+        f"{criterion}: {name}"
+        for criterion in ("no-advantage", "random-parity")
+        for name in ("divprune", "fastv", "information (oracle)")
+    ]
+    shown = data.configured(frames.horizon).filter(model="strong", benchmark="reading").sort("layer")
+    drawn = [one for one in figure.axes[2].get_lines() if one.get_label() == "strong"]
+    assert sorted(float(one.get_xdata()[0]) for one in drawn) == shown["layer"].to_list()
+    spans = [tuple(segment[:, 0]) for group in figure.axes[2].collections for segment in group.get_segments()]
+    expected = data.configured(frames.horizon).filter(benchmark="reading").select("low", "high").rows()
+    assert sorted(spans) == sorted(expected)
+
+
+def test_schedules_stand_at_their_mean_tokens(frames: Frames) -> None:
+    figure = schedules_figure(frames.schedules, frames.answers, MODELS, BENCHMARKS)
+    panel = figure.axes[2]  # base, reading
+    points = {one.get_label(): one.lines[0] for one in panel.containers}
+    assert set(points) == set(SCHEDULES)
+    for name, tokens in SCHEDULES.items():
+        own = frames.schedules.filter(model="base", benchmark="reading", schedule=name)
+        assert points[name].get_xdata()[0] == pytest.approx(tokens)
+        assert points[name].get_ydata()[0] == pytest.approx(own["score"].mean())
+
+
+def test_heatmaps_upsample_windows_on_one_signed_scale(study: Study, frames: Frames) -> None:
+    chosen = examples.clearest(frames.information, "base", "reading")
+    of = study.paths["information"]["base"]["reading"], study.paths["vision"]["base"]["reading"]
+    shown = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, synthetic.WINDOW)
+    (example,) = shown
+    values = upsampled(example, 0)
+    assert values.shape == (synthetic.GRID, synthetic.GRID)
+    np.testing.assert_array_equal(values[::2, ::2].ravel(), example.information[0])
+    np.testing.assert_array_equal(values[1::2, 1::2].ravel(), example.information[0])
+    figure = heatmaps_figure(shown)
+    bar = figure.axes[-1]
+    assert bar.get_xlim() == pytest.approx((-np.abs(example.information).max(), np.abs(example.information).max()))
+    assert [panel.get_title() for panel in figure.axes[1:-1]] == [f"layer {layer}" for layer in range(1, DEPTH)]
+
+
+def test_windows_at_the_edge_of_an_odd_grid_are_cut(study: Study, frames: Frames) -> None:
+    chosen = examples.clearest(frames.information, "base", "reading")
+    of = study.paths["information"]["base"]["reading"], study.paths["vision"]["base"]["reading"]
+    (example,) = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, 2)
+    odd = example._replace(grid=(3, 5), information=np.arange(6.0)[None])
+    np.testing.assert_array_equal(upsampled(odd, 0), [[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5]])
+
+
+def test_stages_that_were_not_run_give_a_figure_that_says_so() -> None:
+    nothing = pl.DataFrame()
+    for figure in (
+        information_figure(nothing, nothing, MODELS, BENCHMARKS),
+        sweep_figure(nothing, nothing, nothing, MODELS, BENCHMARKS),
+        schedules_figure(nothing, nothing, MODELS, BENCHMARKS),
+        horizon_figure(nothing, MODELS, BENCHMARKS),
+        heatmaps_figure([]),
+    ):
+        assert "in this study" in figure.axes[0].texts[0].get_text()
+
+
+def test_equal_figures_give_equal_bytes(frames: Frames, tmp_path: Path) -> None:
+    paths = [(tmp_path / f"{turn}.svg", tmp_path / f"{turn}.png") for turn in "ab"]
+    for svg, png in paths:
+        style.save(horizon_figure(frames.horizon, MODELS, BENCHMARKS), svg, png)
+    for first, second in zip(*paths, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert "<dc:date>" not in paths[0][0].read_text()
+
+
+def test_dollar_signs_in_a_label_are_no_formula(study: Study, frames: Frames, tmp_path: Path) -> None:
+    of = study.paths["information"]["base"]["reading"], study.paths["vision"]["base"]["reading"]
+    chosen = examples.clearest(frames.information, "base", "reading")
+    shown = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, synthetic.WINDOW)
+    figure = heatmaps_figure([shown[0]._replace(label="$\\frac{ $5")])
+    style.save(figure, tmp_path / "a.svg", tmp_path / "a.png")

@@ -1,0 +1,195 @@
+"""The page: self-contained, safe with hostile texts, and its explorer shows what the tables hold."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from figures import synthetic
+from figures.synthetic import BENCHMARKS, HOSTILE, MODELS, Study
+from infohorizon import tables
+from infohorizon.figures import data, style
+from infohorizon.report import explorer, paper, rows
+from infohorizon.report.build import LARGEST_SVG, Inputs, build, figure_uri
+
+STAGES = ("vision", "answers", "information", "sweep", "schedules")
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and the texts of script elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.scripts: dict[str, str] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, text: str) -> None:
+        if self.elements and self.elements[-1][0] == "script":
+            self.scripts[self.elements[-1][1].get("id", "code")] = text
+            self.elements.append(("", {}))
+
+    def of(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def inputs(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    return inputs_of(study, tmp_path_factory.mktemp("figures"))
+
+
+def inputs_of(study: Study, folder: Path) -> Inputs:
+    style.save(style.empty("a figure"), folder / "a.svg", folder / "a.png")
+    return Inputs(
+        models=study.models,
+        benchmarks=study.benchmarks,
+        tasks={name: name for name in study.benchmarks},
+        settings={"seed": 7, "note": HOSTILE},
+        window=synthetic.WINDOW,
+        paths={stage: study.paths.get(stage, {}) for stage in STAGES},
+        questions=study.questions,
+        images=study.images,
+        horizon=study.horizon,
+        comparison=study.comparison,
+        figures={"information": (str(folder / "a.svg"), str(folder / "a.png"))},
+    )
+
+
+@pytest.fixture(scope="module")
+def text(inputs: Inputs) -> str:
+    return build(inputs)
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def shown(page: Page) -> dict:
+    return json.loads(page.scripts["data"])
+
+
+def test_nothing_is_loaded_from_elsewhere(page: Page, text: str) -> None:
+    loaded = [value for _, attributes in page.elements for key, value in attributes.items() if key in ("src", "srcset")]
+    assert loaded and all(value.startswith("data:image/") for value in loaded)
+    assert not page.of("link") and not page.of("iframe") and not page.of("object") and not page.of("base")
+    assert all(attributes["href"].startswith("#") for attributes in page.of("a"))
+    assert not re.search(r"url\(|@import|https?://", text)
+    (policy,) = [a["content"] for a in page.of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+
+
+def test_hostile_texts_stay_texts(page: Page, text: str, shown: dict) -> None:
+    assert len(page.of("script")) == 2  # the data and the explorer: no third one from a question
+    assert not [attributes for attributes in page.of("img") if attributes.get("src") == "x"]
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "<img src=x" not in text and "49" not in re.findall(r"<!-- (\d+) &", text)
+    example = next(one for one in shown["examples"] if one["id"] == "reading-00")
+    assert example["question"] == example["label"] == example["full"][0] == HOSTILE
+    assert "innerHTML" not in page.scripts["code"]
+
+
+def test_the_policy_admits_the_explorer_alone(page: Page) -> None:
+    import base64
+    import hashlib
+
+    digest = base64.b64encode(hashlib.sha256(page.scripts["code"].encode()).digest()).decode()
+    (policy,) = [a["content"] for a in page.of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_the_explorer_shows_what_the_tables_hold(study: Study, shown: dict) -> None:
+    names = {(one["model"], one["benchmark"]) for one in shown["examples"]}
+    assert names == {(model, benchmark) for model in MODELS for benchmark in BENCHMARKS}
+    example = next(
+        one
+        for one in shown["examples"]
+        if (one["model"], one["benchmark"], one["id"]) == ("strong", "reading", "reading-07")
+    )
+    name = {"question_id": "reading-07"}
+    paths = {stage: study.paths[stage]["strong"]["reading"] for stage in STAGES}
+    raw = tables.read(paths["information"], "information").filter(**name).sort("layer", "window")
+    expected = raw["information"].to_numpy().reshape(len(example["layers"]), -1)
+    np.testing.assert_allclose(np.array(example["information"]) / 1000, expected, atol=0.0005)
+    assert example["layers"] == raw["layer"].unique().sort().to_list()
+    assert example["grid"] == [synthetic.GRID, synthetic.GRID]
+    answers = tables.read(paths["answers"], "answers").filter(**name)
+    for condition in ("full", "blind"):
+        row = answers.filter(condition=condition).row(0, named=True)
+        assert example[condition] == [row["answer"], row["score"]]
+    swept = tables.read(paths["sweep"], "sweep").filter(**name, strategy="random", layer=3, keep=16.0).sort("repeat")
+    assert example["pruned"]["random, keep 16 tokens"]["3"] == [list(row) for row in swept["answer", "score"].rows()]
+    assert next(iter(example["pruned"])) == "drop-all"
+    assert shown["images"][example["image"]].startswith("data:image/png;base64,")
+
+
+def test_the_explorer_is_bounded(study: Study, inputs: Inputs, shown: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer, "LIMIT", len(explorer.embedded(shown)) // 2)
+    smaller = json.loads(Page(build(inputs)).scripts["data"])
+    assert 0 < len(smaller["examples"]) < len(shown["examples"])
+    assert len(explorer.embedded(smaller)) <= explorer.LIMIT
+
+
+def test_settings_sources_and_findings_are_on_the_page(text: str) -> None:
+    for part in ("resources/strong", "0123abcd", "2.13", "&#34;seed&#34;: 7", "12 cases: holds 12, does not hold 0"):
+        assert part in text
+    assert text.count('<span class="verdict holds">') == 4
+
+
+def test_equal_inputs_give_an_equal_page(inputs: Inputs, text: str) -> None:
+    assert build(inputs) == text
+
+
+def test_stages_that_were_not_run(tmp_path: Path) -> None:
+    study = synthetic.make(tmp_path, models=["base"], strategies=[], schedules={})
+    text = build(replace(inputs_of(study, tmp_path), paths={stage: study.paths.get(stage, {}) for stage in STAGES}))
+    assert "No strategy was swept in this study." in text
+    assert "No schedule was run in this study." in text
+    assert '<span class="verdict not-decidable">' in text  # one model, no strategy
+    assert json.loads(Page(text).scripts["data"])["examples"][0]["pruned"] == {}
+
+
+def test_a_large_figure_becomes_a_jpeg(tmp_path: Path) -> None:
+    svg, png = tmp_path / "a.svg", tmp_path / "a.png"
+    style.save(style.empty("a figure"), svg, png)
+    assert figure_uri(svg, png).startswith("data:image/svg+xml;base64,")
+    svg.write_text(" " * (LARGEST_SVG + 1))
+    assert figure_uri(svg, png).startswith("data:image/jpeg;base64,")
+
+
+def test_tables_of_scores(study: Study) -> None:
+    asked = data.questions(study.questions)
+    scores = rows.scores(data.answers(study.paths["answers"], asked), MODELS, BENCHMARKS)
+    assert [row[:3] for row in scores[:2]] == [["base", "knowledge", "20"], ["base", "perception", "20"]]
+    assert scores[0][3].startswith("0.750 [") and scores[0][4].startswith("0.600 [")
+    best = rows.best_strategies(data.sweep(study.paths["sweep"], asked), MODELS, BENCHMARKS)
+    assert [row[2:5] for row in best[:2]] == [["16 tokens", "1–7", "divprune"], ["12.5 %", "1–7", "divprune"]]
+
+
+def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:
+    horizon = tables.read(study.horizon, "horizon")
+    asked = data.questions(study.questions)
+    frames = data.schedules(study.paths["schedules"], asked), data.answers(study.paths["answers"], asked)
+    tasks = {"knowledge": "mme", "perception": "pope", "reading": "textvqa"}
+    assert paper.beside(horizon, *frames, tasks, {"base": {"source": "resources/base"}}) == {}
+    llava = paper.beside(horizon, *frames, tasks, {"base": {"source": "llava-hf/llava-1.5-7b-hf"}})
+    assert llava["horizons"] == [
+        ["base", "knowledge", "≈ 16", "layer 3 [3, 3] of 8"],
+        ["base", "reading", "≈ 24", "layer 6 [6, 6] of 8"],
+    ]
+    assert not llava["qwen"] and not llava["relative"]
+    qwen = paper.beside(horizon, *frames, tasks, {"strong": {"source": "Qwen/Qwen2.5-VL-7B-Instruct"}})
+    assert [row[2] for row in qwen["horizons"]] == ["≈ 20", "≈ 20", "≈ 27"]
+    measured = {row[1]: row[3] for row in qwen["relative"]}
+    full = pl.Series([0.85, 0.9, 0.95])
+    assert measured["divprune-16"] == "100.0 %"
+    assert measured["fastv-8"] == f"{100 * ((full - 0.1) / full).mean():.1f} %"
