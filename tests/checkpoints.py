@@ -44,7 +44,9 @@ def tokenizer(special: list[str], template: str, bos: str | None, eos: str) -> P
     return fast
 
 
-def write_llava(folder: Path, grid: int = 5, layers: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+def write_llava(
+    folder: Path, grid: int = 5, layers: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> Path:
     """LlavaForConditionalGeneration with grouped-query attention; grid × grid visual tokens."""
     torch.manual_seed(seed)
     size = grid * 8

@@ -26,12 +26,12 @@ class Case:
 
 def make_case(kind: str, folder: Path, dtype: str) -> Case:
     import torch
-    from checkpoints import write_llava, write_qwen
-    from naive import Naive
     from PIL import Image
     from transformers import AutoImageProcessor, AutoModelForImageTextToText
 
+    from checkpoints import write_llava, write_qwen
     from infohorizon import models
+    from naive import Naive
 
     write = {"llava": write_llava, "qwen2_5_vl": write_qwen}[kind]
     if not (folder / "config.json").exists():
@@ -41,7 +41,9 @@ def make_case(kind: str, folder: Path, dtype: str) -> Case:
     pixels = np.random.default_rng(3).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
     question = "what is it?"
-    reference = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype), attn_implementation="eager" if dtype == "float32" else "sdpa")
+    reference = AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=getattr(torch, dtype), attn_implementation="eager" if dtype == "float32" else "sdpa"
+    )
     encoded = model.encode([image])[0]
     inputs = dict(AutoImageProcessor.from_pretrained(folder, use_fast=False)([image], return_tensors="pt"))
     inputs["pixel_values"] = inputs["pixel_values"].to(getattr(torch, dtype))
@@ -51,7 +53,9 @@ def make_case(kind: str, folder: Path, dtype: str) -> Case:
     inputs["input_ids"] = torch.tensor([ids])
     if kind == "qwen2_5_vl":
         inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.image_token_id).int()
-    return Case(model, encoded, question, Naive(reference.eval(), inputs, torch.arange(start, start + count)), folder, image)
+    return Case(
+        model, encoded, question, Naive(reference.eval(), inputs, torch.arange(start, start + count)), folder, image
+    )
 
 
 @pytest.fixture(scope="session", params=["llava", "qwen2_5_vl"])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers
+
 from naive import Drop
 
 
@@ -100,7 +101,9 @@ def test_two_stage_pruning_equals_naive(case64, positions):
     assert case64.model.decoder.decode(pruned.branches(), 8, [])[0] == case64.naive.greedy(8, drops)
     assert [len(v) for v in pruned.visual] == [count] + [len(first)] * 2 + [3] * (case64.model.depth - 3)
     start, suffix = trace.prompt.start, trace.prompt.suffix
-    assert [pruned.keys(j).shape[1] for j in range(case64.model.depth)] == [start + len(v) + suffix for v in pruned.visual]
+    assert [pruned.keys(j).shape[1] for j in range(case64.model.depth)] == [
+        start + len(v) + suffix for v in pruned.visual
+    ]
 
 
 def test_attention_rows_equal_eager_attention(case):

@@ -115,6 +115,7 @@ class Trace:
 
     def attention(self, layer: int, rows: Tensor) -> Tensor:
         """Softmax attention of suffix tokens `rows` (indices 0 … M−1), (heads, rows, S), fp32 or fp64."""
+        rows = rows.to(self.prompt.embeddings.device)
         queries, keys = self.queries(layer)[:, rows], self.keys(layer)
         wide = torch.promote_types(queries.dtype, torch.float32)
         keys = keys.repeat_interleave(queries.shape[0] // keys.shape[0], dim=0)
@@ -131,6 +132,7 @@ class Trace:
         Args:
             states: (T, d) states that replace the kept tokens' (merging strategies).
         """
+        kept = kept.to(self.prompt.embeddings.device)
         tokens = self._stay(layer, kept)
         child = object.__new__(Trace)
         child.__dict__.update(self.__dict__)

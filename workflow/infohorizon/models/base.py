@@ -50,7 +50,11 @@ class VisionLanguageModel(ABC):
     image_token: str
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, settings: dict[str, Any]) -> None:
-        self.model, self.tokenizer, self.image_processor = model.eval().requires_grad_(False), tokenizer, image_processor
+        self.model, self.tokenizer, self.image_processor = (
+            model.eval().requires_grad_(False),
+            tokenizer,
+            image_processor,
+        )
         self.settings = settings
         self.decoder = Decoder(model.model.language_model, model.lm_head)
         self.device = model.lm_head.weight.device

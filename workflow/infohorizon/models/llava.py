@@ -24,7 +24,11 @@ class Llava(VisionLanguageModel):
         config, tower = self.model.config, self.model.model.vision_tower
         pixels = self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")["pixel_values"]
         # Official selectors (FasterVLM, VisPruner, VisionZip) read the second-last layer's attention.
-        watched = tower.vision_model.encoder.layers[-2].self_attn if hasattr(tower, "vision_model") else tower.encoder.layers[-2].self_attn
+        watched = (
+            tower.vision_model.encoder.layers[-2].self_attn
+            if hasattr(tower, "vision_model")
+            else tower.encoder.layers[-2].self_attn
+        )
         seen: dict[str, Tensor] = {}
 
         def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:

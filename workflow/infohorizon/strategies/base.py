@@ -13,7 +13,7 @@ class View:
     """The visual tokens of one question at the input of one decoder layer, as far as a strategy asks.
 
     The sequence is prefix | visual | text; `text` means the tokens after the image. What is not asked for is not
-    computed. All tensors are float32 unless the model runs in float64. In the second stage of a schedule the view
+    computed. All tensors are float32 unless the model runs in float64, and on the model's device. In the second stage of a schedule the view
     shows the tokens that survived the first.
 
     Attributes:
@@ -50,7 +50,7 @@ class View:
         raise NotImplementedError
 
     def embeddings(self, section: Section = "visual") -> Tensor:
-        """Input embeddings (layer 0), (tokens, width)."""
+        """Input embeddings (layer 0), (tokens, width); of all visual tokens, also those that left at an earlier stage."""
         raise NotImplementedError
 
     def saliency(self) -> Tensor:

@@ -20,7 +20,7 @@ from infohorizon.training.recipe import ModelRecipe
 from infohorizon.training.tower import normalized
 
 LOG_EVERY = 50  # steps; training accuracy is the mean over them
-CHECK_EVERY = 400  # steps between validations, each followed by a checkpoint
+CHECK_EVERY = 200  # steps between validations, each followed by a checkpoint
 VALIDATION_IMAGES = 96
 PROJECTOR_IMAGES = 256  # whose features start the projector
 

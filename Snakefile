@@ -1,0 +1,34 @@
+# Information Horizon: where in a vision-language model visual tokens stop mattering.
+# Every stage is a rule in workflow/rules/, included in the order in which they run.
+
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/render.smk"
+include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/vision.smk"
+include: "workflow/rules/answers.smk"
+include: "workflow/rules/information.smk"
+include: "workflow/rules/sweep.smk"
+include: "workflow/rules/schedules.smk"
+include: "workflow/rules/horizon.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/train.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+        rules.horizon.output,

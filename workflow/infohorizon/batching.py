@@ -1,0 +1,69 @@
+"""How many rows go through the decoder at once: a token budget, halved whenever memory runs out."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import torch
+
+log = logging.getLogger("infohorizon")
+CPU_TOKENS = 4096  # rows × tokens per call that keeps a CPU's caches busy without spilling
+
+
+class Batch:
+    """The token budget of one decoder call.
+
+    Args:
+        size: rows per call as configured, or "auto": from the free memory of the device.
+        bytes_per_token: peak bytes one row's token costs during a call (see `decoder_bytes_per_token`).
+        device: where the decoder runs.
+    """
+
+    def __init__(self, size: int | str, bytes_per_token: int, device: torch.device) -> None:
+        self.rows = None if size == "auto" else int(size)
+        self.tokens = CPU_TOKENS
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            self.tokens = max(1024, int(0.6 * free) // bytes_per_token)
+
+    def slices(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
+        """Call `call(slice)` over `rows` rows of `tokens` tokens each; on out-of-memory halve and try again.
+
+        `call` must store its result only once it is complete, so that a failed attempt leaves no trace.
+        """
+        start = 0
+        while start < rows:
+            size = self.rows or max(1, self.tokens // tokens)
+            part = slice(start, min(rows, start + size))
+            try:
+                call(part)
+            except RuntimeError as error:
+                if not out_of_memory(error) or part.stop - part.start == 1:
+                    raise
+                self._halve(part.stop - part.start, tokens)
+                continue
+            start = part.stop
+
+    def _halve(self, rows: int, tokens: int) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        half = max(1, rows // 2)
+        if self.rows:
+            self.rows = half
+        else:
+            self.tokens = half * tokens
+        log.warning("out of memory at %d rows of %d tokens: going on with %d rows", rows, tokens, half)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error is CUDA's or the CPU allocator's way of saying that memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def decoder_bytes_per_token(width: int, ffn: int, element: int) -> int:
+    """Peak bytes per token of a layer: fp32 residual and norm, q/k/v/attention out and two FFN activations."""
+    return 3 * 4 * width + element * (4 * width + 2 * ffn)
+
+
+def chunked(items: list, size: int) -> Iterator[list]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,168 @@
+"""What a configuration means, checked before any job starts: names, layers, keeps, and where models are. No torch."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from infohorizon import strategies
+from infohorizon.benchmarks import TASKS
+from infohorizon.errors import UserError
+
+Config = Mapping[str, Any]
+
+
+def layer_of(spec: int | float, depth: int) -> int:
+    """A configured layer: an int as it is, a float as a fraction of the depth (half up)."""
+    return spec if isinstance(spec, int) else int(spec * depth + 0.5)
+
+
+def layers_of(spec: str | Sequence[int | float], depth: int, first: int = 0) -> list[int]:
+    """Configured layers as ascending ints; `all` are those from `first` on."""
+    if spec == "all":
+        return list(range(first, depth))
+    return sorted({layer_of(layer, depth) for layer in spec})
+
+
+def is_local(source: str) -> bool:
+    """Whether a source is a folder; hub ids are owner/name and not written like a path."""
+    return source.startswith((".", "/", "~")) or Path(source).exists() or source.count("/") != 1
+
+
+def depth_of(name: str, settings: Config) -> int:
+    """Decoder layers of a model: from its folder's config.json, or from `depth` for a hub id.
+
+    Raises:
+        UserError: no such folder, no model in it, or no `depth` given for a hub id.
+    """
+    source = settings["source"]
+    if not is_local(source):
+        if "depth" not in settings:
+            raise UserError(f"models.{name}.depth is missing: give the number of decoder layers of {source}.")
+        return settings["depth"]
+    file = Path(source).expanduser() / "config.json"
+    if not file.parent.is_dir():
+        raise UserError(f"models.{name}.source: the folder {source} does not exist; give a folder or a hub id.")
+    try:
+        config = json.loads(file.read_text())
+        text = config.get("text_config", config)
+        depth = int(text["num_hidden_layers"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"models.{name}.source: {source} holds no model: it needs a config.json with a text_config."
+        ) from None
+    if settings.get("depth", depth) != depth:
+        raise UserError(
+            f"models.{name}.depth is {settings['depth']}, but {source} has {depth} layers: mend or drop it."
+        )
+    return depth
+
+
+def check(config: Config) -> None:
+    """Everything that can be known to be wrong before a job starts.
+
+    Raises:
+        UserError: one sentence that names the key and what to do.
+    """
+    run = config["run"]
+    for key in ("models", "benchmarks"):
+        for name in run[key]:
+            _known(f"run.{key}", name, config[key])
+    for name in run["benchmarks"]:
+        settings = config["benchmarks"][name]
+        _known(f"benchmarks.{name}.task", settings["task"], TASKS)
+        source = settings["source"]
+        if source != "rendered" and is_local(source) and not Path(source).expanduser().exists():
+            raise UserError(f"benchmarks.{name}.source: {source} does not exist; give a folder, a file or a hub id.")
+    depths = {name: depth_of(name, config["models"][name]) for name in run["models"]}
+    own = config["strategies"]
+    for model, depth in depths.items():
+        _layers("information.layers", config["information"]["layers"], depth, model)
+        _layers("sweep.layers", config["sweep"]["layers"], depth, model)
+        for name in config["sweep"]["strategies"]:
+            _known("sweep.strategies", name, strategies.names(own))
+            first = strategies.entry(name, own).first_layer
+            for layer in layers_of(config["sweep"]["layers"], depth, 1):
+                _acts("sweep.layers", name, first, layer)
+        for name in schedules_of(config):
+            _schedule(config, name, model, depth)
+    _oracle(config, depths)
+
+
+def schedules_of(config: Config) -> list[str]:
+    """Names of the schedules that run."""
+    names = config["schedule_run"]["names"]
+    names = list(config["schedules"]) if names == "all" else names
+    for name in names:
+        _known("schedule_run.names", name, config["schedules"])
+    return names
+
+
+def strategies_of(config: Config, schedule: str) -> list[str]:
+    """Names of the strategies a schedule uses."""
+    return [stage[1] for stage in config["schedules"][schedule]["stages"]]
+
+
+def _schedule(config: Config, name: str, model: str, depth: int) -> None:
+    schedule, key = config["schedules"][name], f"schedules.{name}"
+    own, last = config["strategies"], -1
+    for spec, strategy, keep in schedule["stages"]:
+        _known(key, strategy, strategies.names(own))
+        entry = strategies.entry(strategy, own)
+        _layers(key, [spec], depth, model)
+        layer = layer_of(spec, depth)
+        _acts(key, strategy, entry.first_layer, layer)
+        if layer <= last:
+            raise UserError(f"{key}: layer {spec} does not lie above the stage before it on {model} ({depth} layers).")
+        if keep == 0 and not entry.keeps_none:
+            raise UserError(f"{key}: strategy '{strategy}' cannot keep 0 tokens; use drop-all, or keep at least 1.")
+        last = layer
+    if "baseline" in schedule:
+        _known(f"{key}.baseline", schedule["baseline"], schedules_of(config))
+
+
+def _oracle(config: Config, depths: Mapping[str, int]) -> None:
+    """Strategy `information` reads the information table: its layers and questions must be there."""
+    users = ["sweep"] if "information" in config["sweep"]["strategies"] else []
+    users += ["schedule_run"] if any("information" in strategies_of(config, s) for s in schedules_of(config)) else []
+    have = config["information"].get("limit")
+    for key in users:
+        wanted = config[key].get("limit")
+        if have is not None and (wanted is None or wanted > have):
+            raise UserError(
+                f"{key}.limit ({wanted}) exceeds information.limit ({have}), but strategy 'information' needs the "
+                f"information of every question: raise information.limit or lower {key}.limit."
+            )
+    for model, depth in depths.items():
+        measured = set(layers_of(config["information"]["layers"], depth))
+        asked = set(layers_of(config["sweep"]["layers"], depth, 1)) if "sweep" in users else set()
+        for name in schedules_of(config):
+            stages = config["schedules"][name]["stages"]
+            asked |= {layer_of(layer, depth) for layer, strategy, _ in stages if strategy == "information"}
+        if missing := sorted(asked - measured):
+            raise UserError(
+                f"information.layers lacks layer {missing[0]} of {model}, which strategy 'information' is to act at: "
+                "add it, or drop the strategy."
+            )
+
+
+def _layers(key: str, spec: Any, depth: int, model: str) -> None:
+    for layer in layers_of(spec, depth):
+        if layer >= depth:
+            raise UserError(f"{key}: layer {layer} lies outside {model}, whose layers are 0 to {depth - 1}.")
+
+
+def _acts(key: str, strategy: str, first: int, layer: int) -> None:
+    if layer < first:
+        raise UserError(
+            f"{key}: strategy '{strategy}' reads attention or keys of the layer before and cannot act at layer {layer}; "
+            f"use layers from {first} on."
+        )
+
+
+def _known(key: str, name: str, names: Iterable[str]) -> None:
+    if name not in (known := list(names)):
+        guess = get_close_matches(name, known, 1)
+        hint = f"did you mean '{guess[0]}'?" if guess else f"known are {', '.join(known)}."
+        raise UserError(f"{key}: there is no '{name}': {hint}")

@@ -1,0 +1,108 @@
+"""Token information: what each window of visual tokens tells the model, from each layer on.
+
+I(w, l) = p(w, l) − p_text(l), with p the probability of the label when from the input of layer l on only window w of
+the visual tokens is left (p_text: none). Layers below l saw the whole image. (arXiv 2512.07580)
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from infohorizon.batching import Batch
+from infohorizon.decoder import Positions, Trace
+from infohorizon.models.base import Encoded, VisionLanguageModel
+
+
+def windows(grid: tuple[int, int], side: int) -> list[Tensor]:
+    """Token indices of each side × side window in reading order of the window grid; edge windows may be smaller."""
+    rows, columns = grid
+    index = torch.arange(rows * columns).reshape(grid)
+    return [
+        index[top : top + side, left : left + side].flatten()
+        for top in range(0, rows, side)
+        for left in range(0, columns, side)
+    ]
+
+
+def token_information(
+    model: VisionLanguageModel,
+    question: str,
+    label: str,
+    encoded: Encoded,
+    layers: Sequence[int],
+    batch: Batch,
+    window: int = 2,
+    removal: Literal["delete", "zero"] = "delete",
+    context: Literal["text", "image"] = "text",
+    positions: Positions = "original",
+) -> list[dict[str, Any]]:
+    """Probabilities of one question's label for every (layer, window).
+
+    Args:
+        removal: delete the other tokens from the sequence (the paper's code), or zero their states.
+        context: "text" keeps only the window (the paper); "image" keeps everything but the window (leave-one-out:
+            `information` is then p without the window − p_text, compare it across windows).
+    Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
+    """
+    ids = model.label_ids(label)
+    targets = torch.tensor(ids, device=model.device)
+    trace = model.decoder.prefill(model.prompt(question, encoded, forced=ids[:-1]))
+    count = trace.prompt.count
+    parts = windows(encoded.grid, window)
+    if context == "image":
+        every = torch.arange(count)
+        sets = [every[~torch.isin(every, part)] for part in parts]
+    else:
+        sets = parts
+    kept = [*sets, torch.arange(0)]  # the last one: no visual token, p_text
+    first = torch.empty(len(kept), len(layers), dtype=torch.float64)
+    whole, divergence = torch.empty_like(first), torch.empty(len(layers), dtype=torch.float64)
+    full = model.decoder.logits(trace.final()[:1]).log_softmax(-1)
+
+    for size in sorted({len(tokens) for tokens in kept}):
+        # Rows of equal size share calls; neighbours in (layer, window) share the longest run of untouched tokens.
+        rows = [(l, w) for l in range(len(layers)) for w, tokens in enumerate(kept) if len(tokens) == size]
+        length = (count if removal == "zero" else size) + trace.prompt.suffix
+
+        def run(part: slice, rows: list[tuple[int, int]] = rows) -> None:
+            chosen = rows[part]
+            keep = torch.stack([kept[w] for _, w in chosen])
+            at = [layers[l] for l, _ in chosen]
+            final = _final(trace, at, keep, removal, positions)
+            log_p = model.decoder.log_probabilities(final, targets).double().cpu()
+            for row, (l, w) in enumerate(chosen):
+                first[w, l], whole[w, l] = log_p[row, 0].exp(), log_p[row].sum().exp()
+                if w == len(parts):
+                    text = model.decoder.logits(final[row, :1]).log_softmax(-1)
+                    divergence[l] = (text.exp() * (text - full)).sum().double().cpu()
+
+        batch.slices(len(rows), length, run)
+
+    return [
+        {
+            "layer": layer,
+            "window": w,
+            "probability": float(first[w, l]),
+            "text_probability": float(first[-1, l]),
+            "information": float(first[w, l] - first[-1, l]),
+            "answer_probability": float(whole[w, l]),
+            "text_answer_probability": float(whole[-1, l]),
+            "text_divergence": float(divergence[l]),
+        }
+        for l, layer in enumerate(layers)
+        for w in range(len(parts))
+    ]
+
+
+def _final(trace: Trace, layers: list[int], kept: Tensor, removal: str, positions: Positions) -> Tensor:
+    """Final states of the read tokens, (R, read, d), with the other visual tokens deleted or zeroed."""
+    decoder = trace.decoder
+    if removal == "delete":
+        return decoder.resume(trace, layers, kept, positions, decodable=False).final
+    start, count = trace.prompt.start, trace.prompt.count
+    states = torch.stack([trace.hidden(layer)[start : start + count] for layer in layers])
+    stays = torch.zeros(len(layers), count, dtype=torch.bool).scatter_(1, kept, True).to(states.device)
+    every = torch.arange(count).expand(len(layers), -1)
+    return decoder.resume(trace, layers, every, positions, states * stays[..., None], decodable=False).final

@@ -1,0 +1,131 @@
+"""What the scripts that run a model open: the model, their share of the questions, the encoded images, the oracle."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from infohorizon import models, tables
+from infohorizon.batching import Batch, decoder_bytes_per_token
+from infohorizon.errors import UserError
+from infohorizon.information import windows
+from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.selection import select
+from infohorizon.stage import Stage
+
+
+def open_model(stage: Stage) -> tuple[VisionLanguageModel, dict[str, Any]]:
+    """The job's model, on the job's threads, and what the tables record of it (source, revision, layers)."""
+    torch.set_num_threads(stage.threads)
+    record = json.loads(Path(stage.input.model).read_text())
+    settings = {**stage.params.configuration["model"], "revision": record["commit"]}
+    model = models.load(record["source"], settings)
+    return model, {"source": record["source"], "revision": record["revision"], "layers": model.depth}
+
+
+def open_batch(stage: Stage, model: VisionLanguageModel) -> Batch:
+    config = model.model.config.get_text_config()
+    element = torch.empty(0, dtype=model.dtype).element_size()
+    per_token = decoder_bytes_per_token(config.hidden_size, config.intermediate_size, element)
+    return Batch(stage.params.configuration["batch_size"], per_token, model.device)
+
+
+def open_questions(stage: Stage, limit: int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """This shard's questions as dicts, in the table's order, and what the tables record of the benchmark."""
+    path = stage.input.questions
+    shards = stage.params.configuration["shards"]
+    chosen = select(tables.read(path, "benchmark"), limit, int(stage.wildcards.shard), shards)
+    return chosen.to_dicts(), tables.read_metadata(path)["benchmark"]
+
+
+class Images(Mapping[str, Encoded]):
+    """image_id → Encoded, from one part of the vision table; the file stays memory-mapped."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.table = tables.read_arrow(path, "vision")
+        self.rows = {image_id: row for row, image_id in enumerate(self.table["image_id"].to_pylist())}
+
+    def __getitem__(self, image_id: str) -> Encoded:
+        if image_id not in self.rows:
+            raise UserError(f"{self.path} lacks image {image_id}: delete it and run snakemake again.")
+        row = self.rows[image_id]
+
+        def value(name: str) -> Any:
+            return self.table[name][row].as_py()
+
+        def matrix(name: str, width: str) -> torch.Tensor:
+            values = self.table[name][row].values
+            return torch.from_numpy(np.array(values).reshape(-1, value(width)))
+
+        return Encoded(
+            (value("grid_height"), value("grid_width")),
+            matrix("features", "feature_width"),
+            torch.from_numpy(np.array(self.table["saliency"][row].values)),
+            matrix("keys", "key_width"),
+        )
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def vision_row(image_id: str, encoded: Encoded, wide: bool) -> dict[str, Any]:
+    """One row of the vision table; features and keys in float32 where `wide`, else float16.
+
+    Raises:
+        UserError: a value that is not finite (or does not fit float16).
+    """
+    kind = np.float32 if wide else np.float16
+    features, keys = (t.float().cpu().numpy().astype(kind) for t in (encoded.features, encoded.keys))
+    if not (np.isfinite(features).all() and np.isfinite(keys).all()):
+        raise UserError(f"image {image_id}: the vision tower gave values that are not finite; set dtype: float32.")
+    return {
+        "image_id": image_id,
+        "grid_height": encoded.grid[0],
+        "grid_width": encoded.grid[1],
+        "feature_width": features.shape[1],
+        "features": features.ravel(),
+        "saliency": encoded.saliency.float().cpu().numpy(),
+        "key_width": keys.shape[1],
+        "keys": keys.ravel(),
+    }
+
+
+class Oracle:
+    """p(w, l) per token from a part of the information table, for strategy `information`.
+
+    Args:
+        path: part of the information table, or None.
+        window: side of its windows.
+    """
+
+    def __init__(self, path: str | None, window: int) -> None:
+        self.window = window
+        self.frame = None if path is None else tables.read(path, "information")
+        if self.frame is not None:
+            keyed = self.frame.select("question_id", "layer", "window", "probability").sort(
+                "question_id", "layer", "window"
+            )
+            groups = keyed.group_by("question_id", "layer", maintain_order=True).agg("probability")
+            self.scores = {(q, l): p for q, l, p in groups.iter_rows()}
+
+    def of(self, question_id: str, grid: tuple[int, int]) -> Any:
+        """layer → (N,) scores for one question, or None where there is no table."""
+        return None if self.frame is None else partial(self._scores, question_id, grid)
+
+    def _scores(self, question_id: str, grid: tuple[int, int], layer: int) -> torch.Tensor:
+        if (question_id, layer) not in self.scores:
+            raise UserError(
+                f"the information table lacks layer {layer} of question {question_id}: run information again."
+            )
+        out = torch.empty(grid[0] * grid[1])
+        for tokens, score in zip(windows(grid, self.window), self.scores[question_id, layer], strict=True):
+            out[tokens] = score
+        return out

@@ -1,0 +1,47 @@
+"""Schedules: [(layer, strategy, keep), …] on one question, tokens really leaving at each stage."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from infohorizon.decoder import Positions, Trace
+from infohorizon.models.base import Encoded
+from infohorizon.strategies.base import Strategy
+from infohorizon.sweep import Keep, Oracle, Questioner, Setting
+
+
+class Stage(NamedTuple):
+    """At the input of `layer`, `strategy` leaves `keep` visual tokens (a fraction is of the image's tokens)."""
+
+    layer: int
+    strategy: str
+    keep: Keep
+
+
+def repeats_of(stages: Sequence[Stage], strategies: Mapping[str, Strategy], repeats: int) -> int:
+    """How often a schedule runs: `repeats` if any of its stages draws at random, else once."""
+    return repeats if any(strategies[stage.strategy].random for stage in stages) else 1
+
+
+def run_schedule(
+    questioner: Questioner,
+    trace: Trace,
+    stages: Sequence[Stage],
+    strategies: Mapping[str, Strategy],
+    label: str,
+    encoded: Encoded,
+    question_id: str,
+    positions: Positions = "contiguous",
+    repeat: int = 0,
+    oracle: Oracle | None = None,
+) -> dict[str, Any]:
+    """Answer one question under a schedule; stages must have ascending layers.
+
+    Returns: repeat, mean_tokens (over all layers, as really kept), answer, label_probability.
+    """
+    for stage in stages:
+        setting = Setting(stage.layer, stage.keep, repeat)
+        chosen = questioner.select(trace, strategies[stage.strategy], setting, encoded, question_id, oracle)
+        trace = trace.prune(stage.layer, chosen.kept, positions, chosen.states)
+    answer = questioner.answers(trace.branches(), label)[0]
+    present = [len(tokens) for tokens in trace.visual]
+    return {"repeat": repeat, "mean_tokens": sum(present) / len(present), **answer}

@@ -1,0 +1,111 @@
+# Names, paths and settings that all rules share. Nothing heavy is imported: this is parsed once per cluster job.
+
+import os
+import re
+import sys
+from pathlib import Path
+
+LIBRARY = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(LIBRARY))
+# Scripts run in processes of their own: this is how they find the library, and how tokenizers stay out of their way.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+from infohorizon import configuration
+from infohorizon import strategies as strategy_registry
+from infohorizon.digest import code
+from infohorizon.errors import UserError
+from snakemake.exceptions import WorkflowError
+
+try:
+    configuration.check(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = config["results"].rstrip("/")
+MODELS = config["run"]["models"]
+BENCHMARKS = config["run"]["benchmarks"]
+STRATEGIES = config["sweep"]["strategies"]
+SCHEDULES = configuration.schedules_of(config)
+SHARDS = list(range(config["shards"]))
+CPU_ENV = "../../envs/cpu.yaml"
+GPU_ENV = "../../envs/gpu.yaml"
+
+
+def names(choices):
+    """A wildcard that matches these names only."""
+    return "|".join(map(re.escape, choices)) or "(?!)"
+
+
+wildcard_constraints:
+    model=names(config["models"]),
+    benchmark=names(config["benchmarks"]),
+    strategy=names(STRATEGIES),
+    schedule=names(SCHEDULES),
+    shard=r"\d+",
+
+
+def parts(stage, **wildcards):
+    """Paths of all shards of a stage's table: vision, answers, information, sweep or schedules."""
+    levels = ("model", "benchmark", "strategy", "schedule")
+    folder = "/".join([RESULTS, stage, *(wildcards[level] for level in levels if level in wildcards)])
+    return [f"{folder}/part-{shard}.arrow" for shard in SHARDS]
+
+
+def model_settings(wildcards):
+    return config["models"][wildcards.model]
+
+
+def gpus(wildcards):
+    """GPUs of a job: none where the configuration puts the model on the CPU."""
+    return 0 if model_settings(wildcards)["device"] == "cpu" else 1
+
+
+def growing(start):
+    """A resource that grows with each attempt (see `retries` in the profiles)."""
+    return lambda wildcards, attempt: start * attempt
+
+
+def layers(section, first=0):
+    """params function: the layers of a section of config.yaml on the wildcard's model."""
+    return lambda wildcards: configuration.layers_of(
+        config[section]["layers"],
+        configuration.depth_of(wildcards.model, model_settings(wildcards)),
+        first,
+    )
+
+
+def strategy_modules(names):
+    """Modules of built-in strategies, for `code`: the registry loads them by name, out of `code`'s sight."""
+    found = set()
+    for name in names:
+        setting = config["strategies"].get(name, name)
+        source = setting if isinstance(setting, str) else setting["strategy"]
+        if source in strategy_registry.REGISTRY:
+            file = strategy_registry.REGISTRY[source].location.split(":")[0]
+            found.add(f"strategies.{file}")
+    return sorted(found)
+
+
+def strategy_files(names):
+    """Users' own strategy files, as inputs: an edit reruns what uses them."""
+    settings = [config["strategies"][name] for name in names if name in config["strategies"]]
+    sources = [s if isinstance(s, str) else s["strategy"] for s in settings]
+    return [source for source in sources if source.endswith(".py")]
+
+
+def task_module(wildcards):
+    return f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"
+
+
+def asked(wildcards):
+    """What every stage that runs a model on a benchmark reads."""
+    place = f"{wildcards.model}/{wildcards.benchmark}/part-{wildcards.shard}"
+    return {
+        "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
+        "model": f"{RESULTS}/models/{wildcards.model}.json",
+        "vision": f"{RESULTS}/vision/{place}.arrow",
+    }

@@ -1,0 +1,36 @@
+# Token information: the label's probability with one window of visual tokens left, per layer and window.
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, models/{model}.json, vision/…
+# OUTPUTS: information/{model}/{benchmark}/part-{shard}.arrow
+
+
+rule information:
+    input:
+        unpack(asked),
+    output:
+        f"{RESULTS}/information/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
+    log:
+        f"{RESULTS}/logs/information/{{model}}/{{benchmark}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/timings/information/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=growing(24000),
+        runtime=growing(480),
+    params:
+        configuration=lambda wildcards: {
+            "model": model_settings(wildcards),
+            "information": {
+                **config["information"],
+                "layers": layers("information")(wildcards),
+            },
+            "shards": config["shards"],
+            "batch_size": config["batch_size"],
+        },
+        code=code("information"),
+    conda:
+        GPU_ENV
+    message:
+        "Token information of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
+    script:
+        "../scripts/information.py"

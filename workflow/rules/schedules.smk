@@ -1,0 +1,83 @@
+# Schedules: all of a run in one job per (model, benchmark, shard), since they share each question's unpruned layers.
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, models/{model}.json, vision/…, information/… (the oracle alone)
+# OUTPUTS: schedules/{model}/{benchmark}/{schedule}/part-{shard}.arrow
+
+SCHEDULE_STRATEGIES = sorted(
+    {
+        strategy
+        for name in SCHEDULES
+        for strategy in configuration.strategies_of(config, name)
+    }
+)
+
+
+def schedule_inputs(wildcards):
+    files = asked(wildcards)
+    if "information" in SCHEDULE_STRATEGIES:
+        files["information"] = files["vision"].replace("/vision/", "/information/")
+    return files
+
+
+def schedule_settings(wildcards):
+    """Each schedule with its layers resolved to this model's depth."""
+    depth = configuration.depth_of(wildcards.model, model_settings(wildcards))
+    return {
+        name: {
+            "positions": config["schedules"][name]["positions"],
+            "stages": [
+                [configuration.layer_of(layer, depth), strategy, keep]
+                for layer, strategy, keep in config["schedules"][name]["stages"]
+            ],
+        }
+        for name in SCHEDULES
+    }
+
+
+if SCHEDULES:
+
+    rule schedules:
+        input:
+            unpack(schedule_inputs),
+            own=strategy_files(SCHEDULE_STRATEGIES),
+        output:
+            [
+                f"{RESULTS}/schedules/{{model}}/{{benchmark}}/{name}/part-{{shard}}.arrow"
+                for name in SCHEDULES
+            ],
+        log:
+            f"{RESULTS}/logs/schedules/{{model}}/{{benchmark}}/{{shard}}.log",
+        benchmark:
+            f"{RESULTS}/timings/schedules/{{model}}/{{benchmark}}/{{shard}}.tsv"
+        threads: 1
+        resources:
+            gpu=gpus,
+            mem_mb=growing(24000),
+            runtime=growing(480),
+        params:
+            configuration=lambda wildcards: {
+                "model": model_settings(wildcards),
+                "benchmark": config["benchmarks"][wildcards.benchmark],
+                "schedules": schedule_settings(wildcards),
+                "limit": config["schedule_run"].get("limit"),
+                "repeats": config["sweep"]["repeats"],
+                "strategies": {
+                    name: value
+                    for name, value in config["strategies"].items()
+                    if name in SCHEDULE_STRATEGIES
+                },
+                "window": config["information"]["window"],
+                "shards": config["shards"],
+                "batch_size": config["batch_size"],
+                "seed": config["seed"],
+            },
+            code=lambda wildcards: code(
+                "schedules",
+                task_module(wildcards),
+                *strategy_modules(SCHEDULE_STRATEGIES),
+            ),
+        conda:
+            GPU_ENV
+        message:
+            "Schedules on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
+        script:
+            "../scripts/schedules.py"

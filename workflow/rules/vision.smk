@@ -1,0 +1,32 @@
+# Vision encoding: every image once per model, however many questions it has.
+# REQUIRED INPUTS: benchmarks/{benchmark}.images.arrow, models/{model}.json
+# OUTPUTS: vision/{model}/{benchmark}/part-{shard}.arrow
+
+
+rule vision:
+    input:
+        images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
+        model=f"{RESULTS}/models/{{model}}.json",
+    output:
+        f"{RESULTS}/vision/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
+    log:
+        f"{RESULTS}/logs/vision/{{model}}/{{benchmark}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/timings/vision/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=growing(24000),
+        runtime=growing(120),
+    params:
+        configuration=lambda wildcards: {
+            "model": model_settings(wildcards),
+            "shards": config["shards"],
+        },
+        code=code("vision"),
+    conda:
+        GPU_ENV
+    message:
+        "Vision encoding of {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
+    script:
+        "../scripts/vision.py"
