@@ -1,4 +1,4 @@
-"""Rule train_tower: the vision tower, pretrained on patch labels, and the record of its training."""
+"""Rendered scenes → the vision tower, pretrained on patch labels, and the record of its training."""
 
 from pathlib import Path
 

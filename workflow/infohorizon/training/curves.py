@@ -1,0 +1,36 @@
+"""The learning curves of one model: loss and speed, and the share of exact answers per question family."""
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from infohorizon.figures import style
+
+GROUPS = {
+    "reading": ("reading", "place", "letter"),
+    "perception": ("color", "shape", "side", "existence", "is_color", "is_side"),
+    "knowledge": ("knowledge", "fact", "fact_choice"),
+}
+
+
+def curves_figure(history: pl.DataFrame, title: str) -> Figure:
+    """history: the records of `train_model`, one row each; validation is drawn as dots over the training lines."""
+    figure = Figure(figsize=(9.5, 5.5), layout="constrained")
+    figure.suptitle(title)
+    panels = figure.subplots(2, 2, sharex=True).ravel()
+    train = history.filter(split="train")
+    validation = history.filter(split="validation")
+    loss, speed = panels[0], panels[0].twinx()
+    loss.plot(train["step"], train["loss"], color=style.INK)
+    loss.set(title="loss (black) and speed (grey)", yscale="log", ylabel="loss")
+    speed.plot(train["step"], train["images_per_second"], color=style.GREY, linewidth=0.8)
+    speed.set(ylabel="images per second", ylim=(0, None))
+    for panel, (group, families) in zip(panels[1:], GROUPS.items(), strict=True):
+        for index, family in enumerate(families):
+            look = style.series_look(index)
+            panel.plot(train["step"], train[family], color=look.color, label=family)
+            panel.plot(validation["step"], validation[family], "o", color=look.color, markersize=3)
+        panel.set(title=group, ylabel="exact answers", ylim=(-0.03, 1.03))
+        panel.legend(loc="lower right", fontsize=7)
+    for panel in panels[2:]:
+        panel.set_xlabel("step")
+    return figure
