@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from figures.planted import DEPTH, IMAGES, KEEPS, comparison_rows, horizon_rows
 from infohorizon import tables
 
-DEPTH, GRID, WINDOW, IMAGES = 8, 8, 2, 10
+GRID, WINDOW = 8, 2
 WINDOWS = (GRID // WINDOW) ** 2
 MODELS = ["base", "strong"]
 BENCHMARKS = ["knowledge", "perception", "reading"]
 STRATEGIES = ["random", "drop-all", "fastv", "divprune", "information"]
 SCHEDULES = {"divprune-16": 16.0, "divprune-20+random-4": 16.2, "fastv-8": 9.5}
-KEEPS = [16.0, 0.125]
 HORIZONS = {"knowledge": 3, "perception": 4, "reading": 6}
 FULL = {"knowledge": 0.85, "perception": 0.9, "reading": 0.95}
 BLIND = {"knowledge": 0.6, "perception": 0.5, "reading": 0.0}
@@ -71,18 +71,11 @@ def make(
             layer = HORIZONS[benchmark] + (model == "strong")
             study.horizons[model, benchmark] = layer
             _stages(study, model, benchmark, layer, strategies, schedules)
-            horizon += _horizon(model, benchmark, layer, strategies)
-            comparison += _comparison(model, benchmark, layer, strategies, schedules)
+            horizon += horizon_rows(model, benchmark, layer, strategies)
+            comparison += comparison_rows(model, benchmark, layer, strategies, schedules)
     tables.write(study.horizon, "horizon", horizon, _metadata("horizon"))
     tables.write(study.comparison, "comparison", comparison, _metadata("horizon"))
     return study
-
-
-def horizon_row(model: str, benchmark: str, criterion: str, layer: int, **other: Any) -> dict[str, Any]:
-    """A row of the horizon table; the interval is the layer itself unless `low` and `high` say otherwise."""
-    row = {"model": model, "benchmark": benchmark, "criterion": criterion, "strategy": "", "keep": None}
-    row |= {"factor": 1.0, "threshold": 0.1, "layer": layer, "low": layer, "high": layer, "depth": DEPTH}
-    return row | {"questions": 2 * IMAGES, "images": IMAGES} | other
 
 
 def _metadata(stage: str, model: str = "", benchmark: str = "") -> dict[str, Any]:
@@ -194,37 +187,3 @@ def _score(strategy: str, layer: int, keep: float, horizon: int, full: float, bl
     share = {"drop-all": 0.0, "random": 0.45, "fastv": 0.6, "divprune": 0.7, "information": 0.95}[strategy]
     share *= 1.0 if keep >= 1 else 0.7
     return full if layer >= horizon else blind + (full - blind) * max(share, layer / (horizon + 3))
-
-
-def _horizon(model: str, benchmark: str, layer: int, strategies: list) -> list[dict[str, Any]]:
-    rows = []
-    for factor, shift in ((0.5, 1), (1.0, 0), (2.0, -1)):
-        at = layer + shift
-        for criterion in ("information", "answer-information", "label-free", "redundancy"):
-            interval = {"low": at, "high": at, "factor": factor, "threshold": 0.1 * factor}
-            rows.append(horizon_row(model, benchmark, criterion, at, **interval))
-        for criterion in ("no-advantage", "random-parity"):
-            for strategy in strategies:
-                if strategy not in ("random", "drop-all"):
-                    for keep in (None, *KEEPS):
-                        cell = {"strategy": strategy, "keep": keep, "factor": factor, "threshold": 0.02 * factor}
-                        reach = {"low": at - 1, "high": min(at + 1, DEPTH - 1)}
-                        rows.append(horizon_row(model, benchmark, criterion, at, **cell, **reach))
-    return rows
-
-
-def _comparison(model: str, benchmark: str, horizon: int, strategies: list, schedules: dict) -> list[dict[str, Any]]:
-    def row(kind: str, name: str, baseline: str, layer: int | None, keep: float | None, gain: float) -> dict[str, Any]:
-        cell = {"model": model, "benchmark": benchmark, "kind": kind, "name": name, "baseline": baseline}
-        cell |= {"layer": layer, "keep": keep, "tokens": keep, "baseline_tokens": keep, "score": 0.5 + gain}
-        cell |= {"baseline_score": 0.5, "difference": gain, "low": gain - 0.04, "high": gain + 0.04, "images": IMAGES}
-        return cell | {"p_value": 0.001, "p_holm": 0.004 if gain > 0.04 else 1.0, "questions": 2 * IMAGES}
-
-    rows = [
-        row("strategy", name, "random", layer, keep, 0.2 if layer < horizon else 0.0)
-        for name in strategies
-        if name not in ("random", "drop-all")
-        for keep in KEEPS
-        for layer in range(1, DEPTH)
-    ]
-    return rows + [row("schedule", name, "full", None, None, -0.05) for name in schedules]

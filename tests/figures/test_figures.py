@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from figures import synthetic
+from figures import planted, synthetic
 from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRATEGIES, Study
 from infohorizon import tables
 from infohorizon.figures import data, examples, style
@@ -63,7 +63,7 @@ def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study,
 
 
 def test_a_horizon_never_reached_is_a_hollow_mark_at_the_depth(frames: Frames) -> None:
-    row = synthetic.horizon_row("base", "reading", "information", DEPTH, low=6)
+    row = planted.horizon_row("base", "reading", "information", DEPTH, low=6)
     horizon = pl.from_arrow(tables.from_rows("horizon", [row]))
     figure = information_figure(frames.information, horizon, MODELS, BENCHMARKS)
     drawn = figure.axes[2].get_lines()
@@ -170,3 +170,11 @@ def test_dollar_signs_in_a_label_are_no_formula(study: Study, frames: Frames, tm
     shown = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, synthetic.WINDOW)
     figure = heatmaps_figure([shown[0]._replace(label="$\\frac{ $5")])
     style.save(figure, tmp_path / "a.svg", tmp_path / "a.png")
+
+
+def test_scores_that_are_all_equal_still_give_a_readable_axis(frames: Frames) -> None:
+    sweep = frames.sweep.with_columns(score=pl.lit(1 / 3))
+    answers = frames.answers.with_columns(score=pl.lit(1 / 3))
+    figure = sweep_figure(sweep, answers, frames.horizon, MODELS, BENCHMARKS)
+    low, high = figure.axes[0].get_ylim()
+    assert high - low >= 0.1 and low < 1 / 3 < high

@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from figures.synthetic import BENCHMARKS, DEPTH, MODELS, Study, horizon_row
+from figures.planted import DEPTH, horizon_row
+from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
 from infohorizon.figures import data
 from infohorizon.report.cases import FAILS, HOLDS, OPEN, combine, deeper, reached
@@ -12,11 +13,14 @@ from infohorizon.report.findings import Finding, findings
 TASKS = {"knowledge": "knowledge", "perception": "perception", "reading": "reading"}
 
 
-def judged(study: Study, horizon: list[dict] | pl.DataFrame, tasks=TASKS, models=MODELS) -> dict[str, Finding]:
+def judged(study: Study, horizon: list[dict] | pl.DataFrame, tasks=TASKS, models=MODELS, best="") -> dict[str, Finding]:
+    """Findings by a short name; best=FAILS: every strategy is significantly better than random at every layer."""
     if isinstance(horizon, list):
         horizon = pl.from_arrow(tables.from_rows("horizon", horizon))
     asked = data.questions(study.questions)
     comparison = tables.read(study.comparison, "comparison")
+    if best == FAILS:
+        comparison = comparison.with_columns(difference=pl.lit(0.2), p_holm=pl.lit(0.001))
     information = data.information(study.paths["information"], asked)
     found = findings(horizon, comparison, information, data.answers(study.paths["answers"], asked), tasks, models)
     return dict(zip(["random", "vanishes", "reading", "stronger"], found, strict=True))
@@ -48,7 +52,7 @@ def test_the_planted_study_holds_and_says_why(study: Study) -> None:
 )
 def test_findings_1_and_2(study: Study, reading: tuple[int, int, int], outcome: str) -> None:
     layers = {("base", "knowledge"): (3, 3, 3), ("base", "reading"): reading}
-    found = judged(study, planted(layers, "no-advantage", "fastv") + planted(layers, "information"))
+    found = judged(study, planted(layers, "no-advantage", "fastv") + planted(layers, "information"), best=outcome)
     assert found["random"].outcome == found["vanishes"].outcome == outcome
     assert [case.outcome for case in found["vanishes"].cases] == [HOLDS, outcome]
 
@@ -74,15 +78,24 @@ def test_one_failing_case_is_enough_and_no_case_decides_nothing(study: Study) ->
 
 
 def test_a_horizon_never_reached_is_deeper_than_any_reached_but_not_than_another() -> None:
-    never = {"low": DEPTH, "high": DEPTH, "depth": DEPTH}
-    early = {"low": 2, "high": 3, "depth": DEPTH}
+    never = {"low": DEPTH, "high": DEPTH, "depth": DEPTH, "criterion": "information"}
+    early = {"low": 2, "high": 3, "depth": DEPTH, "criterion": "information"}
     assert (deeper(never, early), deeper(early, never), deeper(never, never)) == (HOLDS, FAILS, OPEN)
     assert (reached(never), reached(early)) == (FAILS, HOLDS)
 
 
+def test_a_bound_never_reached_shows_nothing_by_itself(study: Study) -> None:
+    never = planted({("base", "reading"): (DEPTH, DEPTH, DEPTH)}, "no-advantage", "fastv")
+    assert judged(study, never)["random"].outcome == OPEN
+    assert judged(study, never, best=FAILS)["random"].outcome == FAILS
+    row = {"low": DEPTH, "high": DEPTH, "depth": DEPTH, "criterion": "redundancy"}
+    assert (reached(row), reached(row, refuted=True)) == (OPEN, FAILS)
+    assert deeper(row, row | {"low": 2, "high": 3}) == OPEN
+
+
 def test_depths_of_different_models_are_compared_as_shares() -> None:
-    shallow = {"low": 16, "high": 16, "depth": 32}
-    deep = {"low": 15, "high": 15, "depth": 20}
+    shallow = {"low": 16, "high": 16, "depth": 32, "criterion": "information"}
+    deep = {"low": 15, "high": 15, "depth": 20, "criterion": "information"}
     assert (deeper(deep, shallow), deeper(shallow, deep)) == (HOLDS, FAILS)
 
 

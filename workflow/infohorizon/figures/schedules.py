@@ -36,12 +36,11 @@ def schedules_figure(
             if levels is not None:
                 style.levels(panel, levels.filter(model=model, benchmark=benchmark))
             for point in points.filter(model=model, benchmark=benchmark).iter_rows(named=True):
-                errors = [[point["mean"] - point["low"]], [point["high"] - point["mean"]]]
                 look = looks[point["schedule"]]
                 panel.errorbar(
                     point["tokens"],
                     point["mean"],
-                    errors,
+                    style.errors(point),
                     color=look.color,
                     marker=look.marker,
                     markersize=7,
@@ -54,6 +53,7 @@ def schedules_figure(
             panel.set_title(benchmark if row == 0 else "")
         axes[row, 0].set_ylabel(f"{model}\nscore")
     for panel in axes[-1]:
+        style.score_axis(panel)
         panel.set_xlabel("mean visual tokens over all layers")
     points_shown = [
         Line2D([], [], color=look.color, marker=look.marker, ls="", ms=7, label=n) for n, look in looks.items()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 
@@ -144,6 +145,20 @@ def levels(panel: Axes, rows: Any) -> None:
 def level_handles() -> list[Line2D]:
     """Legend entries of the two levels."""
     return [Line2D([], [], **FULL, label="unpruned"), Line2D([], [], **BLIND, label="blind")]
+
+
+def errors(rows: Any) -> list[Any]:
+    """Lengths of error bars below and above, for frames or rows with mean, low, high."""
+    below, above = rows["mean"] - rows["low"], rows["high"] - rows["mean"]
+    return [np.maximum(np.atleast_1d(length), 0) for length in (below, above)]
+
+
+def score_axis(axes: Axes) -> None:
+    """Scores in [0, 1]: what is drawn, but at least a tenth."""
+    low, high = axes.get_ylim()
+    low, high = max(low, -0.04), min(high, 1.04)
+    spare = max(0, 0.1 - (high - low)) / 2
+    axes.set_ylim(low - spare, high + spare)
 
 
 def layer_axis(axes: Axes, depth: int) -> None:

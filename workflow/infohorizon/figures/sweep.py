@@ -48,6 +48,7 @@ def sweep_figure(
             style.layer_axis(panel, data.depth_of(horizon, sweep, model=model, benchmark=benchmark))
             if row == 0:
                 panel.set_title(f"keep {amount(keep)}")
+        style.score_axis(axes[row, 0])
         axes[row, 0].set_ylabel(f"{benchmark}\n{model}\nscore")
     for panel in axes[-1]:
         panel.set_xlabel("layer at whose input tokens leave")
@@ -83,8 +84,7 @@ def _strategies(panel: Axes, scores: pl.DataFrame, strategies: Sequence[str]) ->
             panel.fill_between(line["layer"], line["low"], line["high"], color=look.color, alpha=0.12, linewidth=0)
             panel.plot(line["layer"], line["mean"], **look.line(), linewidth=_width(name), zorder=3, label=name)
             continue
-        errors = [line["mean"] - line["low"], line["high"] - line["mean"]]
         layers = line["layer"] + (index - len(strategies) / 2) * step
-        bars = panel.errorbar(layers, line["mean"], errors, **look.line(), elinewidth=0.7, label=name)
+        bars = panel.errorbar(layers, line["mean"], style.errors(line), **look.line(), elinewidth=0.7, label=name)
         bars.lines[0].set_linewidth(_width(name))
         bars.lines[2][0].set_alpha(0.4)

@@ -9,6 +9,9 @@ from infohorizon.figures import data
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not decidable"
 ORACLE = "information"  # reads the label: a reference, not a pruning method
+# Criteria on confidence bounds: with too few questions they are never reached, which by itself shows nothing.
+BOUNDS = {"redundancy", "no-advantage", "random-parity"}
+SIGNIFICANT = 0.05
 
 Row = Mapping[str, Any]
 
@@ -29,13 +32,22 @@ def combine(outcomes: Iterable[str]) -> str:
     return HOLDS if outcomes and OPEN not in outcomes else OPEN
 
 
-def reached(row: Row) -> str:
-    """Is the horizon reached before the model ends?"""
-    return HOLDS if row["high"] < row["depth"] else FAILS if row["low"] >= row["depth"] else OPEN
+def reached(row: Row, refuted: bool = False) -> str:
+    """Is the horizon reached before the model ends?
+
+    Args:
+        refuted: a criterion on bounds is shown to fail at the last measured layer.
+    """
+    if row["high"] < row["depth"]:
+        return HOLDS
+    return FAILS if row["low"] >= row["depth"] and (refuted or row["criterion"] not in BOUNDS) else OPEN
 
 
 def deeper(first: Row, second: Row) -> str:
     """Does the first horizon lie deeper? One that is never reached lies at the depth or beyond: it decides less."""
+    never = max(first["high"] / first["depth"], second["high"] / second["depth"]) >= 1
+    if never and first["criterion"] in BOUNDS:
+        return OPEN
     if first["low"] / first["depth"] > second["high"] / second["depth"]:
         return HOLDS
     not_deeper = first["high"] / first["depth"] <= second["low"] / second["depth"]
@@ -48,34 +60,45 @@ def layers(row: Row) -> str:
     return f"{layer} [{row['low']}, {row['high']}] of {row['depth']}"
 
 
-def _reached(row: Row, remark: str) -> Case:
-    name = ", ".join(part for part in (row["model"], row["benchmark"], row["strategy"]) if part)
-    return Case(name, layers(row) + remark, reached(row))
-
-
 def no_better(rows: list[dict[str, Any]], comparison: pl.DataFrame) -> list[Case]:
-    """Remark: in how many (layer, keep) before and from the layer on the strategy is significantly better."""
+    """Refuted where the strategy is significantly better than random at the last layer; remark: where it is."""
     found = []
     for row in rows:
-        name = {"model": row["model"], "benchmark": row["benchmark"], "name": row["strategy"], "baseline": "random"}
-        cells = comparison.filter(**name).select("layer", better=(pl.col("p_holm") < 0.05) & (pl.col("difference") > 0))
-        parts = cells.filter(pl.col("layer") < row["layer"]), cells.filter(pl.col("layer") >= row["layer"])
-        before, after = (f"{part['better'].sum()} of {part.height}" for part in parts)
-        remark = f"; significantly better at {before} (layer, keep) before it, {after} from it on"
-        if row["strategy"] != ORACLE:
-            found.append(_reached(row, remark if cells.height else ""))
+        if row["strategy"] == ORACLE:
+            continue
+        cells = _cells(comparison, row, row["strategy"], "random").with_columns(better=pl.col("difference") > 0)
+        better = cells.filter("significant", "better")["layer"]
+        before = cells["layer"] < row["layer"]
+        remark = f"; significantly better at {(better < row['layer']).sum()} of {before.sum()} (layer, keep) before it"
+        remark += f", {(better >= row['layer']).sum()} of {(~before).sum()} from it on"
+        refuted = cells.height > 0 and cells["layer"].max() in better
+        found.append(_reached(row, remark if cells.height else "", refuted))
     return found
 
 
-def vanishing(rows: list[dict[str, Any]], information: pl.DataFrame) -> list[Case]:
-    """Remark: what is left there of the spread over windows."""
+def vanishing(rows: list[dict[str, Any]], information: pl.DataFrame, comparison: pl.DataFrame) -> list[Case]:
+    """Refuted (redundancy) by a significant loss at the last layer; remark: what is left of the spread over windows."""
     found = []
     for row in rows:
         own = information.filter(model=row["model"], benchmark=row["benchmark"]) if information.height else information
         spread = dict(own.group_by("layer").agg(pl.col("spread").mean()).iter_rows()) if own.height else {}
         share = spread[row["layer"]] / max(max(spread.values()), 1e-12) if row["layer"] in spread else None
-        found.append(_reached(row, "" if share is None else f"; spread there {share:.1%} of its maximum"))
+        cells = _cells(comparison, row, "drop-all", "full")
+        last = cells.filter(pl.col("layer") == pl.col("layer").max(), pl.col("difference") < 0)
+        remark = "" if share is None else f"; spread there {share:.1%} of its maximum"
+        found.append(_reached(row, remark, last["significant"].any()))
     return found
+
+
+def _cells(comparison: pl.DataFrame, row: Row, name: str, baseline: str) -> pl.DataFrame:
+    """Paired comparisons behind a row of the horizon table: layer, difference, significant."""
+    own = comparison.filter(model=row["model"], benchmark=row["benchmark"], name=name, baseline=baseline)
+    return own.select("layer", "difference", significant=pl.col("p_holm") < SIGNIFICANT)
+
+
+def _reached(row: Row, remark: str, refuted: bool) -> Case:
+    name = ", ".join(part for part in (row["model"], row["benchmark"], row["strategy"]) if part)
+    return Case(name, layers(row) + remark, reached(row, refuted))
 
 
 def _pair(title: str, names: tuple[str, str], first: Row, second: Row) -> Case:
