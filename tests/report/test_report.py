@@ -7,14 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from figures import synthetic
 from figures.synthetic import BENCHMARKS, HOSTILE, MODELS, Study
 from infohorizon import tables
-from infohorizon.figures import data, style
-from infohorizon.report import explorer, paper, rows
+from infohorizon.figures import style
+from infohorizon.report import explorer
 from infohorizon.report.build import LARGEST_SVG, Inputs, build, figure_uri
 
 STAGES = ("vision", "answers", "information", "sweep", "schedules")
@@ -158,38 +157,20 @@ def test_stages_that_were_not_run(tmp_path: Path) -> None:
     assert json.loads(Page(text).scripts["data"])["examples"][0]["pruned"] == {}
 
 
+def test_a_benchmark_without_measured_questions_is_left_out_of_the_explorer(
+    study: Study, inputs: Inputs, tmp_path
+) -> None:
+    empty = str(tmp_path / "part-0.arrow")
+    tables.write(empty, "information", [], {})
+    information = {"base": {"knowledge": [empty], "reading": inputs.paths["information"]["base"]["reading"]}}
+    text = build(replace(inputs, paths={**inputs.paths, "information": information}))
+    shown = json.loads(Page(text).scripts["data"])["examples"]
+    assert {(one["model"], one["benchmark"]) for one in shown} == {("base", "reading")}
+
+
 def test_a_large_figure_becomes_a_jpeg(tmp_path: Path) -> None:
     svg, png = tmp_path / "a.svg", tmp_path / "a.png"
     style.save(style.empty("a figure"), svg, png)
     assert figure_uri(svg, png).startswith("data:image/svg+xml;base64,")
     svg.write_text(" " * (LARGEST_SVG + 1))
     assert figure_uri(svg, png).startswith("data:image/jpeg;base64,")
-
-
-def test_tables_of_scores(study: Study) -> None:
-    asked = data.questions(study.questions)
-    scores = rows.scores(data.answers(study.paths["answers"], asked), MODELS, BENCHMARKS)
-    assert [row[:3] for row in scores[:2]] == [["base", "knowledge", "20"], ["base", "perception", "20"]]
-    assert scores[0][3].startswith("0.750 [") and scores[0][4].startswith("0.600 [")
-    best = rows.best_strategies(data.sweep(study.paths["sweep"], asked), MODELS, BENCHMARKS)
-    assert [row[2:5] for row in best[:2]] == [["16 tokens", "1–7", "divprune"], ["12.5 %", "1–7", "divprune"]]
-
-
-def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:
-    horizon = tables.read(study.horizon, "horizon")
-    asked = data.questions(study.questions)
-    frames = data.schedules(study.paths["schedules"], asked), data.answers(study.paths["answers"], asked)
-    tasks = {"knowledge": "mme", "perception": "pope", "reading": "textvqa"}
-    assert paper.beside(horizon, *frames, tasks, {"base": {"source": "resources/base"}}) == {}
-    llava = paper.beside(horizon, *frames, tasks, {"base": {"source": "llava-hf/llava-1.5-7b-hf"}})
-    assert llava["horizons"] == [
-        ["base", "knowledge", "≈ 16", "layer 3 [3, 3] of 8"],
-        ["base", "reading", "≈ 24", "layer 6 [6, 6] of 8"],
-    ]
-    assert not llava["qwen"] and not llava["relative"]
-    qwen = paper.beside(horizon, *frames, tasks, {"strong": {"source": "Qwen/Qwen2.5-VL-7B-Instruct"}})
-    assert [row[2] for row in qwen["horizons"]] == ["≈ 20", "≈ 20", "≈ 27"]
-    measured = {row[1]: row[3] for row in qwen["relative"]}
-    full = pl.Series([0.85, 0.9, 0.95])
-    assert measured["divprune-16"] == "100.0 %"
-    assert measured["fastv-8"] == f"{100 * ((full - 0.1) / full).mean():.1f} %"

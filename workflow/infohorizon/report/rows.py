@@ -111,7 +111,9 @@ def provenance(paths: Mapping[str, data.Paths], others: Mapping[str, Sequence[st
         paths: stage → model → benchmark → parts.
         others: stage → files that stand alone.
     """
-    files = [(stage, parts[0]) for stage, of in paths.items() for b in of.values() for parts in b.values() if parts]
+    files = [
+        (stage, part) for stage, of in paths.items() for b in of.values() for parts in b.values() for part in parts
+    ]
     files += [(stage, path) for stage, listed in others.items() for path in listed]
     found: dict[str, dict] = {"models": {}, "benchmarks": {}, "packages": {}, "code": {}}
     for stage, path in files:
