@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from datasets import load_dataset
+
 from infohorizon.benchmarks import get_task
 from infohorizon.errors import UserError
 from infohorizon.rendered.dataset import BENCHMARKS, render

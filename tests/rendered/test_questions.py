@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from infohorizon.rendered import questions as q
 from infohorizon.rendered.facts import ATTRIBUTE_OF, ATTRIBUTES, FACTS, VALUES
 from infohorizon.rendered.scenes import CHARACTERS, generator, sample_scene, split_of
@@ -36,12 +37,14 @@ def test_pairs_hold_a_yes_and_a_no_that_the_scene_decides(pair) -> None:
         assert (yes.answer, no.answer) == ("yes", "no") and yes.question != no.question
         kinds = {icon.kind: icon for icon in scene.icons}
         for asked in (yes, no):
-            words = asked.question.rstrip("?").split()
-            true = {
-                "existence": lambda words: words[-1] in kinds,
-                "is_color": lambda words: kinds[words[2]].color == words[-1],
-                "is_side": lambda words: kinds[words[2]].side == words[-1],
-            }[asked.family](words)
+            *_, name, last = asked.question.rstrip("?").split()
+            match asked.family:
+                case "existence":
+                    true = last in kinds
+                case "is_color":
+                    true = kinds[name].color == last
+                case "is_side":
+                    true = kinds[asked.question.split()[2]].side == last
             assert true == (asked.answer == "yes")
 
 

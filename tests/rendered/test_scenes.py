@@ -2,10 +2,22 @@
 
 import numpy as np
 import pytest
+
 from infohorizon.rendered.drawing import draw_scene, glyph, icon_mask
 from infohorizon.rendered.scenes import (
-    CHARACTERS, FONT_SIZES, FONTS, GRID, KINDS, PATCH, SIZE, TEST_FONTS, TRAIN_FONTS,
-    generator, patch_labels, sample_scene, split_of,
+    CHARACTERS,
+    FONT_SIZES,
+    FONTS,
+    GRID,
+    KINDS,
+    PATCH,
+    SIZE,
+    TEST_FONTS,
+    TRAIN_FONTS,
+    generator,
+    patch_labels,
+    sample_scene,
+    split_of,
 )  # fmt: skip
 
 

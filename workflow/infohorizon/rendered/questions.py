@@ -149,7 +149,7 @@ def fact_choice(rng: np.random.Generator, split: Split) -> Asked:
 
 
 def training_questions(rng: np.random.Generator, scene: Scene, split: Split) -> list[Asked]:
-    """About a dozen questions on one image, of every family."""
+    """About a dozen questions on one image, of every family but one of the two kinds of facts in simple scenes."""
     words, icons = pick(rng, scene.words, 2), pick(rng, scene.icons, 2)
     asked = [read_color(word) for word in words] + [letter(rng, words[0])]
     if len(scene.words) == 1:
@@ -158,8 +158,9 @@ def training_questions(rng: np.random.Generator, scene: Scene, split: Split) -> 
     asked += [color(icons[0]), shape(icons[-1]), side(icons[-1])]
     asked += existence_pair(rng, scene)
     asked.append(one(rng, one(rng, PAIRS[1:])(rng, scene)))
-    asked += [knowledge(rng, scene, split), one(rng, (fact(rng), fact_choice(rng, split)))]
-    return asked
+    facts = [fact(rng), fact_choice(rng, split)]
+    simple = len(scene.words) == 1
+    return [*asked, knowledge(rng, scene, split), *([one(rng, facts)] if simple else facts)]
 
 
 def vocabulary() -> list[str]:

@@ -42,7 +42,8 @@ CLASSES = {
     "column": GRID,
 }
 IN_IMAGE = ("character", "kind")  # what the class token has to list
-CHECKPOINT_EVERY = 100  # steps
+LOG_EVERY = 20  # steps
+CHECKPOINT_EVERY = 100
 
 
 def normalized(images: list[np.ndarray]) -> torch.Tensor:
@@ -104,7 +105,7 @@ def labelled_batch(recipe: TowerRecipe, step: int) -> tuple[torch.Tensor, dict[s
 def train_tower(
     recipe: TowerRecipe, checkpoint: Path, log: Callable[[dict[str, Any]], None]
 ) -> tuple[CLIPVisionModel, list[dict[str, Any]]]:
-    """Train from scratch, or go on from `checkpoint`: the tower, and a record every 20 steps (also logged)."""
+    """Train from scratch, or go on from `checkpoint`: the tower, and a record every LOG_EVERY steps (also logged)."""
     torch.manual_seed(recipe.seed)
     model = LabelledTower(new_tower(recipe))
     optimizer = Optimizer(model.parameters(), recipe.rate, recipe.steps)
@@ -117,7 +118,7 @@ def train_tower(
     for step in range(start, recipe.steps):
         loss, accuracy = model(*labelled_batch(recipe, step))
         optimizer.step(loss, step)
-        if (step + 1) % 20 == 0:
+        if (step + 1) % LOG_EVERY == 0:
             rate = (step + 1 - start) * recipe.batch / (time.monotonic() - began)
             history.append({"step": step + 1, "loss": loss.item(), "images_per_second": rate, **accuracy})
             log(history[-1])
