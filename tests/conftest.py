@@ -27,11 +27,11 @@ class Case:
 def make_case(kind: str, folder: Path, dtype: str) -> Case:
     import torch
     from PIL import Image
-    from transformers import AutoImageProcessor, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
     from checkpoints import write_llava, write_qwen
     from infohorizon import models
-    from naive import Naive
+    from infohorizon.naive import Naive
 
     write = {"llava": write_llava, "qwen2_5_vl": write_qwen}[kind]
     if not (folder / "config.json").exists():
@@ -44,18 +44,8 @@ def make_case(kind: str, folder: Path, dtype: str) -> Case:
     reference = AutoModelForImageTextToText.from_pretrained(
         folder, dtype=getattr(torch, dtype), attn_implementation="eager" if dtype == "float32" else "sdpa"
     )
-    encoded = model.encode([image])[0]
-    inputs = dict(AutoImageProcessor.from_pretrained(folder, use_fast=False)([image], return_tensors="pt"))
-    inputs["pixel_values"] = inputs["pixel_values"].to(getattr(torch, dtype))
-    ids = model.token_ids(question)
-    start, count = ids.index(model.image_token_id), len(encoded.features)
-    ids = ids[:start] + [model.image_token_id] * count + ids[start + 1 :]
-    inputs["input_ids"] = torch.tensor([ids])
-    if kind == "qwen2_5_vl":
-        inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.image_token_id).int()
-    return Case(
-        model, encoded, question, Naive(reference.eval(), inputs, torch.arange(start, start + count)), folder, image
-    )
+    naive = Naive.of(model, reference.eval(), image, question)
+    return Case(model, model.encode([image])[0], question, naive, folder, image)
 
 
 @pytest.fixture(scope="session", params=["llava", "qwen2_5_vl"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 import transformers
 
-from naive import Drop
+from infohorizon.naive import Drop
 
 
 def kept_sets(count: int, seed: int = 0) -> list[list[int]]:

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from naive import Drop
 
 from infohorizon.batching import Batch
 from infohorizon.information import token_information, windows
+from infohorizon.naive import Drop
 
 LABEL = "yes"
 

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from naive import Drop
 
 from infohorizon import strategies
 from infohorizon.batching import Batch
+from infohorizon.naive import Drop
 from infohorizon.schedules import Stage, repeats_of, run_schedule
 from infohorizon.sweep import Questioner, Setting, settings_of, tokens_of
 

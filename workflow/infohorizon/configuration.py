@@ -8,14 +8,23 @@ from typing import Any
 
 from infohorizon import strategies
 from infohorizon.benchmarks import TASKS
+from infohorizon.catalogue import decoder_config
+from infohorizon.download import is_local
 from infohorizon.errors import UserError
 
 Config = Mapping[str, Any]
 
 
 def layer_of(spec: int | float, depth: int) -> int:
-    """A configured layer: an int as it is, a float as a fraction of the depth (half up)."""
-    return spec if isinstance(spec, int) else int(spec * depth + 0.5)
+    """A configured layer: an int as it is, a float as a fraction of the depth (half up, at least 1)."""
+    return spec if isinstance(spec, int) else max(1, int(spec * depth + 0.5))
+
+
+def tokens_of(keep: int | float, count: int) -> int:
+    """How many of `count` tokens a configured keep means: an int is a count, a float a fraction (half up, ≥ 1)."""
+    if isinstance(keep, int):
+        return min(keep, count)
+    return min(count, max(1, int(keep * count + 0.5)))
 
 
 def layers_of(spec: str | Sequence[int | float], depth: int, first: int = 0) -> list[int]:
@@ -23,11 +32,6 @@ def layers_of(spec: str | Sequence[int | float], depth: int, first: int = 0) -> 
     if spec == "all":
         return list(range(first, depth))
     return sorted({layer_of(layer, depth) for layer in spec})
-
-
-def is_local(source: str) -> bool:
-    """Whether a source is a folder; hub ids are owner/name and not written like a path."""
-    return source.startswith((".", "/", "~")) or Path(source).exists() or source.count("/") != 1
 
 
 def depth_of(name: str, settings: Config) -> int:
@@ -46,11 +50,10 @@ def depth_of(name: str, settings: Config) -> int:
         raise UserError(f"models.{name}.source: the folder {source} does not exist; give a folder or a hub id.")
     try:
         config = json.loads(file.read_text())
-        text = config.get("text_config", config)
-        depth = int(text["num_hidden_layers"])
-    except (OSError, ValueError, KeyError, TypeError):
+        depth = int(decoder_config(config)["num_hidden_layers"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
-            f"models.{name}.source: {source} holds no model: it needs a config.json with a text_config."
+            f"models.{name}.source: {source} holds no model: it needs a config.json that names its decoder's layers."
         ) from None
     if settings.get("depth", depth) != depth:
         raise UserError(
@@ -104,17 +107,32 @@ def strategies_of(config: Config, schedule: str) -> list[str]:
     return [stage[1] for stage in config["schedules"][schedule]["stages"]]
 
 
+def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:
+    """A schedule's stages [layer, strategy, keep] on a model of `depth` layers.
+
+    A fractional layer that falls below the strategy's first possible one means that one: LLaVA's layer 1 of 32 has no
+    counterpart in 8 layers.
+    """
+    stages = []
+    for spec, strategy, keep in config["schedules"][schedule]["stages"]:
+        layer = layer_of(spec, depth)
+        if isinstance(spec, float):
+            layer = max(layer, strategies.entry(strategy, config["strategies"]).first_layer)
+        stages.append([layer, strategy, keep])
+    return stages
+
+
 def _schedule(config: Config, name: str, model: str, depth: int) -> None:
     schedule, key = config["schedules"][name], f"schedules.{name}"
     own, last = config["strategies"], -1
-    for spec, strategy, keep in schedule["stages"]:
+    for _, strategy, _ in schedule["stages"]:
         _known(key, strategy, strategies.names(own))
+    for layer, strategy, keep in stages_of(config, name, depth):
         entry = strategies.entry(strategy, own)
-        _layers(key, [spec], depth, model)
-        layer = layer_of(spec, depth)
+        _layers(key, [layer], depth, model)
         _acts(key, strategy, entry.first_layer, layer)
         if layer <= last:
-            raise UserError(f"{key}: layer {spec} does not lie above the stage before it on {model} ({depth} layers).")
+            raise UserError(f"{key}: layer {layer} does not lie above the stage before it on {model} ({depth} layers).")
         if keep == 0 and not entry.keeps_none:
             raise UserError(f"{key}: strategy '{strategy}' cannot keep 0 tokens; use drop-all, or keep at least 1.")
         last = layer
@@ -138,8 +156,8 @@ def _oracle(config: Config, depths: Mapping[str, int]) -> None:
         measured = set(layers_of(config["information"]["layers"], depth))
         asked = set(layers_of(config["sweep"]["layers"], depth, 1)) if "sweep" in users else set()
         for name in schedules_of(config):
-            stages = config["schedules"][name]["stages"]
-            asked |= {layer_of(layer, depth) for layer, strategy, _ in stages if strategy == "information"}
+            stages = stages_of(config, name, depth)
+            asked |= {layer for layer, strategy, _ in stages if strategy == "information"}
         if missing := sorted(asked - measured):
             raise UserError(
                 f"information.layers lacks layer {missing[0]} of {model}, which strategy 'information' is to act at: "
@@ -156,8 +174,8 @@ def _layers(key: str, spec: Any, depth: int, model: str) -> None:
 def _acts(key: str, strategy: str, first: int, layer: int) -> None:
     if layer < first:
         raise UserError(
-            f"{key}: strategy '{strategy}' reads attention or keys of the layer before and cannot act at layer {layer}; "
-            f"use layers from {first} on."
+            f"{key}: strategy '{strategy}' reads attention or keys of the layer before and cannot act at layer "
+            f"{layer}; use layers from {first} on."
         )
 
 

@@ -24,10 +24,7 @@ def schedule_settings(wildcards):
     return {
         name: {
             "positions": config["schedules"][name]["positions"],
-            "stages": [
-                [configuration.layer_of(layer, depth), strategy, keep]
-                for layer, strategy, keep in config["schedules"][name]["stages"]
-            ],
+            "stages": configuration.stages_of(config, name, depth),
         }
         for name in SCHEDULES
     }

@@ -1,14 +1,20 @@
-"""An independent, slow reference: the model's whole forward pass, one row, no cache, no reuse.
+"""An independent, slow reference: transformers' whole forward pass, one row, no cache, no reuse.
+
+Nothing of the engine is used: tests and `make verify` compare the engine with it.
 
 Tokens are dropped by forward pre-hooks on the decoder layers, images go in as pixels, M-RoPE positions are the model's
 own, and attention is transformers' eager one (its SDPA in fp64, since eager takes its softmax in fp32).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
+
+from infohorizon.models.base import VisionLanguageModel
 
 
 @dataclass
@@ -29,13 +35,13 @@ class Naive:
         self.language = model.model.language_model
 
     @torch.no_grad()
-    def logits(self, ids: list[int], drops: list[Drop] = ()) -> Tensor:
+    def logits(self, ids: Sequence[int], drops: Sequence[Drop] = ()) -> Tensor:
         """Logits of the last token of the prompt extended by `ids`, (vocabulary,)."""
         inputs = dict(self.inputs)
-        extra = torch.tensor([ids], dtype=torch.long)
+        extra = torch.tensor([list(ids)], dtype=torch.long, device=self.model.device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], extra], dim=1)
         length = inputs["input_ids"].shape[1]
-        inputs["attention_mask"] = torch.ones(1, length, dtype=torch.long)
+        inputs["attention_mask"] = torch.ones(1, length, dtype=torch.long, device=extra.device)
         if "mm_token_type_ids" in inputs:
             zeros = torch.zeros_like(extra)
             inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], zeros], dim=1)
@@ -84,10 +90,37 @@ class Naive:
 
         return hook
 
-    def probabilities(self, drops: list[Drop] = (), ids: list[int] = ()) -> Tensor:
-        return self.logits(list(ids), drops).softmax(-1)
+    @classmethod
+    def of(cls, model: VisionLanguageModel, reference: Any, image: Image.Image, question: str) -> "Naive":
+        """The reference for a question about an image.
 
-    def greedy(self, steps: int, drops: list[Drop] = (), stop: list[int] = ()) -> list[int]:
+        Args:
+            model: gives the prompt's token ids and the processor's settings, nothing else.
+            reference: a transformers model of its own, loaded with `attn_implementation="eager"` or "sdpa".
+        """
+        limits = {key: model.settings[key] for key in ("min_pixels", "max_pixels") if key in model.settings}
+        inputs = dict(model.image_processor([image], return_tensors="pt", **limits))
+        inputs["pixel_values"] = inputs["pixel_values"].to(reference.dtype)
+        ids = model.token_ids(question)
+        start = ids.index(model.image_token_id)
+        if "image_grid_thw" in inputs:
+            merge = reference.config.vision_config.spatial_merge_size
+            count = int(inputs["image_grid_thw"].prod()) // merge**2
+        else:
+            config = reference.config
+            side = config.vision_config.image_size // config.vision_config.patch_size
+            count = side**2 + int(config.vision_feature_select_strategy == "full")
+        ids = ids[:start] + [model.image_token_id] * count + ids[start + 1 :]
+        inputs["input_ids"] = torch.tensor([ids])
+        if "image_grid_thw" in inputs:
+            inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.image_token_id).int()
+        inputs = {name: value.to(reference.device) for name, value in inputs.items()}
+        return cls(reference, inputs, torch.arange(start, start + count))
+
+    def probabilities(self, drops: Sequence[Drop] = (), ids: Sequence[int] = ()) -> Tensor:
+        return self.logits(ids, drops).softmax(-1)
+
+    def greedy(self, steps: int, drops: Sequence[Drop] = (), stop: Sequence[int] = ()) -> list[int]:
         """Greedy answer, recomputing everything at each step."""
         ids: list[int] = []
         for _ in range(steps):
