@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from infohorizon.errors import UserError
+
 log = logging.getLogger("infohorizon")
 CPU_TOKENS = 4096  # rows × tokens per call that keeps a CPU's caches busy without spilling
 
@@ -29,6 +31,9 @@ class Batch:
         """Call `call(slice)` over `rows` rows of `tokens` tokens each; on out-of-memory halve and try again.
 
         `call` must store its result only once it is complete, so that a failed attempt leaves no trace.
+
+        Raises:
+            UserError: not even one row fits.
         """
         start = 0
         while start < rows:
@@ -37,8 +42,13 @@ class Batch:
             try:
                 call(part)
             except RuntimeError as error:
-                if not out_of_memory(error) or part.stop - part.start == 1:
+                if not out_of_memory(error):
                     raise
+                if part.stop - part.start == 1:
+                    raise UserError(
+                        f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
+                        "or a device with more memory."
+                    ) from error
                 self._halve(part.stop - part.start, tokens)
                 continue
             start = part.stop

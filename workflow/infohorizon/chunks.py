@@ -1,5 +1,6 @@
 """Tables written chunk by chunk beside their final name, so that a killed job goes on where it was."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,24 +29,28 @@ def write(
     """Compute rows of table `name` item by item and write them in the order of `items`.
 
     Every `size` items are kept in `<output>.chunks/` until the table is complete. Chunks of another configuration,
-    code version or input (any difference in `metadata`) are thrown away: a resumed table equals an undisturbed one.
+    code version or input (any difference in `metadata` or `items`) are thrown away: a resumed table equals an
+    undisturbed one.
 
     Args:
         output: path of the table; or, with `by`, {value of column `by`: path} for one table per value.
+        items: what JSON can hold, and bytes.
         progress: wraps the items still to be computed, given their number.
     """
     outputs = {None: output} if by is None else dict(output)
     folder = Path(f"{next(iter(outputs.values()))}.chunks")
-    _prepare(folder, json.dumps(metadata, sort_keys=True, ensure_ascii=False))
+    _prepare(folder, json.dumps({"metadata": metadata, "size": size, "items": _digest(items)}, sort_keys=True))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     files = [folder / f"{number:06d}.arrow" for number in range(len(parts))]
-    missing = [number for number, file in enumerate(files) if not _complete(file, name)]
+    done = [_read(file, name) for file in files]
+    missing = [number for number, table in enumerate(done) if table is None]
     work = progress((item for number in missing for item in parts[number]), sum(len(parts[n]) for n in missing))
     for number in missing:
         rows = [row for _ in parts[number] for row in compute(next(work))]
-        tables.write(files[number], name, rows, {})
+        done[number] = tables.from_rows(name, rows)
+        tables.write(files[number], name, done[number], {})
     next(work, None)  # lets the progress bar close
-    done = [tables.read_arrow(file, name) for file in files]
+    # From memory: a job that outlived its killed snakemake may have finished, and removed the folder, meanwhile.
     table = pa.concat_tables(done) if done else tables.from_rows(name, [])
     for value, path in outputs.items():
         tables.write(path, name, table if by is None else table.filter(pc.field(by) == value), metadata)
@@ -57,16 +62,24 @@ def _prepare(folder: Path, stamp: str) -> None:
     file = folder / "stamp.json"
     try:
         if not file.is_file() or file.read_text() != stamp:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
             file.write_text(stamp)
     except OSError as error:
         raise UserError(f"{folder} could not be written: {error.strerror or error}.") from error
 
 
-def _complete(file: Path, name: str) -> bool:
+def _digest(items: Sequence[Any]) -> str:
+    sha = hashlib.sha256()
+    for item in items:
+        sha.update(json.dumps(item, default=lambda data: hashlib.sha256(data).hexdigest()).encode() + b"\0")
+    return sha.hexdigest()
+
+
+def _read(file: Path, name: str) -> pa.Table | None:
+    """A complete chunk, or None."""
     try:
-        tables.read_arrow(file, name)
-        return True
+        return tables.read_arrow(file, name)
     except UserError:
-        return False
+        return None

@@ -248,8 +248,16 @@ def write(
 def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Rows as dicts → an Arrow table with the schema of table `name`."""
     rows = list(rows)
-    schema = TABLES[name].schema()
-    return pa.Table.from_pydict({field.name: [row[field.name] for row in rows] for field in schema}, schema=schema)
+    columns = {key: [row[key] for row in rows] for key in TABLES[name].columns}
+    fields = [pa.field(key, _type(column, columns[key])) for key, column in TABLES[name].columns.items()]
+    return pa.Table.from_pydict(columns, schema=pa.schema(fields))
+
+
+def _type(column: Column, values: list[Any]) -> pa.DataType:
+    """The column's admitted type that the values have as NumPy arrays; its first type for all else."""
+    if column.also and values:
+        return next((t for t in column.also if t.value_type == pa.from_numpy_dtype(values[0].dtype)), column.type)
+    return column.type
 
 
 def read_arrow(path: str | Path, name: str) -> pa.Table:
