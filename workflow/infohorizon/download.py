@@ -1,19 +1,43 @@
 """Hub models: which commit, and its files in the local cache (HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are respected)."""
 
 import errno
+from pathlib import Path
 
 from infohorizon.errors import UserError
 
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
 
 
+def is_local(source: str) -> bool:
+    """Whether a source is a folder; hub ids are owner/name and not written like a path."""
+    return source.startswith((".", "/", "~")) or Path(source).exists() or source.count("/") != 1
+
+
 def download(source: str, revision: str | None) -> str:
-    """Fetch a model repository's safetensors and configuration, resuming what is there; give the commit.
+    """Fetch a model repository as `snapshot` does; give the commit."""
+    return snapshot(source, revision).name
+
+
+def snapshot(source: str, revision: str | None) -> Path:
+    """Fetch a model repository's safetensors and configuration, resuming what is there; give the cached folder.
+
+    The folder is named by the commit. Without a network a commit that is in the cache is taken from there.
 
     Raises:
         UserError: unreachable, gated, unknown repository or revision, no safetensors, disk full.
     """
     from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(source, revision=revision, allow_patterns=FILES))
+    except Exception as error:  # the client passes on whatever its HTTP library and the file system raise
+        raise UserError(_sentence(error, source, revision)) from error
+    if not list(folder.glob("*.safetensors")):
+        raise UserError(f"{source} has no safetensors weights at this revision; pickled ones (*.bin) are not read.")
+    return folder
+
+
+def _sentence(error: BaseException, source: str, revision: str | None) -> str:
     from huggingface_hub.errors import (
         GatedRepoError,
         LocalEntryNotFoundError,
@@ -22,23 +46,22 @@ def download(source: str, revision: str | None) -> str:
         RevisionNotFoundError,
     )
 
-    try:
-        folder = snapshot_download(source, revision=revision, allow_patterns=FILES)
-    except GatedRepoError as error:
-        raise UserError(f"{source} is gated: accept its terms on the hub and set HF_TOKEN.") from error
-    except RevisionNotFoundError as error:
-        raise UserError(f"{source} has no revision '{revision}': mend `revision` of the model.") from error
-    except RepositoryNotFoundError as error:
-        raise UserError(f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN.") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError) as error:
-        raise UserError(
-            f"the hub cannot be reached and {source} is not in the local cache: run this rule where there is a network, "
-            "or give a folder as `source`."
-        ) from error
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise UserError(
-                f"no space left while downloading {source}: free some, or set HF_HOME; it resumes."
-            ) from error
-        raise UserError(f"{source} could not be downloaded: {error}") from error
-    return folder.rstrip("/").rsplit("/", 1)[-1]
+    chain = [error]
+    while cause := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(cause)
+    # by name, since which httpx it is differs between versions of the hub client
+    transport = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+    if any(getattr(link, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for link in chain):
+        return f"no space left while downloading {source}: free some, or set HF_HOME; it resumes."
+    if isinstance(error, GatedRepoError):
+        return f"{source} is gated: accept its terms on the hub and set HF_TOKEN."
+    if isinstance(error, RevisionNotFoundError):
+        return f"{source} has no revision '{revision}': mend `revision` of the model."
+    if isinstance(error, RepositoryNotFoundError):
+        return f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN."
+    if transport or isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)):
+        return (
+            f"the hub cannot be reached and {source} is not in the local cache: run this rule where there is a "
+            "network, or give a folder as `source`."
+        )
+    return f"{source} could not be downloaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}."

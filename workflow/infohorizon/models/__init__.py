@@ -1,8 +1,10 @@
 """Models by their transformers `model_type`; a new architecture is one file and one line here."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+from infohorizon.download import is_local, snapshot
 from infohorizon.errors import UserError
 from infohorizon.models.base import Encoded, VisionLanguageModel, load_parts
 from infohorizon.models.llava import Llava
@@ -12,7 +14,7 @@ ARCHITECTURES: dict[str, type[VisionLanguageModel]] = {"llava": Llava, "qwen2_5_
 
 
 def load(source: str, settings: dict[str, Any]) -> VisionLanguageModel:
-    """Load a model from a folder or hub id.
+    """Load a model from a folder or hub id (downloaded where it is not in the local cache).
 
     Args:
         source: folder or hub id.
@@ -20,23 +22,18 @@ def load(source: str, settings: dict[str, Any]) -> VisionLanguageModel:
     Raises:
         UserError: no such folder, no model in it, or an architecture this project has no file for.
     """
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    looks_local = source.startswith((".", "/", "~")) or Path(source).exists()
-    if looks_local and not (Path(source) / "config.json").is_file():
-        raise UserError(f"{source} holds no model: it needs a config.json as `save_pretrained` writes it.")
-    revision = settings.get("revision")
+    folder = Path(source).expanduser() if is_local(source) else snapshot(source, settings.get("revision"))
     try:
-        config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"model {source} could not be loaded: {str(error).splitlines()[0]}") from error
-    if config.model_type not in ARCHITECTURES:
+        kind = json.loads((folder / "config.json").read_text())["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{source} holds no model: it needs a config.json with a `model_type`, as `save_pretrained` writes it."
+        ) from error
+    if kind not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
-        raise UserError(f"model {source} is of type '{config.model_type}'; known are {known} (see CONTRIBUTING.md).")
-    parts = load_parts(
-        source, revision, settings.get("dtype", "float32"), settings.get("device", "auto"), AutoModelForImageTextToText
-    )
-    return ARCHITECTURES[config.model_type](*parts, settings)
+        raise UserError(f"model {source} is of type '{kind}'; known are {known} (see CONTRIBUTING.md).")
+    parts = load_parts(source, folder, settings.get("dtype", "float32"), settings.get("device", "auto"))
+    return ARCHITECTURES[kind](*parts, settings)
 
 
 __all__ = ["ARCHITECTURES", "Encoded", "VisionLanguageModel", "load"]

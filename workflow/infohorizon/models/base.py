@@ -1,5 +1,6 @@
 """What a vision-language model is to the pipeline: images → cached features, questions → prompts, ids ↔ text."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
 from infohorizon.decoder import Decoder, Prompt
@@ -15,8 +17,8 @@ from infohorizon.errors import UserError
 from infohorizon.layers import ATTENTION
 
 VICUNA_V1 = (
-    "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, detailed, "
-    "and polite answers to the human's questions. USER: {image}\n{question} ASSISTANT:"
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
+    "and polite answers to the user's questions. USER: {image}\n{question} ASSISTANT:"
 )
 
 
@@ -96,6 +98,8 @@ class VisionLanguageModel(ABC):
         """
         style = self.settings.get("prompt", "chat_template")
         if style == "chat_template":
+            if self.tokenizer.chat_template is None:
+                raise UserError("the model has no chat template: set `prompt` of the model in config.yaml.")
             content = [{"type": "image"}, {"type": "text", "text": question}]
             messages = [{"role": "user", "content": content}]
             return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
@@ -142,25 +146,50 @@ class VisionLanguageModel(ABC):
         return self.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
 
-def load_parts(source: str, revision: str | None, dtype: str, device: str, auto: Any) -> tuple[Any, Any, Any]:
-    """Model, tokenizer and image processor from a folder or hub id; safetensors only, no remote code.
+def load_parts(source: str, folder: Path, dtype: str, device: str) -> tuple[Any, Any, Any]:
+    """Model, tokenizer and image processor from a folder; safetensors only, no remote code.
 
+    Args:
+        source: what error messages call the model.
     Raises:
-        UserError: the folder is missing or holds no model, or the hub cannot give it.
+        UserError: weights that are damaged, missing, of other shapes or pickled; no tokenizer or image processor.
     """
-    from transformers import AutoImageProcessor, AutoTokenizer
+    from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not list(folder.glob("*.safetensors")):
+        raise UserError(f"model {source} has no safetensors weights; pickled ones (*.bin) are not read.")
     common: dict[str, Any] = {"trust_remote_code": False}
-    if not Path(source).is_dir():
-        common["revision"] = revision
+    part = "weights"
     try:
-        model = auto.from_pretrained(
-            source, dtype=getattr(torch, dtype), attn_implementation=ATTENTION, use_safetensors=True, **common
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            attn_implementation=ATTENTION,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # they are in the report
+            output_loading_info=True,
+            **common,
         )
-        tokenizer = AutoTokenizer.from_pretrained(source, **common)
-        image_processor = AutoImageProcessor.from_pretrained(source, use_fast=False, **common)
-    except (OSError, ValueError) as error:
-        raise UserError(f"model {source} could not be loaded: {str(error).splitlines()[0]}") from error
-    return model.to(device), tokenizer, image_processor
+        part = "tokenizer"
+        tokenizer = AutoTokenizer.from_pretrained(folder, **common)
+        part = "image processor"
+        image_processor = AutoImageProcessor.from_pretrained(folder, use_fast=False, **common)
+        part = f"weights on device '{device}'"
+        model = model.to(device)
+    except SafetensorError as error:
+        raise UserError(f"model {source}: a safetensors file is damaged ({error}): fetch it again.") from error
+    except Exception as error:  # transformers raises nearly anything on a folder that does not fit
+        first = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".: ") or type(error).__name__
+        raise UserError(f"model {source}: its {part} could not be loaded ({first}).") from error
+    other = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]
+    if unfit := [*sorted(report["missing_keys"]), *other]:
+        raise UserError(
+            f"model {source}: weights are missing or of another shape than config.json says, {unfit[0]} among "
+            f"{len(unfit)}: fetch the folder again."
+        )
+    # Where older processors keep it: tokenizers do not look there.
+    if (file := folder / "chat_template.json").is_file():
+        tokenizer.chat_template = json.loads(file.read_text())["chat_template"]
+    return model, tokenizer, image_processor
