@@ -13,6 +13,7 @@ from infohorizon.download import is_local
 from infohorizon.errors import UserError
 
 Config = Mapping[str, Any]
+PROMPTS = ("chat_template", "vicuna_v1")
 
 
 def layer_of(spec: int | float, depth: int) -> int:
@@ -78,6 +79,8 @@ def check(config: Config) -> None:
         source = settings["source"]
         if source != "rendered" and is_local(source) and not Path(source).expanduser().exists():
             raise UserError(f"benchmarks.{name}.source: {source} does not exist; give a folder, a file or a hub id.")
+    for name in run["models"]:
+        _model(name, config["models"][name])
     depths = {name: depth_of(name, config["models"][name]) for name in run["models"]}
     own = config["strategies"]
     for model, depth in depths.items():
@@ -120,6 +123,18 @@ def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:
             layer = max(layer, strategies.entry(strategy, config["strategies"]).first_layer)
         stages.append([layer, strategy, keep])
     return stages
+
+
+def _model(name: str, settings: Config) -> None:
+    prompt = settings.get("prompt", "chat_template")
+    if prompt not in PROMPTS and not (prompt.count("{image}") == prompt.count("{question}") == 1):
+        raise UserError(
+            f"models.{name}.prompt is {prompt!r}: use {', '.join(PROMPTS)}, or a text with one {{image}} and one "
+            "{question}."
+        )
+    least, most = settings.get("min_pixels", 1), settings.get("max_pixels", float("inf"))
+    if least > most:
+        raise UserError(f"models.{name}: min_pixels ({least}) exceeds max_pixels ({most}).")
 
 
 def _schedule(config: Config, name: str, model: str, depth: int) -> None:
