@@ -24,6 +24,7 @@ include: "workflow/rules/schedules.smk"
 include: "workflow/rules/horizon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/verify.smk"
 include: "workflow/rules/train.smk"
 
 

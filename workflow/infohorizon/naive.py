@@ -28,10 +28,14 @@ class Drop:
 
 
 class Naive:
-    """A transformers model and the inputs of one image with one question."""
+    """A transformers model and the inputs of one image with one question.
 
-    def __init__(self, model: Any, inputs: dict[str, Tensor], visual: Tensor) -> None:
-        self.model, self.inputs, self.visual = model, inputs, visual
+    Args:
+        visual: indices of the visual tokens in the prompt; grid: their (rows, columns).
+    """
+
+    def __init__(self, model: Any, inputs: dict[str, Tensor], visual: Tensor, grid: tuple[int, int]) -> None:
+        self.model, self.inputs, self.visual, self.grid = model, inputs, visual, grid
         self.language = model.model.language_model
 
     @torch.no_grad()
@@ -105,17 +109,19 @@ class Naive:
         start = ids.index(model.image_token_id)
         if "image_grid_thw" in inputs:
             merge = reference.config.vision_config.spatial_merge_size
-            count = int(inputs["image_grid_thw"].prod()) // merge**2
+            _, height, width = inputs["image_grid_thw"][0].tolist()
+            grid = height // merge, width // merge
         else:
             config = reference.config
             side = config.vision_config.image_size // config.vision_config.patch_size
-            count = side**2 + int(config.vision_feature_select_strategy == "full")
+            grid = side, side
+        count = grid[0] * grid[1]
         ids = ids[:start] + [model.image_token_id] * count + ids[start + 1 :]
         inputs["input_ids"] = torch.tensor([ids])
         if "image_grid_thw" in inputs:
             inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.image_token_id).int()
         inputs = {name: value.to(reference.device) for name, value in inputs.items()}
-        return cls(reference, inputs, torch.arange(start, start + count))
+        return cls(reference, inputs, torch.arange(start, start + count), grid)
 
     def probabilities(self, drops: Sequence[Drop] = (), ids: Sequence[int] = ()) -> Tensor:
         return self.logits(ids, drops).softmax(-1)

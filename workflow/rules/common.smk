@@ -78,23 +78,22 @@ def layers(section, first=0):
     )
 
 
+def strategy_base(name):
+    """The built-in strategy or the user's file behind a strategy name."""
+    setting = config["strategies"].get(name, name)
+    return setting if isinstance(setting, str) else setting["strategy"]
+
+
 def strategy_modules(names):
     """Modules of built-in strategies, for `code`: the registry loads them by name, out of `code`'s sight."""
-    found = set()
-    for name in names:
-        setting = config["strategies"].get(name, name)
-        source = setting if isinstance(setting, str) else setting["strategy"]
-        if source in strategy_registry.REGISTRY:
-            file = strategy_registry.REGISTRY[source].location.split(":")[0]
-            found.add(f"strategies.{file}")
-    return sorted(found)
+    registry = strategy_registry.REGISTRY
+    bases = sorted(set(map(strategy_base, names)) & set(registry))
+    return ["strategies." + registry[base].location.split(":")[0] for base in bases]
 
 
 def strategy_files(names):
     """Users' own strategy files, as inputs: an edit reruns what uses them."""
-    settings = [config["strategies"][name] for name in names if name in config["strategies"]]
-    sources = [s if isinstance(s, str) else s["strategy"] for s in settings]
-    return [source for source in sources if source.endswith(".py")]
+    return sorted({base for base in map(strategy_base, names) if base.endswith(".py")})
 
 
 def task_module(wildcards):

@@ -1,0 +1,52 @@
+# make        set up and run the default study          make test    set up and run the fast tests
+# make smoke  both architectures, tiny, minutes         make verify  recompute sampled rows naively
+# make check  ruff, snakefmt, snakemake --lint          make docs    regenerate the generated documentation
+# make bench  speed as ratios (bench/)                  make test-slow  SLURM, faults, whole studies
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc)
+export PYTHONPATH := workflow
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: run setup test test-slow check docs smoke verify models bench
+
+run: setup
+	snakemake --cores $(CORES)
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: envs/requirements.txt envs/requirements-dev.txt envs/constraints.txt
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+	  -c envs/constraints.txt -r envs/requirements.txt -r envs/requirements-dev.txt
+	touch $@
+
+test: setup
+	pytest -m "not slow"
+
+test-slow: setup
+	pytest -m slow
+
+check: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+docs: setup
+	python -m infohorizon.docs
+
+smoke: setup
+	python tests/smoke_inputs.py build/smoke
+	snakemake --cores $(CORES) --configfile studies/smoke.yaml
+
+verify: setup
+	snakemake verify --cores $(CORES)
+
+# Answer quality of the shipped models on the test split, as their cards have it.
+models:
+	@cat resources/models/*/README.md
+
+bench: setup
+	python bench/run.py

@@ -1,0 +1,170 @@
+"""Speed of the engine as ratios within one run: token information, leave-one-out, sweeps, GEMM share.
+
+    python bench/run.py [--quick]
+
+A and B alternate on one thread; each cell is a median of three. The baseline is what a straightforward program does:
+for each (layer, window) the full sequence runs up to the layer and the shortened one above it, vision encoded once,
+rows batched (8), the model's own layers, SDPA. The FLOP bound is the ratio of both roads' floating-point operations.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+from infohorizon.decoder import Decoder, Prompt  # noqa: E402
+from infohorizon.information import windows  # noqa: E402
+from infohorizon.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
+
+PREFIX = 35  # LLaVA-1.5's tokens before the image
+
+
+def decoder(width: int, layers: int) -> Decoder:
+    """A random decoder of LLaVA's proportions (FFN 2.7 × width, heads of 64)."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=1000,
+        hidden_size=width,
+        intermediate_size=int(2.7 * width) // 8 * 8,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        attn_implementation=ATTENTION,
+    )
+    model = LlamaForCausalLM(config).eval().requires_grad_(False)
+    return Decoder(model.model, model.lm_head)
+
+
+def prompt(engine: Decoder, side: int, text: int) -> Prompt:
+    length = PREFIX + side * side + text
+    return Prompt(torch.randn(length, engine.width), torch.arange(length), PREFIX, side * side, (side, side))
+
+
+@torch.inference_mode()
+def one_by_one(engine: Decoder, question: Prompt, layers: list[int], kept: list[torch.Tensor], batch: int = 8) -> None:
+    """The baseline: for every (layer, kept set) all layers from 0, tokens deleted at `layer`, in batches."""
+    length = len(question.embeddings)
+    rope, places = engine.rope(question, "original"), torch.arange(length)
+    for layer in layers:
+        for start in range(0, len(kept), batch):
+            sets = torch.stack(kept[start : start + batch])
+            rows = len(sets)
+            x, at = question.embeddings.expand(rows, -1, -1), places.expand(rows, -1)
+            before = places[: question.start].expand(rows, -1)
+            after = places[question.start + question.count :].expand(rows, -1)
+            for number, block in enumerate(engine.layers):
+                if number == layer:
+                    at = torch.cat([before, question.start + sets, after], dim=1)
+                    x = x.gather(1, at[..., None].expand(-1, -1, x.shape[-1]))
+                x = run_layer(block, x, rope.at(at), PrefixCache())
+            engine.logits(engine.norm(x[:, -1]))
+
+
+def resumed(engine: Decoder, question: Prompt, layers: list[int], kept: list[torch.Tensor], tokens: int = 4096) -> None:
+    """The engine's road: one trace, rows of all layers resumed together within a token budget."""
+    trace = engine.prefill(question)
+    rows = [(layer, tokens_kept) for layer in layers for tokens_kept in kept]
+    size = max(1, tokens // (len(kept[0]) + question.suffix))
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        sets = torch.stack([tokens_kept for _, tokens_kept in part])
+        final = engine.resume(trace, [layer for layer, _ in part], sets, decodable=False).final
+        engine.logits(final[:, -1])
+
+
+def flops(width: int, tokens: int, context: int) -> float:
+    """One layer on `tokens` new tokens that attend to `context` + tokens; FFN 2.7 × width, causal attention."""
+    return tokens * (8 * width**2 + 6 * 2.7 * width**2) + 4 * width * tokens * (context + tokens / 2)
+
+
+def bound(width: int, depth: int, question: Prompt, layers: list[int], kept: list[torch.Tensor]) -> float:
+    """FLOPs of `one_by_one` over those of `resumed`."""
+    total, short = len(question.embeddings), question.start + len(kept[0]) + question.suffix
+    naive = fast = 0.0
+    for layer in layers:
+        naive += len(kept) * (layer * flops(width, total, 0) + (depth - layer) * flops(width, short, 0))
+        for tokens_kept in kept:
+            run = int((tokens_kept == torch.arange(len(tokens_kept))).long().cumprod(0).sum())
+            fast += (depth - layer) * flops(width, short - question.start - run, question.start + run)
+    return naive / (fast + depth * flops(width, total, 0))
+
+
+def ratio(a: Callable[[], None], b: Callable[[], None], repeats: int) -> tuple[float, float, float]:
+    """Medians of a's and b's seconds, run alternately, and a/b."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        for call, seconds in zip((a, b), times, strict=True):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+    slow, fast = map(statistics.median, times)
+    return slow, fast, slow / fast
+
+
+def gemm_share(engine: Decoder, question: Prompt, repeats: int) -> float:
+    """Achieved FLOP/s of a prefill over that of a square matmul of the same width and dtype."""
+    depth, total = len(engine.layers), len(question.embeddings)
+    a, b = torch.randn(total, engine.width), torch.randn(engine.width, engine.width)
+
+    def matmul() -> None:
+        for _ in range(20):
+            a @ b
+
+    def prefill() -> None:
+        trace = engine.prefill(question)
+        trace.hidden(depth - 1)
+
+    matmul()
+    slow, fast, _ = ratio(matmul, prefill, repeats)
+    peak = 20 * 2 * total * engine.width**2 / slow
+    return (depth - 1) * flops(engine.width, total, 0) / fast / peak
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--quick", action="store_true", help="smaller shapes, one repeat")
+    quick = arguments.parse_args().quick
+    torch.set_num_threads(1)
+    repeats = 1 if quick else 3
+    print("| work | visual | text | width | layers | baseline s | engine s | ratio | FLOP bound |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    cases = [
+        # Of the large shapes a third of the windows (three runs of neighbours) stands for all, on both roads.
+        ("information, 2×2 windows", 24, 40, 512, 8, 2, 48, False),
+        ("information, 2×2 windows", 12, 12, 128, 8, 2, 36, False),
+        ("information, 2×2 windows", 8, 12, 128, 8, 2, 16, False),
+        ("leave-one-out, tokens", 24, 40, 512, 8, 1, 36, True),
+    ]
+    for name, side, text, width, depth, window, sets, without in cases:
+        if quick:
+            sets = 6
+        engine = decoder(width, depth)
+        question = prompt(engine, side, text)
+        parts = windows((side, side), window)
+        if sets < len(parts):
+            third, gap = sets // 3, (len(parts) - sets // 3) // 2
+            parts = [part for begin in (0, gap, 2 * gap) for part in parts[begin : begin + third]]
+        if without:
+            every = torch.arange(side * side)
+            parts = [every[~torch.isin(every, part)] for part in parts]
+        layers = list(range(1, depth))
+        args = engine, question, layers, parts
+        slow, fast, times = ratio(lambda args=args: one_by_one(*args), lambda args=args: resumed(*args), repeats)
+        most = bound(width, depth, question, layers, parts)
+        print(
+            f"| {name} | {side**2} | {text} | {width} | {depth} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |"
+        )
+    engine = decoder(1024, 4)
+    share = gemm_share(engine, prompt(engine, 24, 40), repeats)
+    print(f"\nGEMM share of a prefill at width 1024, fp32: {share:.0%} of torch.matmul's rate.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+# A random sample of a finished study's rows, recomputed by transformers' whole forward pass; not part of `all`.
+# REQUIRED INPUTS: benchmarks/, models/, information/, sweep/, schedules/ of the run
+# OUTPUTS: verify/{model}/{benchmark}.json, verify.txt
+
+
+def verified(wildcards):
+    """All tables of one model on one benchmark."""
+    of = {"model": wildcards.model, "benchmark": wildcards.benchmark}
+    return {
+        "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
+        "images": f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow",
+        "model": f"{RESULTS}/models/{wildcards.model}.json",
+        "answers": parts("answers", **of),
+        "information": parts("information", **of),
+        "sweep": [
+            path
+            for name in STRATEGIES
+            if strategy_base(name) != "visionzip"
+            for path in parts("sweep", strategy=name, **of)
+        ],
+    }
+
+
+rule verify_one:
+    input:
+        unpack(verified),
+    output:
+        f"{RESULTS}/verify/{{model}}/{{benchmark}}.json",
+    log:
+        f"{RESULTS}/logs/verify/{{model}}/{{benchmark}}.log",
+    benchmark:
+        f"{RESULTS}/timings/verify/{{model}}/{{benchmark}}.tsv"
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=growing(48000),
+        runtime=growing(120),
+    params:
+        configuration=lambda wildcards: {
+            "model": model_settings(wildcards),
+            "benchmark": config["benchmarks"][wildcards.benchmark],
+            "information": config["information"],
+            "positions": config["sweep"]["positions"],
+            "seed": config["seed"],
+        },
+        code=lambda wildcards: code("verify_one", task_module(wildcards)),
+    conda:
+        GPU_ENV
+    message:
+        "Recomputing sampled rows of {wildcards.model} on {wildcards.benchmark} naively"
+    script:
+        "../scripts/verify_one.py"
+
+
+rule verify:
+    input:
+        expand(
+            f"{RESULTS}/verify/{{model}}/{{benchmark}}.json",
+            model=MODELS,
+            benchmark=BENCHMARKS,
+        ),
+    output:
+        f"{RESULTS}/verify.txt",
+    log:
+        f"{RESULTS}/logs/verify.log",
+    localrule: True
+    conda:
+        CPU_ENV
+    message:
+        "Largest differences between the study and the naive reference"
+    shell:
+        "cat {input} 2> {log} | tee {output}"

@@ -1,0 +1,84 @@
+"""Sampled rows of answers, information and sweep → their largest differences from the naive reference, as JSON.
+
+Rows of `visionzip` are left out: it merges tokens, and the reference knows dropping alone. In float32 a difference of
+more than 1e-4 in probability, or another greedy answer, fails the job; in 16 bit both are only reported.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import torch
+from transformers import AutoModelForImageTextToText
+
+from infohorizon import tables
+from infohorizon.benchmarks import get_task
+from infohorizon.benchmarks.images import decode
+from infohorizon.errors import UserError
+from infohorizon.information import windows
+from infohorizon.inputs import open_model
+from infohorizon.naive import Drop, Naive
+from infohorizon.stage import Stage, log, run
+
+ROWS = 12  # per table: a full forward pass or more each
+TOLERANCE = 1e-4
+
+
+def main(stage: Stage) -> None:
+    settings = stage.params.configuration
+    model, record = open_model(stage)
+    reference = AutoModelForImageTextToText.from_pretrained(
+        record["source"], revision=settings["model"].get("revision"), dtype=model.dtype, attn_implementation="eager"
+    )
+    reference = reference.to(model.device).eval()
+    task = get_task(settings["benchmark"]["task"], settings["benchmark"].get("options"))
+    questions = tables.read(stage.input.questions, "benchmark")
+    images = tables.read(stage.input.images, "images")
+    report: dict[str, dict] = {}
+
+    for name in ("answers", "information", "sweep"):
+        paths = stage.input[name]
+        frame = tables.read([paths] if isinstance(paths, str) else paths, name)
+        if name == "sweep":
+            frame = frame.filter(pl.col("kept").is_not_null())
+        frame = frame.sample(min(ROWS, len(frame)), seed=settings["seed"]).join(
+            questions.select("question_id", "question", "label", "image_id"), on="question_id"
+        )
+        worst, other_answers = 0.0, 0
+        for row in stage.progress(frame.iter_rows(named=True), len(frame), "row"):
+            picture = decode(images.filter(pl.col("image_id") == row["image_id"])["image"][0])
+            naive = Naive.of(model, reference, picture, row["question"])
+            label = model.label_ids(row["label"])
+            drops = drops_of(name, row, naive, settings)
+            probability = float(naive.probabilities(drops)[label[0]])
+            worst = max(worst, abs(probability - row["probability" if name == "information" else "label_probability"]))
+            if name != "information":
+                ids = naive.greedy(task.max_new_tokens, drops, model.stop_ids)
+                other_answers += model.answer_text(ids) != row["answer"]
+        report[name] = {"rows": len(frame), "largest_difference": worst, "other_answers": other_answers}
+        log.info("%s: %s", name, report[name])
+
+    bad = [name for name, found in report.items() if found["largest_difference"] > TOLERANCE or found["other_answers"]]
+    if bad and model.dtype in (torch.float32, torch.float64):
+        raise UserError(f"{', '.join(bad)} of {stage.wildcards.model} differ from the naive reference: {report}.")
+    target = Path(stage.output[0])
+    summary = {"model": stage.wildcards.model, "benchmark": stage.wildcards.benchmark, **report}
+    target.with_suffix(".tmp").write_text(json.dumps(summary) + "\n")
+    os.replace(target.with_suffix(".tmp"), target)
+
+
+def drops_of(name: str, row: dict, naive: Naive, settings: dict) -> list[Drop]:
+    """What was dropped behind one row of a table."""
+    if name == "answers":
+        return [] if row["condition"] == "full" else [Drop(0, [])]
+    if name == "sweep":
+        return [Drop(row["layer"], row["kept"], settings["positions"])]
+    information = settings["information"]
+    window = windows(naive.grid, information["window"])[row["window"]].tolist()
+    if information["context"] == "image":
+        window = sorted(set(range(len(naive.visual))) - set(window))
+    return [Drop(row["layer"], window, information["positions"], information["removal"] == "zero")]
+
+
+run(main, snakemake)
