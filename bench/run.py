@@ -158,9 +158,8 @@ def main() -> None:
         args = engine, question, layers, parts
         slow, fast, times = ratio(lambda args=args: one_by_one(*args), lambda args=args: resumed(*args), repeats)
         most = bound(width, depth, question, layers, parts)
-        print(
-            f"| {name} | {side**2} | {text} | {width} | {depth} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |"
-        )
+        shape = f"{side**2} | {text} | {width} | {depth}"
+        print(f"| {name} | {shape} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |")
     engine = decoder(1024, 4)
     share = gemm_share(engine, prompt(engine, 24, 40), repeats)
     print(f"\nGEMM share of a prefill at width 1024, fp32: {share:.0%} of torch.matmul's rate.")
