@@ -17,8 +17,8 @@ PROMPTS = ("chat_template", "vicuna_v1")
 
 
 def layer_of(spec: int | float, depth: int) -> int:
-    """A configured layer: an int as it is, a float as a fraction of the depth (half up, at least 1)."""
-    return spec if isinstance(spec, int) else max(1, int(spec * depth + 0.5))
+    """A configured layer: an int as it is, a float as a fraction of the depth (half up)."""
+    return spec if isinstance(spec, int) else int(spec * depth + 0.5)
 
 
 def tokens_of(keep: int | float, count: int) -> int:
@@ -128,10 +128,8 @@ def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:
 def _model(name: str, settings: Config) -> None:
     prompt = settings.get("prompt", "chat_template")
     if prompt not in PROMPTS and not (prompt.count("{image}") == prompt.count("{question}") == 1):
-        raise UserError(
-            f"models.{name}.prompt is {prompt!r}: use {', '.join(PROMPTS)}, or a text with one {{image}} and one "
-            "{question}."
-        )
+        known = ", ".join(PROMPTS)
+        raise UserError(f"models.{name}.prompt: use {known}, or a text with one {{image}} and one {{question}}.")
     least, most = settings.get("min_pixels", 1), settings.get("max_pixels", float("inf"))
     if least > most:
         raise UserError(f"models.{name}: min_pixels ({least}) exceeds max_pixels ({most}).")
