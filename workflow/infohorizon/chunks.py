@@ -25,6 +25,7 @@ def write(
     by: str | None = None,
     size: int = 16,
     progress: Callable[[Iterator[T], int], Iterator[T]] = lambda items, total: items,
+    measured: Mapping[str, Any] | None = None,
 ) -> None:
     """Compute rows of table `name` item by item and write them in the order of `items`.
 
@@ -36,6 +37,7 @@ def write(
         output: path of the table; or, with `by`, {value of column `by`: path} for one table per value.
         items: what JSON can hold, and bytes.
         progress: wraps the items still to be computed, given their number.
+        measured: goes into the table's metadata without deciding whether chunks are stale.
     """
     outputs = {None: output} if by is None else dict(output)
     folder = Path(f"{next(iter(outputs.values()))}.chunks")
@@ -53,7 +55,9 @@ def write(
     # From memory: a job that outlived its killed snakemake may have finished, and removed the folder, meanwhile.
     table = pa.concat_tables(done) if done else tables.from_rows(name, [])
     for value, path in outputs.items():
-        tables.write(path, name, table if by is None else table.filter(pc.field(by) == value), metadata)
+        tables.write(
+            path, name, table if by is None else table.filter(pc.field(by) == value), {**metadata, **(measured or {})}
+        )
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -96,6 +96,17 @@ def token_information(
     ]
 
 
+def noise_floor(model: VisionLanguageModel, question: str, label: str, encoded: Encoded, batch: Batch) -> float:
+    """Largest difference in probability between the same windows one at a time and in batches.
+
+    Beside 16-bit results: information below it is rounding, and greedy tokens may differ where the margin is smaller.
+    """
+    layers = sorted({1, model.depth // 2, model.depth - 1})
+    alone = Batch(1, 1, model.device)
+    runs = [token_information(model, question, label, encoded, layers, b) for b in (alone, batch)]
+    return max(abs(a["probability"] - b["probability"]) for a, b in zip(*runs, strict=True))
+
+
 def _final(trace: Trace, layers: list[int], kept: Tensor, removal: str, positions: Positions) -> Tensor:
     """Final states of the read tokens, (R, read, d), with the other visual tokens deleted or zeroed."""
     decoder = trace.decoder

@@ -3,9 +3,9 @@
 from functools import partial
 
 from infohorizon import chunks
-from infohorizon.information import token_information
+from infohorizon.information import noise_floor, token_information
 from infohorizon.inputs import Images, open_batch, open_model, open_questions
-from infohorizon.stage import Stage, run
+from infohorizon.stage import Stage, log, run
 
 
 def main(stage: Stage) -> None:
@@ -20,10 +20,16 @@ def main(stage: Stage) -> None:
         rows = token_information(model, row["question"], row["label"], encoded, layers, batch, **settings)
         return [{"question_id": row["question_id"], **one} for one in rows]
 
+    measured = {}
+    if model.dtype.itemsize == 2 and questions:
+        row = questions[0]
+        floor = noise_floor(model, row["question"], row["label"], images[row["image_id"]], batch)
+        measured["noise_floor"] = floor
+        log.info("noise floor of %s: %.2g in probability", model.dtype, floor)
+
     metadata = stage.metadata(model=source, benchmark=benchmark)
-    chunks.write(
-        stage.output[0], "information", questions, measure, metadata, progress=partial(stage.progress, unit="question")
-    )
+    progress = partial(stage.progress, unit="question")
+    chunks.write(stage.output[0], "information", questions, measure, metadata, progress=progress, measured=measured)
 
 
 run(main, snakemake)
