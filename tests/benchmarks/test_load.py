@@ -70,8 +70,11 @@ def test_gqa_joins_its_images_by_id(tmp_path):
 def test_gqa_without_an_image(tmp_path):
     settings = write_gqa(tmp_path, 2)
     shutil.rmtree(tmp_path / "testdev_balanced_images")
-    write(tmp_path, [{"id": "n0", "image": {"bytes": picture(0), "path": None}}], {"id": Value("string"), "image": Image()},
-          "testdev", "testdev_balanced_images")  # fmt: skip
+    rows, features = (
+        [{"id": "n0", "image": {"bytes": picture(0), "path": None}}],
+        {"id": Value("string"), "image": Image()},
+    )
+    write(tmp_path, rows, features, "testdev", "testdev_balanced_images")
     with pytest.raises(UserError, match="row 1: image 'n1' is not in config 'testdev_balanced_images'"):
         load("gqa", settings)
 
@@ -100,7 +103,7 @@ def test_limits_are_nested_deterministic_and_spread_evenly():
     assert [len(taken) for taken in chosen.values()] == [1, 10, 50, 200]
     assert set(chosen[1]) < set(chosen[10]) < set(chosen[50]) < set(chosen[200])
     positions = [int(name) for name in chosen[50]]
-    gaps = [after - before for before, after in zip(positions, positions[1:] + [200], strict=True)]
+    gaps = [after - before for before, after in zip(positions, [*positions[1:], 200], strict=True)]
     assert positions == sorted(positions)
     assert max(gaps) <= 8  # twice the mean gap of 4
     assert load_module._spread(counts, None) == list(counts)

@@ -21,7 +21,7 @@ def cases(name: str) -> Iterator[tuple[dict, dict[str, torch.Tensor]]]:
         assert described
         for case in described:
             prefix = f"case{case['case']}."
-            names = [key for key in file.keys() if key.startswith(prefix)]
+            names = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118 (no dict)
             yield case, {key.removeprefix(prefix): file.get_tensor(key) for key in names}
 
 

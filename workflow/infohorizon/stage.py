@@ -70,8 +70,10 @@ def run(main: Callable[[Stage], None], snakemake: Any) -> None:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(message)s", force=True)
     logging.captureWarnings(True)
+    start = time.monotonic()
     try:
         main(Stage(snakemake))
+        log.info("computed in %.2f s", time.monotonic() - start)  # bench/overhead.py reads this
     except UserError as error:
         log.error("%s", error)
         sys.exit(f"{snakemake.rule}: {error}")
