@@ -35,7 +35,7 @@ def test_scenes_begin_simple_and_fill_up() -> None:
 
 def test_the_rate_warms_up_stays_and_falls_to_nothing() -> None:
     factors = [optimizer.rate_factor(step, 1000) for step in range(1001)]
-    assert factors[0] < 0.05 and factors[39:600] == [1] * 561 and factors[800] == pytest.approx(0.5)
+    assert factors[0] < 0.05 and factors[39:700] == [1] * 661 and factors[850] == pytest.approx(0.5)
     assert factors[1000] == 0
 
 

@@ -4,6 +4,7 @@ from infohorizon.training.recipe import ModelRecipe, TowerRecipe
 
 TOWER = TowerRecipe(width=16, layers=2, heads=2, intermediate=16, steps=4, batch=2, rate=1e-3, seed=1)
 MODEL = ModelRecipe(
-    width=16, layers=2, heads=2, intermediate=16, steps=4, simple_steps=1, mixed_at=3, simple_share=0.2, batch=2,
+    width=16, layers=2, heads=2, intermediate=16, steps=4, simple_steps=1, mixed_at=3, simple_share=0.2,
+    options_from=2, batch=2,
     rate=1e-3, seed=1,
 )  # fmt: skip

@@ -145,11 +145,21 @@ def fact_choice(rng: np.random.Generator, split: Split) -> Asked:
     return Asked("fact_choice", f"the {attribute} of {name}: {options_text(options)}", answer, look=False)
 
 
+def option(rng: np.random.Generator, split: Split) -> Asked:
+    """The letter of an option that is named, as text alone: how options are learned."""
+    _, options, _ = choice(rng, split, one(rng, ATTRIBUTES))
+    place = int(rng.integers(len(options)))
+    return Asked("option", f"which is {options[place]}: {options_text(options)}", LETTERS[place], look=False)
+
+
 # ---- what one image is asked --------------------------------------------------------------------
 
 
-def training_questions(rng: np.random.Generator, scene: Scene, split: Split) -> list[Asked]:
-    """About a dozen questions on one image, of every family but one of the two kinds of facts in simple scenes."""
+def training_questions(rng: np.random.Generator, scene: Scene, split: Split, options: bool = True) -> list[Asked]:
+    """About a dozen questions on one image, of every family but one of the two kinds of facts in simple scenes.
+
+    options: whether to ask for a named option, too.
+    """
     words, icons = pick(rng, scene.words, 2), pick(rng, scene.icons, 2)
     asked = [read_color(word) for word in words] + [letter(rng, words[0])]
     if len(scene.words) == 1:
@@ -159,8 +169,9 @@ def training_questions(rng: np.random.Generator, scene: Scene, split: Split) -> 
     asked += existence_pair(rng, scene)
     asked.append(one(rng, one(rng, PAIRS[1:])(rng, scene)))
     facts = [fact(rng), fact_choice(rng, split)]
-    simple = len(scene.words) == 1
-    return [*asked, knowledge(rng, scene, split), *([one(rng, facts)] if simple else facts)]
+    facts = [one(rng, facts)] if len(scene.words) == 1 else facts
+    asked += [knowledge(rng, scene, split), *facts]
+    return [*asked, option(rng, split)] if options else asked
 
 
 def vocabulary() -> list[str]:

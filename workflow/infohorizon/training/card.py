@@ -55,7 +55,7 @@ The last validation, on scenes with several objects (training families included)
    and its class token which characters and shapes the image shows; then it is frozen. All bundled models share it.
 2. Projector and decoder learn from about a dozen questions an image, which share the image through a block mask
    (`training/packing.py`). Scenes begin with one word and one shape; the share of fuller ones grows. Next-token loss on
-   the answers alone, AdamW, constant rate with warm-up, linear to 0 over the last 40 % of the steps.
+   the answers alone, AdamW, constant rate with warm-up, linear to 0 over the last 30 % of the steps.
 
 Architecture, data and length of the training were chosen by answers on the validation split and by the time at hand;
 nothing was selected, and no loss added, for where visual tokens stop mattering.

@@ -8,7 +8,7 @@ from infohorizon.figures import style
 GROUPS = {
     "reading": ("reading", "place", "letter"),
     "perception": ("color", "shape", "side", "existence", "is_color", "is_side"),
-    "knowledge": ("knowledge", "fact", "fact_choice"),
+    "knowledge": ("knowledge", "fact", "fact_choice", "option"),
 }
 
 

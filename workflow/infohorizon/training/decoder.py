@@ -34,7 +34,7 @@ def training_batch(recipe: ModelRecipe, step: int) -> tuple[torch.Tensor, list[l
         rng = generator(recipe.seed + 1, "train", index)  # + 1: other scenes than the tower's
         scene = sample_scene(rng, "train", simple=rng.random() < recipe.share_of_simple_scenes(step))
         images.append(draw_scene(scene, rng))
-        questions.append(training_questions(rng, scene, "train"))
+        questions.append(training_questions(rng, scene, "train", options=step >= recipe.options_from))
     return normalized(images), questions
 
 

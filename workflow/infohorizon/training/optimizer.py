@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 WARM_UP = 40  # steps
-DECAY = 0.4  # the last part of the steps, over which the rate falls linearly to 0
+DECAY = 0.3  # the last part of the steps, over which the rate falls linearly to 0
 
 
 def rate_factor(step: int, steps: int) -> float:

@@ -25,7 +25,8 @@ class ModelRecipe:
     """Size of the decoder and course of its training.
 
     The first `simple_steps` show scenes with one word and one icon; from there their share falls linearly to
-    `simple_share` at `mixed_at` (a step), and the other scenes hold several.
+    `simple_share` at `mixed_at` (a step), and the other scenes hold several. From step `options_from` on, questions
+    for a named option join in.
     """
 
     width: int
@@ -36,6 +37,7 @@ class ModelRecipe:
     simple_steps: int
     mixed_at: int
     simple_share: float
+    options_from: int
     batch: int
     rate: float
     seed: int
