@@ -13,6 +13,7 @@ validate(config, "workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/models.smk"
@@ -25,6 +26,7 @@ include: "workflow/rules/horizon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/train.smk"
 
 

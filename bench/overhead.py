@@ -38,7 +38,7 @@ def main() -> None:
     wall, computing = (max(times) - min(times)).total_seconds(), frame["computed"].sum()
     share = 1 - computing / (wall * arguments.cores)
     print(
-        f"\nWall time {wall / 60:.1f} min on {arguments.cores} cores; {share:.0%} of the core time is not the stages' own."
+        f"\nWall time {wall / 60:.1f} min on {arguments.cores} cores; {share:.0%} of core time not the stages' own."
     )
 
 

@@ -146,7 +146,7 @@ class Trace:
         child.visual = self.visual[:layer] + [self.visual[layer][kept]] * (depth - layer)
         child.places = self.places[:layer] + [places] * (depth - layer)
         child.ropes = self.ropes[:layer] + [rope] * (depth - layer)
-        child._hidden = self._hidden[:layer] + [hidden]
+        child._hidden = [*self._hidden[:layer], hidden]
         child._keys, child._values = self._keys[:layer], self._values[:layer]
         child._queries, child._final = self._queries[:layer], None
         return child

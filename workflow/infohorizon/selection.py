@@ -15,8 +15,9 @@ def select(questions: pl.DataFrame, limit: int | None = None, shard: int = 0, sh
     if limit is not None:
         sizes = questions.group_by("image_id", maintain_order=True).len()
         rank = [hashlib.sha256(image.encode()).digest() for image in sizes["image_id"]]
-        sizes = sizes.with_columns(pl.Series("rank", rank)).sort("rank").filter(pl.col("len").cum_sum() - pl.col("len") < limit)
-        questions = questions.filter(pl.col("image_id").is_in(sizes["image_id"].implode()))
+        sizes = sizes.with_columns(pl.Series("rank", rank)).sort("rank")
+        chosen = sizes.filter(pl.col("len").cum_sum() - pl.col("len") < limit)["image_id"]
+        questions = questions.filter(pl.col("image_id").is_in(chosen.implode()))
     return questions.filter(
         pl.Series([shard_of(image, shards) == shard for image in questions["image_id"]], dtype=pl.Boolean)
     )

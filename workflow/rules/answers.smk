@@ -12,6 +12,8 @@ rule answers:
         f"{RESULTS}/logs/answers/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
         f"{RESULTS}/timings/answers/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    conda:
+        GPU_ENV
     threads: 1
     resources:
         gpu=gpus,
@@ -25,8 +27,6 @@ rule answers:
             "batch_size": config["batch_size"],
         },
         code=lambda wildcards: code("answers", task_module(wildcards)),
-    conda:
-        GPU_ENV
     message:
         "Full and blind answers of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:

@@ -8,9 +8,8 @@ from pathlib import Path
 LIBRARY = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(LIBRARY))
 # Scripts run in processes of their own: this is how they find the library, and how tokenizers stay out of their way.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+inherited = filter(None, [os.environ.get("PYTHONPATH")])
+os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *inherited]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
@@ -51,7 +50,9 @@ wildcard_constraints:
 def parts(stage, **wildcards):
     """Paths of all shards of a stage's table: vision, answers, information, sweep or schedules."""
     levels = ("model", "benchmark", "strategy", "schedule")
-    folder = "/".join([RESULTS, stage, *(wildcards[level] for level in levels if level in wildcards)])
+    folder = "/".join(
+        [RESULTS, stage, *(wildcards[level] for level in levels if level in wildcards)]
+    )
     return [f"{folder}/part-{shard}.arrow" for shard in SHARDS]
 
 
@@ -88,7 +89,8 @@ def strategy_modules(names):
     """Modules of built-in strategies, for `code`: the registry loads them by name, out of `code`'s sight."""
     registry = strategy_registry.REGISTRY
     bases = sorted(set(map(strategy_base, names)) & set(registry))
-    return ["strategies." + registry[base].location.split(":")[0] for base in bases]
+    files = [registry[base].location.split(":")[0] for base in bases]
+    return [f"strategies.{file}" for file in files]
 
 
 def strategy_files(names):
@@ -98,13 +100,3 @@ def strategy_files(names):
 
 def task_module(wildcards):
     return f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"
-
-
-def asked(wildcards):
-    """What every stage that runs a model on a benchmark reads."""
-    place = f"{wildcards.model}/{wildcards.benchmark}/part-{wildcards.shard}"
-    return {
-        "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
-        "model": f"{RESULTS}/models/{wildcards.model}.json",
-        "vision": f"{RESULTS}/vision/{place}.arrow",
-    }

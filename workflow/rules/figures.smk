@@ -3,26 +3,6 @@
 # OUTPUTS: figures/{information,sweep,horizon,schedules,heatmaps}.svg and .png
 
 
-def of_run(stage, variants=({},)):
-    """Parts of a stage as {model: {benchmark: [path]}}; variants: the wildcards beside model and benchmark."""
-    return {
-        model: {
-            benchmark: [
-                path
-                for variant in variants
-                for path in parts(stage, model=model, benchmark=benchmark, **variant)
-            ]
-            for benchmark in BENCHMARKS
-        }
-        for model in MODELS
-    }
-
-
-def flat(paths):
-    """All paths of an `of_run`."""
-    return [path for of in paths.values() for listed in of.values() for path in listed]
-
-
 STUDY = {
     "vision": of_run("vision"),
     "answers": of_run("answers"),

@@ -3,20 +3,6 @@
 # OUTPUTS: horizon.arrow, comparison.arrow
 
 
-def horizon_tables():
-    """(what a table is, its path) of every table that the estimates are made from."""
-    for model in MODELS:
-        for benchmark in BENCHMARKS:
-            of = {"model": model, "benchmark": benchmark}
-            stages = {("benchmarks", ""): [f"{RESULTS}/benchmarks/{benchmark}.arrow"]}
-            stages |= {(s, ""): parts(s, **of) for s in ("answers", "information")}
-            stages |= {("sweep", s): parts("sweep", strategy=s, **of) for s in STRATEGIES}
-            stages |= {("schedules", s): parts("schedules", schedule=s, **of) for s in SCHEDULES}
-            for (stage, name), paths in stages.items():
-                for path in paths:
-                    yield {**of, "stage": stage, "name": name}, path
-
-
 rule horizon:
     input:
         [path for _, path in horizon_tables()],

@@ -12,6 +12,8 @@ rule information:
         f"{RESULTS}/logs/information/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
         f"{RESULTS}/timings/information/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    conda:
+        GPU_ENV
     threads: 1
     resources:
         gpu=gpus,
@@ -28,8 +30,6 @@ rule information:
             "batch_size": config["batch_size"],
         },
         code=code("information"),
-    conda:
-        GPU_ENV
     message:
         "Token information of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:

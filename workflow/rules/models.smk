@@ -7,16 +7,6 @@ localrules:
     model,
 
 
-def model_files(wildcards):
-    source = model_settings(wildcards)["source"]
-    if not configuration.is_local(source):
-        return []
-    folder = Path(source).expanduser()
-    return sorted(
-        str(path) for path in folder.glob("*") if path.suffix in {".json", ".safetensors"}
-    )
-
-
 rule model:
     input:
         model_files,
@@ -26,10 +16,12 @@ rule model:
         f"{RESULTS}/logs/model/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/model/{{model}}.tsv"
+    retries: 2
+    conda:
+        CPU_ENV
     threads: 1
     resources:
         mem_mb=2000,
-    retries: 2
     params:
         configuration=lambda wildcards: {
             key: value
@@ -37,8 +29,6 @@ rule model:
             if key in ("source", "revision")
         },
         code=code("model"),
-    conda:
-        CPU_ENV
     message:
         "Weights of {wildcards.model}"
     script:

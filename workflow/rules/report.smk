@@ -6,22 +6,6 @@ FIGURES = ["information", "horizon", "sweep", "schedules", "heatmaps"]
 PAGE = ["report.html.j2", "style.css", "explorer.js"]
 
 
-def printed_settings():
-    """The configuration that the page shows: what can change a number, of what was run."""
-    chosen = {
-        "models": MODELS,
-        "benchmarks": BENCHMARKS,
-        "schedules": SCHEDULES,
-    }
-    settings = {
-        section: {name: config[section][name] for name in names}
-        for section, names in chosen.items()
-    }
-    for section in ("information", "sweep", "schedule_run", "strategies", "horizon", "seed"):
-        settings[section] = config[section]
-    return settings
-
-
 rule report:
     input:
         QUESTIONS.values(),

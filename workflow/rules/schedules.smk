@@ -3,31 +3,8 @@
 # OUTPUTS: schedules/{model}/{benchmark}/{schedule}/part-{shard}.arrow
 
 SCHEDULE_STRATEGIES = sorted(
-    {
-        strategy
-        for name in SCHEDULES
-        for strategy in configuration.strategies_of(config, name)
-    }
+    {strategy for name in SCHEDULES for strategy in configuration.strategies_of(config, name)}
 )
-
-
-def schedule_inputs(wildcards):
-    files = asked(wildcards)
-    if "information" in SCHEDULE_STRATEGIES:
-        files["information"] = files["vision"].replace("/vision/", "/information/")
-    return files
-
-
-def schedule_settings(wildcards):
-    """Each schedule with its layers resolved to this model's depth."""
-    depth = configuration.depth_of(wildcards.model, model_settings(wildcards))
-    return {
-        name: {
-            "positions": config["schedules"][name]["positions"],
-            "stages": configuration.stages_of(config, name, depth),
-        }
-        for name in SCHEDULES
-    }
 
 
 if SCHEDULES:
@@ -45,6 +22,8 @@ if SCHEDULES:
             f"{RESULTS}/logs/schedules/{{model}}/{{benchmark}}/{{shard}}.log",
         benchmark:
             f"{RESULTS}/timings/schedules/{{model}}/{{benchmark}}/{{shard}}.tsv"
+        conda:
+            GPU_ENV
         threads: 1
         resources:
             gpu=gpus,
@@ -72,8 +51,6 @@ if SCHEDULES:
                 task_module(wildcards),
                 *strategy_modules(SCHEDULE_STRATEGIES),
             ),
-        conda:
-            GPU_ENV
         message:
             "Schedules on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
         script:

@@ -3,20 +3,6 @@
 # OUTPUTS: sweep/{model}/{benchmark}/{strategy}/part-{shard}.arrow
 
 
-def sweep_inputs(wildcards):
-    files = asked(wildcards)
-    if wildcards.strategy == "information":
-        files["information"] = files["vision"].replace("/vision/", "/information/")
-    return files
-
-
-def sweep_settings(wildcards):
-    """The part of `sweep` that one strategy's job reads: not the list of all strategies."""
-    settings = {key: value for key, value in config["sweep"].items() if key != "strategies"}
-    first = strategy_registry.entry(wildcards.strategy, config["strategies"]).first_layer
-    return {**settings, "layers": layers("sweep", max(1, first))(wildcards)}
-
-
 rule sweep:
     input:
         unpack(sweep_inputs),
@@ -27,6 +13,8 @@ rule sweep:
         f"{RESULTS}/logs/sweep/{{model}}/{{benchmark}}/{{strategy}}/{{shard}}.log",
     benchmark:
         f"{RESULTS}/timings/sweep/{{model}}/{{benchmark}}/{{strategy}}/{{shard}}.tsv"
+    conda:
+        GPU_ENV
     threads: 1
     resources:
         gpu=gpus,
@@ -50,8 +38,6 @@ rule sweep:
         code=lambda wildcards: code(
             "sweep", task_module(wildcards), *strategy_modules([wildcards.strategy])
         ),
-    conda:
-        GPU_ENV
     message:
         "Sweep of {wildcards.strategy} on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
     script:

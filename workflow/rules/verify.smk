@@ -3,24 +3,6 @@
 # OUTPUTS: verify/{model}/{benchmark}.json, verify.txt
 
 
-def verified(wildcards):
-    """All tables of one model on one benchmark."""
-    of = {"model": wildcards.model, "benchmark": wildcards.benchmark}
-    return {
-        "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
-        "images": f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow",
-        "model": f"{RESULTS}/models/{wildcards.model}.json",
-        "answers": parts("answers", **of),
-        "information": parts("information", **of),
-        "sweep": [
-            path
-            for name in STRATEGIES
-            if strategy_base(name) != "visionzip"
-            for path in parts("sweep", strategy=name, **of)
-        ],
-    }
-
-
 rule verify_one:
     input:
         unpack(verified),
@@ -30,6 +12,8 @@ rule verify_one:
         f"{RESULTS}/logs/verify/{{model}}/{{benchmark}}.log",
     benchmark:
         f"{RESULTS}/timings/verify/{{model}}/{{benchmark}}.tsv"
+    conda:
+        GPU_ENV
     threads: 1
     resources:
         gpu=gpus,
@@ -44,8 +28,6 @@ rule verify_one:
             "seed": config["seed"],
         },
         code=lambda wildcards: code("verify_one", task_module(wildcards)),
-    conda:
-        GPU_ENV
     message:
         "Recomputing sampled rows of {wildcards.model} on {wildcards.benchmark} naively"
     script:

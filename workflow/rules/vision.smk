@@ -1,4 +1,4 @@
-# Vision encoding: every image once per model, however many questions it has.
+# The vision tower on each image, once per model, however many questions it has.
 # REQUIRED INPUTS: benchmarks/{benchmark}.images.arrow, models/{model}.json
 # OUTPUTS: vision/{model}/{benchmark}/part-{shard}.arrow
 
@@ -13,6 +13,8 @@ rule vision:
         f"{RESULTS}/logs/vision/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
         f"{RESULTS}/timings/vision/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    conda:
+        GPU_ENV
     threads: 1
     resources:
         gpu=gpus,
@@ -24,8 +26,6 @@ rule vision:
             "shards": config["shards"],
         },
         code=code("vision"),
-    conda:
-        GPU_ENV
     message:
         "Vision encoding of {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
     script:

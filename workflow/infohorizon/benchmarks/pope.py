@@ -1,4 +1,4 @@
-"""POPE: is this object in the image? Three ways to choose absent objects (Li et al., arXiv 2305.10355; lmms-lab/POPE)."""
+"""POPE: is this object in the image? Absent ones chosen in three ways (Li et al., arXiv 2305.10355; lmms-lab/POPE)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -189,6 +189,8 @@ def load_parts(source: str, folder: Path, dtype: str, device: str) -> tuple[Any,
             f"model {source}: weights are missing or of another shape than config.json says, {unfit[0]} among "
             f"{len(unfit)}: fetch the folder again."
         )
+    if tokenizer.convert_ids_to_tokens(model.config.image_token_id) is None:
+        raise UserError(f"model {source}: its tokenizer does not know the image token: are its files complete?")
     # Where older processors keep it: tokenizers do not look there.
     if (file := folder / "chat_template.json").is_file():
         tokenizer.chat_template = json.loads(file.read_text())["chat_template"]

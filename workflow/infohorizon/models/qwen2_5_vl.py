@@ -47,7 +47,7 @@ class Qwen25VL(VisionLanguageModel):
         merge = tower.spatial_merge_size
         _, height, width = batch["image_grid_thw"][0].tolist()
         grid = height // merge, width // merge
-        # The tower works in window order, four patches of one merged token side by side; give them back in reading order.
+        # The tower works in window order, the patches of one merged token side by side; undo that order.
         back = window_order(grid, tower.window_size // merge // tower.patch_size).argsort().to(merged.device)
         saliency = seen["saliency"].reshape(-1, merge**2).mean(1)[back]
         keys = seen["keys"].reshape(len(back), merge**2, -1).mean(1)[back]

@@ -13,8 +13,8 @@ class View:
     """The visual tokens of one question at the input of one decoder layer, as far as a strategy asks.
 
     The sequence is prefix | visual | text; `text` means the tokens after the image. What is not asked for is not
-    computed. All tensors are float32 unless the model runs in float64, and on the model's device. In the second stage of a schedule the view
-    shows the tokens that survived the first.
+    computed. All tensors are float32 unless the model runs in float64, and on the model's device. In the second stage
+    of a schedule the view shows the tokens that survived the first.
 
     Attributes:
         layer: decoder layer at whose input the tokens leave.
@@ -50,7 +50,7 @@ class View:
         raise NotImplementedError
 
     def embeddings(self, section: Section = "visual") -> Tensor:
-        """Input embeddings (layer 0), (tokens, width); of all visual tokens, also those that left at an earlier stage."""
+        """Input embeddings (layer 0), (tokens, width); of all visual tokens, even those that left at an earlier stage."""
         raise NotImplementedError
 
     def saliency(self) -> Tensor:
