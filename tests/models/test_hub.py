@@ -1,0 +1,143 @@
+"""Models of the hub without a hub: which commit a study uses, what is fetched, and what may go wrong."""
+
+import errno
+import json
+import runpy
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+from huggingface_hub import errors
+
+from infohorizon import inputs, models
+from infohorizon.download import download
+from infohorizon.errors import UserError
+
+SCRIPT = Path(__file__).resolve().parents[2] / "workflow/scripts/model.py"
+COMMIT, OTHER = "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def hub(case, tmp_path, monkeypatch):
+    """A hub with one model, whose main branch is at COMMIT; records what it was asked for."""
+    asked = []
+
+    def snapshot_download(source, revision=None, allow_patterns=None):
+        asked.append((source, revision, allow_patterns))
+        folder = tmp_path / "snapshots" / (revision or COMMIT)
+        return str(folder if folder.exists() else shutil.copytree(case.folder, folder))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return SimpleNamespace(asked=asked, folder=tmp_path / "snapshots" / COMMIT)
+
+
+# What the hub's errors read of an answer, and an HTTP client's base class: its name differs between hub versions.
+ANSWER = SimpleNamespace(headers={}, request=None, status_code=0)
+Timeout = type("ReadTimeout", (type("TransportError", (Exception,), {}),), {})
+
+
+def failing(error):
+    def snapshot_download(*_, **__):
+        raise error
+
+    return snapshot_download
+
+
+def wrapped(outer, inner):
+    outer.__cause__ = inner
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (errors.GatedRepoError("no", response=ANSWER), "a/b is gated: accept its terms on the hub and set HF_T"),
+        (errors.RepositoryNotFoundError("no", response=ANSWER), "a/b is not on the hub, or is private: check"),
+        (errors.RevisionNotFoundError("no", response=ANSWER), "a/b has no revision 'v9': mend `revision` of"),
+        (errors.LocalEntryNotFoundError("no"), "the hub cannot be reached and a/b is not in the local cache: run"),
+        (errors.OfflineModeIsEnabled("no"), "the hub cannot be reached and a/b is not in the local cache"),
+        (ConnectionResetError("no"), "the hub cannot be reached and a/b is not in the local cache"),
+        (Timeout("no"), "the hub cannot be reached and a/b is not in the local cache"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left while downloading a/b: free some, or set HF"),
+        (wrapped(RuntimeError("no"), OSError(errno.EDQUOT, "quota")), "no space left while downloading a/b"),
+        (errors.HfHubHTTPError("500\nlong", response=ANSWER), "a/b could not be downloaded: 500."),
+        (RuntimeError(), "a/b could not be downloaded: RuntimeError."),
+    ],
+)
+def test_what_the_hub_may_say(error, sentence, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", failing(error))
+    for fetch in (lambda: download("a/b", "v9"), lambda: models.load("a/b", {"revision": "v9"})):
+        with pytest.raises(UserError) as caught:
+            fetch()
+        assert str(caught.value).startswith(sentence) and "\n" not in str(caught.value)
+
+
+def test_download_gives_the_commit_and_takes_no_pickles(hub):
+    assert download("a/b", None) == COMMIT
+    assert download("a/b", OTHER) == OTHER
+    source, revision, patterns = hub.asked[0]
+    assert (source, revision) == ("a/b", None)
+    assert "*.safetensors" in patterns and not any(p.endswith((".bin", ".pt", ".pth", ".py", "*")) for p in patterns)
+
+
+def test_a_repository_of_pickles_only(hub):
+    hub.folder.mkdir(parents=True)
+    with pytest.raises(UserError, match="a/b has no safetensors weights at this revision"):
+        download("a/b", None)
+
+
+def test_a_hub_id_takes_the_same_road_as_a_folder(hub, case):
+    model = models.load("a/b", {"revision": COMMIT})
+    assert hub.asked[0][:2] == ("a/b", COMMIT)
+    assert model.depth == case.model.depth and model.token_ids("hi") == case.model.token_ids("hi")
+
+
+class Output(list):
+    """Snakemake's lists of files, as far as scripts use them."""
+
+
+def resolve(settings, output):
+    """Run the script of rule `model`."""
+    snakemake = SimpleNamespace(
+        input=[], output=Output([str(output)]), params=SimpleNamespace(configuration=settings), wildcards=None,
+        threads=1, rule="model", log=[],
+    )  # fmt: skip
+    runpy.run_path(str(SCRIPT), init_globals={"snakemake": snakemake})
+    return json.loads(output.read_text())
+
+
+def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch):
+    file = tmp_path / "m.json"
+    record = resolve({"source": "a/b", "revision": None}, file)
+    assert record == {"source": "a/b", "commit": COMMIT, "revision": COMMIT}
+    loaded = {}
+    monkeypatch.setattr(models, "load", lambda source, settings: loaded.update(settings, source=source) or FAKE)
+    stage = SimpleNamespace(
+        threads=1,
+        input=SimpleNamespace(model=str(file)),
+        params=SimpleNamespace(configuration={"model": {"source": "a/b", "dtype": "float16", "revision": None}}),
+    )
+    _, source = inputs.open_model(stage)
+    assert loaded == {"source": "a/b", "dtype": "float16", "revision": COMMIT}
+    assert source == {"source": "a/b", "revision": COMMIT, "layers": 8}
+
+
+FAKE = SimpleNamespace(depth=8)
+
+
+def test_a_configured_revision_is_asked_for(hub, tmp_path):
+    assert resolve({"source": "a/b", "revision": OTHER}, tmp_path / "m.json")["commit"] == OTHER
+    assert hub.asked[-1][1] == OTHER
+
+
+def test_a_folders_revision_is_its_content(case, tmp_path):
+    folder = shutil.copytree(case.folder, tmp_path / "copy")
+    first = resolve({"source": str(folder)}, tmp_path / "m.json")
+    assert first["commit"] is None and first["revision"].startswith("sha256:")
+    assert resolve({"source": str(folder)}, tmp_path / "m.json") == first
+    (folder / "notes.md").write_text("anything")
+    assert resolve({"source": str(folder)}, tmp_path / "m.json") == first
+    (folder / "chat_template.jinja").write_text("other")
+    assert resolve({"source": str(folder)}, tmp_path / "m.json")["revision"] != first["revision"]
