@@ -1,5 +1,8 @@
 """Costs against numbers worked out by hand, and the paper's mean tokens from the schedules of config.yaml."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +162,16 @@ def test_plan_counts_jobs_and_adds_up():
     assert rows["vision"].disk == (1187 + 4) * 180
     lines = list(text(list(rows.values())))
     assert len(lines) == 9 and lines[-1].split()[:2] == ["total", "39"]
+
+
+def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
+    """A dry run of the whole study, and its plan, which need nothing that is not in the repository."""
+    study = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", "studies/paper.yaml", "--config"]
+    command.append(f"results={tmp_path}/results")
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE)}
+    config = configuration(information=study["information"], sweep=study["sweep"], schedule_run=study["schedule_run"])
+    config |= {"shards": study["shards"], "schedules": config["schedules"] | study["schedules"]}
+    cases = [Case(m, b, TINY, 2, BENCHMARKS[b], 9) for m in study["run"]["models"] for b in study["run"]["benchmarks"]]
+    assert {row.stage: row.jobs for row in plan(config, cases)}.items() <= jobs.items()
