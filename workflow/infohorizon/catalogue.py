@@ -56,8 +56,9 @@ class Size(NamedTuple):
     """A benchmark's split.
 
     Attributes:
-        questions: rows, as the data set's card says.
-        images: different images; for mmbench, ocrbench and scienceqa an upper bound.
+        questions: rows, as the data set's card says (gqa: about).
+        images: different images, from the benchmarks' papers, not counted here; for mmbench, ocrbench and scienceqa
+            an upper bound.
         pixels: a typical image's; a guess from the kind of data (photographs, scans, charts).
         text: tokens after the image, prompt ending included; a guess.
         answer: generated tokens, the end of sequence included; a guess for a model that answers as it is asked to.

@@ -41,14 +41,14 @@ def main(stage: Stage) -> None:
 
 def size_of(name: str, settings: dict[str, Any], results: Path) -> tuple[catalogue.Size, str]:
     """A benchmark's size and how it is known: its tables, if they are here already, else the catalogue."""
-    guess, known = catalogue.BENCHMARKS.get(settings["task"]), "as published"
+    guess, known = catalogue.BENCHMARKS.get(settings["task"]), "from the catalogue"
     if guess is None:
         guess, known = catalogue.UNKNOWN, f"not known yet: run snakemake {results}/benchmarks/{name}.arrow"
     if (questions := results / f"benchmarks/{name}.arrow").is_file():
         images = tables.read(results / f"benchmarks/{name}.images.arrow", "images")
         pixels = int((images["width"].cast(int) * images["height"].cast(int)).mean())
         asked = len(tables.read(questions, "benchmark"))
-        return guess._replace(questions=asked, images=len(images), pixels=pixels), "as loaded"
+        return guess._replace(questions=asked, images=len(images), pixels=pixels), "counted"
     limit = settings.get("limit")
     if limit is None or limit >= guess.questions:
         return guess, known
