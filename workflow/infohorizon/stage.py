@@ -70,6 +70,7 @@ def run(main: Callable[[Stage], None], snakemake: Any) -> None:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(message)s", force=True)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a log that a full disk does not take must not bury the sentence below
     start = time.monotonic()
     try:
         main(Stage(snakemake))

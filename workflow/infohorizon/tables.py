@@ -239,7 +239,8 @@ def write(
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"{path} could not be written: {error.strerror or error}; nothing was left there.") from error
+        reason = os.strerror(error.errno) if error.errno else error
+        raise UserError(f"{path} could not be written: {reason}; nothing was left there.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""One job of the study in a process of its own, made again from what its table records, without Snakemake around it."""
+
+import logging
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
+
+from faults.study import ROOT
+from infohorizon import tables
+
+# Children of a server that has imported everything heavy start in no time.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["infohorizon.inputs", "infohorizon.sweep", "transformers.models.llava", "faults.job"])
+STAGES = ("vision", "answers", "information", "sweep/random", "schedules")
+
+
+def start(study: Path, stage: str, results: Path, kill: int | None = None, log: Path | None = None) -> int:
+    """Run the job of `stage` in the study's folder, its tables going to `results`; give its exit code.
+
+    Args:
+        kill: SIGKILL at the moment at which the job puts its `kill`th file in place.
+    """
+    process = CONTEXT.Process(target=_run, args=(study, stage, results, kill, log))
+    process.start()
+    process.join(120)
+    return process.exitcode
+
+
+def outputs(study: Path, stage: str) -> list[Path]:
+    """The tables of a stage, relative to the results folder."""
+    rule, _, name = stage.partition("/")
+    found = sorted((study / "results" / rule / "tiny/tiny-mme" / name).rglob("part-0.arrow"))
+    return [path.relative_to(study / "results") for path in found]
+
+
+def _run(study: Path, stage: str, results: Path, kill: int | None, log: Path | None) -> None:
+    os.chdir(study)
+    rule, _, name = stage.partition("/")
+    paths = outputs(study, stage)
+    recorded = tables.read_metadata(study / "results" / paths[0])
+    inputs = {
+        "questions": "results/benchmarks/tiny-mme.arrow",
+        "images": "results/benchmarks/tiny-mme.images.arrow",
+        "model": "results/models/tiny.json",
+        "vision": "results/vision/tiny/tiny-mme/part-0.arrow",
+    }
+    params = {"configuration": recorded["configuration"], "code": recorded["code"]}
+    wildcards = {"model": "tiny", "benchmark": "tiny-mme", "shard": "0", "strategy": name}
+    snakemake = SimpleNamespace(
+        input=InputFiles(fromdict=inputs),
+        output=OutputFiles([str(results / path) for path in paths]),
+        params=Params(fromdict=params),
+        wildcards=Wildcards(fromdict=wildcards),
+        threads=1,
+        rule=rule,
+        log=[str(log)] if log else [],
+    )
+    if kill is not None:
+        _kill_at(kill)
+    runpy.run_path(str(ROOT / f"workflow/scripts/{rule}.py"), {"snakemake": snakemake})
+    logging.shutdown()
+    sys.exit(0)
+
+
+def _kill_at(number: int) -> None:
+    replace, calls = os.replace, []
+
+    def replace_or_die(*arguments: Path) -> None:
+        calls.append(arguments)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(*arguments)
+
+    os.replace = replace_or_die
