@@ -21,7 +21,7 @@ def curves_figure(history: pl.DataFrame, title: str) -> Figure:
     validation = history.filter(split="validation")
     loss, speed = panels[0], panels[0].twinx()
     loss.plot(train["step"], train["loss"], color=style.INK)
-    loss.set(title="loss (black) and speed (grey)", yscale="log", ylabel="loss")
+    loss.set(title="loss (black) and speed (grey)", ylabel="loss", ylim=(0, 2))
     speed.plot(train["step"], train["images_per_second"], color=style.GREY, linewidth=0.8)
     speed.set(ylabel="images per second", ylim=(0, None))
     for panel, (group, families) in zip(panels[1:], GROUPS.items(), strict=True):
@@ -30,7 +30,7 @@ def curves_figure(history: pl.DataFrame, title: str) -> Figure:
             panel.plot(train["step"], train[family], color=look.color, label=family)
             panel.plot(validation["step"], validation[family], "o", color=look.color, markersize=3)
         panel.set(title=group, ylabel="exact answers", ylim=(-0.03, 1.03))
-        panel.legend(loc="lower right", fontsize=7)
+        panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
     for panel in panels[2:]:
         panel.set_xlabel("step")
     return figure
