@@ -1,15 +1,12 @@
 # Information Horizon: where in a vision-language model visual tokens stop mattering.
 # Every stage is a rule in workflow/rules/, included in the order in which they run.
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.0")
 
 
 configfile: "config.yaml"
-
-
-validate(config, "workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"

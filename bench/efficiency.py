@@ -18,7 +18,7 @@ from infohorizon import strategies
 from infohorizon.cost import Geometry, layer_flops
 from infohorizon.decoder import Decoder, Prompt, Trace
 from infohorizon.models.base import Encoded
-from infohorizon.sweep import tokens_of
+from infohorizon.specs import tokens_of
 from infohorizon.view import TraceView
 
 WIDTH, LAYERS, SIDE, TEXT, NEW = 1024, 8, 24, 40, 16

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from snakemake.utils import validate
 
-from infohorizon import configuration, schema
+from infohorizon import configuration, schema, specs
 from infohorizon.catalogue import decoder_config
 from infohorizon.errors import UserError
 
@@ -60,8 +60,8 @@ def test_the_shipped_configurations_pass(config, monkeypatch):
     validate(paper, str(SCHEMA))
     configuration.check(paper)
     layers = paper["information"]["layers"]
-    assert configuration.layers_of(layers, 32) == list(range(1, 32))
-    assert configuration.layers_of(layers, 28) == list(range(1, 28))
+    assert specs.layers_of(layers, 32) == list(range(1, 32))
+    assert specs.layers_of(layers, 28) == list(range(1, 28))
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_a_schedule_with_the_oracle_needs_its_layers_and_questions(config):
 
 
 def test_layers_and_tokens():
-    assert configuration.layers_of("all", 4) == [0, 1, 2, 3]
-    assert configuration.layers_of("all", 4, first=1) == [1, 2, 3]
-    assert configuration.layers_of([3, 0.25, 0.3, 1], 8) == [1, 2, 3]
-    assert [configuration.layer_of(layer, 32) for layer in (0.03125, 0.0625, 0.625, 20)] == [1, 2, 20, 20]
-    assert [configuration.tokens_of(keep, 576) for keep in (0.125, 0.0001, 600, 3, 0)] == [72, 1, 576, 3, 0]
+    assert specs.layers_of("all", 4) == [0, 1, 2, 3]
+    assert specs.layers_of("all", 4, first=1) == [1, 2, 3]
+    assert specs.layers_of([3, 0.25, 0.3, 1], 8) == [1, 2, 3]
+    assert [specs.layer_of(layer, 32) for layer in (0.03125, 0.0625, 0.625, 20)] == [1, 2, 20, 20]
+    assert [specs.tokens_of(keep, 576) for keep in (0.125, 0.0001, 600, 3, 0)] == [72, 1, 576, 3, 0]
 
 
 def test_depth_of_a_folder_as_the_hub_has_it(config):

@@ -7,7 +7,8 @@ from infohorizon import strategies
 from infohorizon.batching import Batch
 from infohorizon.naive import Drop
 from infohorizon.schedules import Stage, repeats_of, run_schedule
-from infohorizon.sweep import Questioner, Setting, settings_of, tokens_of
+from infohorizon.specs import tokens_of
+from infohorizon.sweep import Questioner, Setting, settings_of
 
 LAYERS, KEEPS = [1, 3, 5], [3, 0.4]
 

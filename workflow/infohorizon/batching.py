@@ -1,7 +1,7 @@
 """How many rows go through the decoder at once: a token budget, halved whenever memory runs out."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 
@@ -16,7 +16,7 @@ class Batch:
 
     Args:
         size: rows per call as configured, or "auto": from the free memory of the device.
-        bytes_per_token: peak bytes one row's token costs during a call (see `decoder_bytes_per_token`).
+        bytes_per_token: peak bytes one row's token costs during a call (see cost.batch_bytes).
         device: where the decoder runs.
     """
 
@@ -67,13 +67,3 @@ class Batch:
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether an error is CUDA's or the CPU allocator's way of saying that memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def decoder_bytes_per_token(width: int, ffn: int, element: int) -> int:
-    """Peak bytes per token of a layer: fp32 residual and norm, q/k/v/attention out and two FFN activations."""
-    return 3 * 4 * width + element * (4 * width + 2 * ffn)
-
-
-def chunked(items: list, size: int) -> Iterator[list]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

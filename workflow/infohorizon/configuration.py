@@ -1,7 +1,7 @@
 """What a configuration means, checked before any job starts: names, layers, keeps, and where models are. No torch."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,10 @@ from infohorizon.benchmarks import TASKS
 from infohorizon.catalogue import decoder_config
 from infohorizon.download import is_local
 from infohorizon.errors import UserError
+from infohorizon.specs import layer_of, layers_of
 
 Config = Mapping[str, Any]
 PROMPTS = ("chat_template", "vicuna_v1")
-
-
-def layer_of(spec: int | float, depth: int) -> int:
-    """A configured layer: an int as it is, a float as a fraction of the depth (half up)."""
-    return spec if isinstance(spec, int) else int(spec * depth + 0.5)
-
-
-def tokens_of(keep: int | float, count: int) -> int:
-    """How many of `count` tokens a configured keep means: an int is a count, a float a fraction (half up, ≥ 1)."""
-    if isinstance(keep, int):
-        return min(keep, count)
-    return min(count, max(1, int(keep * count + 0.5)))
-
-
-def layers_of(spec: str | Sequence[int | float], depth: int, first: int = 0) -> list[int]:
-    """Configured layers as ascending ints; `all` are those from `first` on."""
-    if spec == "all":
-        return list(range(first, depth))
-    return sorted({layer_of(layer, depth) for layer in spec})
 
 
 def depth_of(name: str, settings: Config) -> int:

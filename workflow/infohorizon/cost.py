@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infohorizon.catalogue import decoder_config
-from infohorizon.configuration import layer_of, tokens_of
+from infohorizon.specs import layer_of, tokens_of
 
 # One A100 (80 GB): dense bf16 FLOP/s, the fraction of it that large matrix products reach in practice, and the
 # bytes per second at which weights are read for one generated token.

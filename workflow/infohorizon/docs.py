@@ -1,6 +1,6 @@
 """Generated documentation: results/README.md from tables.py, the strategy table of README.md from the registry.
 
-    python -m infohorizon.docs        rewrites both (`make docs`); a test fails when they have drifted.
+python -m infohorizon.docs        rewrites both (`make docs`); a test fails when they have drifted.
 """
 
 from pathlib import Path

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from infohorizon import models, tables
-from infohorizon.batching import Batch, decoder_bytes_per_token
+from infohorizon.batching import Batch
+from infohorizon.cost import batch_bytes, geometry
 from infohorizon.errors import UserError
 from infohorizon.information import windows
 from infohorizon.models.base import Encoded, VisionLanguageModel
@@ -28,9 +29,7 @@ def open_model(stage: Stage) -> tuple[VisionLanguageModel, dict[str, Any]]:
 
 
 def open_batch(stage: Stage, model: VisionLanguageModel) -> Batch:
-    config = model.model.config.get_text_config()
-    element = torch.empty(0, dtype=model.dtype).element_size()
-    per_token = decoder_bytes_per_token(config.hidden_size, config.intermediate_size, element)
+    per_token = int(batch_bytes(geometry(model.model.config.to_dict()), 1, model.dtype.itemsize))
     return Batch(stage.params.configuration["batch_size"], per_token, model.device)
 
 

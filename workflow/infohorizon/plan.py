@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from infohorizon import strategies
 from infohorizon.catalogue import Size
-from infohorizon.configuration import layers_of, schedules_of, stages_of, strategies_of, tokens_of
+from infohorizon.configuration import schedules_of, stages_of, strategies_of
 from infohorizon.cost import (
     Geometry,
     batch_bytes,
@@ -23,6 +23,7 @@ from infohorizon.cost import (
     vision_flops,
     weight_bytes,
 )
+from infohorizon.specs import layers_of, tokens_of
 
 Config = Mapping[str, Any]
 PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15

@@ -11,18 +11,12 @@ from torch import Tensor
 from infohorizon.batching import Batch
 from infohorizon.decoder import Branches, Positions, Trace
 from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.specs import tokens_of
 from infohorizon.strategies.base import Selection, Strategy
 from infohorizon.view import TraceView
 
 Keep = int | float
 Oracle = Callable[[int], Tensor]
-
-
-def tokens_of(keep: Keep, count: int) -> int:
-    """How many of `count` tokens a configured keep means: an int is a count, a float a fraction (half up, ≥ 1)."""
-    if isinstance(keep, int):
-        return min(keep, count)
-    return min(count, max(1, int(keep * count + 0.5)))
 
 
 @dataclass(frozen=True)

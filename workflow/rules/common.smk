@@ -13,13 +13,17 @@ os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *inherited]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-from infohorizon import configuration
+from infohorizon import configuration, schema, specs
 from infohorizon import strategies as strategy_registry
 from infohorizon.digest import code
 from infohorizon.errors import UserError
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
 
+SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:
+    schema.check(config, SCHEMA)
+    validate(config, SCHEMA)  # fills in the defaults
     configuration.check(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
@@ -72,7 +76,7 @@ def growing(start):
 
 def layers(section, first=0):
     """params function: the layers of a section of config.yaml on the wildcard's model."""
-    return lambda wildcards: configuration.layers_of(
+    return lambda wildcards: specs.layers_of(
         config[section]["layers"],
         configuration.depth_of(wildcards.model, model_settings(wildcards)),
         first,

@@ -9,6 +9,7 @@ import json
 import os
 from pathlib import Path
 
+from infohorizon import lock
 from infohorizon.configuration import is_local
 from infohorizon.download import download
 from infohorizon.stage import Stage, run
@@ -31,7 +32,8 @@ def main(stage: Stage) -> None:
     if is_local(source):
         record = {"source": source, "commit": None, "revision": digest(Path(source).expanduser())}
     else:
-        commit = download(source, revision)
+        commit = download(source, revision or lock.pinned(stage.output[0], source))
+        lock.pin(stage.output[0], source, commit)
         record = {"source": source, "commit": commit, "revision": commit}
     target = Path(stage.output[0])
     temporary = target.with_suffix(".tmp")

@@ -50,7 +50,7 @@ class View:
         raise NotImplementedError
 
     def embeddings(self, section: Section = "visual") -> Tensor:
-        """Input embeddings (layer 0), (tokens, width); of all visual tokens, even those that left at an earlier stage."""
+        """Input embeddings (layer 0), (tokens, width); of all visual tokens, even of those that left before."""
         raise NotImplementedError
 
     def saliency(self) -> Tensor:
