@@ -1,26 +1,5 @@
-"""The undisturbed run that every disturbed one is compared with, and copies of it to disturb."""
+"""The undisturbed study, and copies of it to disturb."""
 
-from pathlib import Path
+from faults.fixtures import base, reference, unfinished
 
-import pytest
-
-from faults import study
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp()
-
-
-@pytest.fixture(scope="session")
-def reference(base: Path) -> study.Study:
-    return study.undisturbed(base)
-
-
-@pytest.fixture
-def unfinished(reference: study.Study, tmp_path: Path) -> study.Study:
-    """The study with one sweep and the horizons still to do."""
-    twin = reference.copy(tmp_path / "study")
-    for table in (study.PATIENT, "results/horizon.arrow", "results/comparison.arrow"):
-        (twin.folder / table).unlink()
-    return twin
+__all__ = ["base", "reference", "unfinished"]

@@ -14,9 +14,13 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 from faults.study import ROOT
 from infohorizon import tables
 
-# Children of a server that has imported everything heavy start in no time.
+# Children of a server that has imported everything heavy start in no time; it finds installed packages only.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["infohorizon.inputs", "infohorizon.sweep", "transformers.models.llava", "faults.job"])
+CONTEXT.set_forkserver_preload(
+    ["polars", "scipy.stats", "tokenizers", "torch", "snakemake.iocontainers", "transformers.generation"]
+    + [f"transformers.models.{name}" for name in ("auto", "clip.modeling_clip", "llava.modeling_llava")]
+    + ["transformers.models.llama.modeling_llama", "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl"]
+)
 STAGES = ("vision", "answers", "information", "sweep/random", "schedules")
 
 

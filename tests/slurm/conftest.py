@@ -2,22 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from faults import study
+from faults.fixtures import base, reference, unfinished
 from slurm.cluster import Cluster, missing
 
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp()
-
-
-@pytest.fixture(scope="session")
-def reference(base: Path) -> study.Study:
-    return study.undisturbed(base)
+__all__ = ["base", "cluster", "reference", "unfinished"]
 
 
 @pytest.fixture(scope="session")
