@@ -16,9 +16,10 @@ from run import PREFIX, decoder, prompt
 
 from infohorizon import strategies
 from infohorizon.cost import Geometry, layer_flops
-from infohorizon.decoder import Decoder, Prompt, Trace
+from infohorizon.decoder import Decoder
 from infohorizon.models.base import Encoded
 from infohorizon.specs import tokens_of
+from infohorizon.trace import Prompt, Trace
 from infohorizon.view import TraceView
 
 WIDTH, LAYERS, SIDE, TEXT, NEW = 1024, 8, 24, 40, 16

@@ -37,9 +37,7 @@ def main() -> None:
         print(f"| {stage} | {jobs} | {seconds:.0f} | {computed:.0f} | {peak:.0f} |")
     wall, computing = (max(times) - min(times)).total_seconds(), frame["computed"].sum()
     share = 1 - computing / (wall * arguments.cores)
-    print(
-        f"\nWall time {wall / 60:.1f} min on {arguments.cores} cores; {share:.0%} of core time not the stages' own."
-    )
+    print(f"\nWall time {wall / 60:.1f} min on {arguments.cores} cores; {share:.0%} of core time not the stages' own.")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from infohorizon.decoder import Decoder, Prompt  # noqa: E402
+from infohorizon.decoder import Decoder  # noqa: E402
 from infohorizon.information import windows  # noqa: E402
 from infohorizon.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
+from infohorizon.trace import Prompt  # noqa: E402
 
 PREFIX = 35  # LLaVA-1.5's tokens before the image
 

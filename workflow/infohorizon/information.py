@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from infohorizon.batching import Batch
-from infohorizon.decoder import Positions, Trace
 from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.trace import Positions, Trace
 
 
 def windows(grid: tuple[int, int], side: int) -> list[Tensor]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infohorizon.decoder import Positions, Trace
 from infohorizon.models.base import Encoded
 from infohorizon.strategies.base import Strategy
 from infohorizon.sweep import Keep, Oracle, Questioner, Setting
+from infohorizon.trace import Positions, Trace
 
 
 class Stage(NamedTuple):

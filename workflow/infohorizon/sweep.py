@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from infohorizon.batching import Batch
-from infohorizon.decoder import Branches, Positions, Trace
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.specs import tokens_of
 from infohorizon.strategies.base import Selection, Strategy
+from infohorizon.trace import Branches, Positions, Trace
 from infohorizon.view import TraceView
 
 Keep = int | float

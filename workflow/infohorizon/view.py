@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from infohorizon.decoder import Trace
 from infohorizon.errors import UserError
 from infohorizon.models.base import Encoded
 from infohorizon.selection import seed_of
 from infohorizon.strategies.base import Section, View
+from infohorizon.trace import Trace
 
 
 class TraceView(View):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import torch
+
 from infohorizon.rendered.dataset import BENCHMARKS
 from infohorizon.rendered.facts import ATTRIBUTES, NAMES
 from infohorizon.stage import Stage, log, run

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import polars as pl
 import torch
+from transformers import CLIPVisionModel
+
 from infohorizon.figures import style
 from infohorizon.stage import Stage, log, run
 from infohorizon.training.curves import curves_figure
 from infohorizon.training.decoder import train_model
 from infohorizon.training.processor import new_processor
 from infohorizon.training.recipe import model_recipe
-from transformers import CLIPVisionModel
 
 
 def main(stage: Stage) -> None:

@@ -12,9 +12,10 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from infohorizon.decoder import Decoder, Prompt
+from infohorizon.decoder import Decoder
 from infohorizon.errors import UserError
 from infohorizon.layers import ATTENTION
+from infohorizon.trace import Prompt
 
 VICUNA_V1 = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
