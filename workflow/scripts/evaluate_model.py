@@ -19,7 +19,8 @@ TRAINING_CODE = ("workflow/infohorizon/training", "workflow/infohorizon/rendered
 
 def main(stage: Stage) -> None:
     torch.set_num_threads(stage.threads)
-    name, recipe = stage.wildcards.model, stage.params.recipe
+    name, recipe = stage.wildcards.model, dict(stage.params.recipe)
+    provenance = recipe.pop("provenance", "")
     trained, bundled = Path(stage.input.model), Path(stage.params.folder)
     loaded = load_folder(trained)
     results = {}
@@ -30,6 +31,7 @@ def main(stage: Stage) -> None:
         "model": name,
         "commit": last_commit(),
         "recipe": {**recipe, "models": {name: recipe["models"][name]}},
+        "provenance": provenance,
         "sizes": sizes(loaded),
         "training": course(pl.read_csv(stage.input.history), recipe["decoder"]["batch"]),
         "validation": last_validation(pl.read_csv(stage.input.history)),

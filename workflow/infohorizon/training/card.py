@@ -1,6 +1,7 @@
 """The model card: what a bundled model is, how it was made and what it can and cannot do, from measured numbers."""
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import yaml
@@ -63,8 +64,11 @@ nothing was selected, and no loss added, for where visual tokens stop mattering.
 ```yaml
 {recipe}```
 
-Training code: commit {commit}. {steps} steps, {seen:,} images, {rate:.0f} images per second (one thread, on a machine
-shared with other work). `snakemake train` makes it anew.
+Training code: commit {commit}.
+{steps:,} steps, {seen:,} images, {rate:.0f} images per second on a machine shared with other work.
+`snakemake train` makes it anew.
+
+{provenance}
 
 ## Known weaknesses
 
@@ -82,7 +86,7 @@ def card(facts: Mapping[str, Any]) -> str:
         f"* {family} ({name}): {value:.2f}."
         for name, result in benchmarks.items()
         for family, value in result["metrics"].items()
-        if value < WEAK and family != "acc+"
+        if value < WEAK and family not in ("accuracy", "acc+")
     ]
     return FRONT + TEXT.format(
         **facts["sizes"],
@@ -95,6 +99,7 @@ def card(facts: Mapping[str, Any]) -> str:
         metrics="\n".join(f"* {name}: {_listed(result['metrics'])}" for name, result in benchmarks.items()),
         validation=_listed(facts["validation"]),
         recipe=yaml.safe_dump(facts["recipe"], sort_keys=False),
+        provenance=fill(facts["provenance"], 120),
         **facts["training"],
         weaknesses="\n".join([*weak, GENERAL.format(**facts["sizes"])]),
     )
