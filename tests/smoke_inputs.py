@@ -1,6 +1,6 @@
 """Random checkpoints of both real classes and tiny data sets in the hub's layout, for studies/smoke.yaml.
 
-    python tests/smoke_inputs.py build/smoke
+python tests/smoke_inputs.py build/smoke
 """
 
 import sys
