@@ -5,8 +5,8 @@
     decoder.decode(branches, limit, stop)             greedy answers, each layer with the cache it really saw
     trace.prune(layer, kept)                          a trace of the pruned run: the next stage of a schedule
 
-Causality leaves the prefix untouched by anything that happens to visual tokens, and each kept token untouched by what is
-dropped after it: their keys and values are reused, once for all rows; only what follows the first dropped token is
+Causality leaves the prefix untouched by anything that happens to visual tokens, and each kept token untouched by what
+is dropped after it: their keys and values are reused, once for all rows; only what follows the first dropped token is
 recomputed. Notation as in trace.py.
 """
 

@@ -256,7 +256,7 @@ def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 def _type(column: Column, values: list[Any]) -> pa.DataType:
     """The column's admitted type that the values have as NumPy arrays; its first type for all else."""
-    if column.also and values:
+    if column.also and values and hasattr(values[0], "dtype"):
         return next((t for t in column.also if t.value_type == pa.from_numpy_dtype(values[0].dtype)), column.type)
     return column.type
 
