@@ -57,6 +57,7 @@ The last validation, on scenes with several objects (training families included)
 2. Projector and decoder learn from about a dozen questions an image, which share the image through a block mask
    (`training/packing.py`). Scenes begin with one word and one shape; the share of fuller ones grows. Next-token loss on
    the answers alone, AdamW, constant rate with warm-up, linear to 0 over the last 30 % of the steps.
+   A shorter second round of the same shape sees full scenes alone, and more of the families that are learned last.
 
 Architecture, data and length of the training were chosen by answers on the validation split and by the time at hand;
 nothing was selected, and no loss added, for where visual tokens stop mattering.

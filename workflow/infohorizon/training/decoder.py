@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from infohorizon.rendered.drawing import draw_scene
-from infohorizon.rendered.questions import Asked, training_questions
+from infohorizon.rendered.questions import Asked, finishing_questions, training_questions
 from infohorizon.rendered.scenes import generator, sample_scene
 from infohorizon.training.model import new_model, start_projector, tower_features
 from infohorizon.training.optimizer import Optimizer, load_checkpoint, save_checkpoint
@@ -34,7 +34,10 @@ def training_batch(recipe: ModelRecipe, step: int) -> tuple[torch.Tensor, list[l
         rng = generator(recipe.seed + 1, "train", index)  # + 1: other scenes than the tower's
         scene = sample_scene(rng, "train", simple=rng.random() < recipe.share_of_simple_scenes(step))
         images.append(draw_scene(scene, rng))
-        questions.append(training_questions(rng, scene, "train", options=step >= recipe.options_from))
+        if step < recipe.steps:
+            questions.append(training_questions(rng, scene, "train", options=step >= recipe.options_from))
+        else:
+            questions.append(finishing_questions(rng, scene, "train"))
     return normalized(images), questions
 
 
@@ -83,22 +86,31 @@ def train_model(
     model = new_model(recipe, tower, tokenizer)
     model.model.vision_tower.eval()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = Optimizer(trained, recipe.rate, recipe.steps)
     start, history = 0, []
     if state := load_checkpoint(checkpoint):
         model.load_state_dict(state["model"])
-        optimizer.adam.load_state_dict(state["adam"])
         start, history = state["step"], state["history"]
     else:
         batches = [training_batch(recipe, step)[0] for step in range(PROJECTOR_IMAGES // recipe.batch)]
         start_projector(model.model.multi_modal_projector, tower_features(model, torch.cat(batches)).flatten(0, 1))
+
+    def new_optimizer(step: int) -> Optimizer:
+        if step < recipe.steps:
+            return Optimizer(trained, recipe.rate, recipe.steps)
+        return Optimizer(trained, recipe.finish_rate, recipe.finish_steps, first=recipe.steps)
+
+    optimizer = new_optimizer(start)
+    if state and start != recipe.steps:  # the second round starts with an optimizer of its own
+        optimizer.adam.load_state_dict(state["adam"])
 
     def record(split: str, step: int, **values: float) -> None:
         history.append({"split": split, "step": step, **values})
         log(history[-1])
 
     losses, answered, began = [], [], time.monotonic()
-    for step in range(start + 1, recipe.steps + 1):
+    for step in range(start + 1, recipe.all_steps + 1):
+        if step == recipe.steps + 1:
+            optimizer = new_optimizer(recipe.steps)
         pixels, questions = training_batch(recipe, step - 1)
         features = tower_features(model, pixels)
         loss, answers = loss_and_answers(model, pack(questions, tokenizer, features.shape[1]), features)
@@ -109,7 +121,7 @@ def train_model(
             rate = len(losses) * recipe.batch / (time.monotonic() - began)
             record("train", step, loss=sum(losses) / len(losses), images_per_second=rate, **accuracies(answered))
             losses, answered, began = [], [], time.monotonic()
-        if step % CHECK_EVERY == 0 or step == recipe.steps:
+        if step % CHECK_EVERY == 0 or step in (recipe.steps, recipe.all_steps):
             record("validation", step, **validate(model, tokenizer, recipe.seed))
             state = {"model": model.state_dict(), "adam": optimizer.adam.state_dict()}
             save_checkpoint(checkpoint, **state, step=step, history=history)

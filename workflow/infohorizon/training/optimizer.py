@@ -18,11 +18,11 @@ def rate_factor(step: int, steps: int) -> float:
 
 
 class Optimizer:
-    """AdamW with clipping, stepped by a fixed count so that nothing depends on the clock."""
+    """AdamW with clipping, for `steps` steps from step `first` on: counts, so that nothing depends on the clock."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], rate: float, steps: int) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], rate: float, steps: int, first: int = 0) -> None:
         self.parameters = list(parameters)
-        self.rate, self.steps = rate, steps
+        self.rate, self.steps, self.first = rate, steps, first
         self.adam = torch.optim.AdamW(self.parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
 
     def step(self, loss: torch.Tensor, step: int) -> None:
@@ -30,7 +30,7 @@ class Optimizer:
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for group in self.adam.param_groups:
-            group["lr"] = self.rate * rate_factor(step, self.steps)
+            group["lr"] = self.rate * rate_factor(step - self.first, self.steps)
         self.adam.step()
         self.adam.zero_grad()
 

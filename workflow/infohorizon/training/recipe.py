@@ -26,7 +26,8 @@ class ModelRecipe:
 
     The first `simple_steps` show scenes with one word and one icon; from there their share falls linearly to
     `simple_share` at `mixed_at` (a step), and the other scenes hold several. From step `options_from` on, questions
-    for a named option join in.
+    for a named option join in. After `steps` steps a second, shorter round with a rate of its own asks on full scenes
+    alone, and more of what is hard.
     """
 
     width: int
@@ -40,10 +41,18 @@ class ModelRecipe:
     options_from: int
     batch: int
     rate: float
+    finish_steps: int
+    finish_rate: float
     seed: int
+
+    @property
+    def all_steps(self) -> int:
+        return self.steps + self.finish_steps
 
     def share_of_simple_scenes(self, step: int) -> float:
         """How many of the scenes of this step hold one word and one icon."""
+        if step >= self.steps:
+            return 0.0
         fallen = (step - self.simple_steps) / (self.mixed_at - self.simple_steps)
         return 1 - (1 - self.simple_share) * min(max(fallen, 0.0), 1.0)
 
