@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 FRONT = """---
-license: apache-2.0
+license: mit
 library_name: transformers
 pipeline_tag: image-text-to-text
 ---
