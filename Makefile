@@ -2,6 +2,7 @@
 # make smoke  both architectures, tiny, minutes         make verify  recompute sampled rows naively
 # make check  ruff, snakefmt, snakemake --lint          make docs    regenerate the generated documentation
 # make bench  speed as ratios (bench/)                  make test-slow  SLURM, faults, whole studies
+# make test-oldest  the engine under transformers 4.57
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ CORES ?= $(shell nproc)
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run setup test test-slow check docs smoke verify models bench
+.PHONY: run setup test test-slow test-oldest check docs smoke verify models bench
 
 run: setup
 	snakemake --cores $(CORES)
@@ -27,6 +28,14 @@ test: setup
 
 test-slow: setup
 	pytest -m slow
+
+# The engine's differential tests under the oldest transformers that it supports, laid over the environment.
+test-oldest: setup build/transformers-4.57
+	PYTHONPATH=build/transformers-4.57:workflow pytest tests/test_decoder.py tests/test_information.py tests/test_sweep.py
+
+build/transformers-4.57:
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
+	  "transformers==4.57.*" "huggingface_hub<1" "tokenizers<0.23"
 
 check: setup
 	ruff check .
