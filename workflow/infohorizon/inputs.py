@@ -107,17 +107,15 @@ class Oracle:
 
     def __init__(self, path: str | None, window: int) -> None:
         self.window = window
-        self.frame = None if path is None else tables.read(path, "information")
-        if self.frame is not None:
-            keyed = self.frame.select("question_id", "layer", "window", "probability").sort(
-                "question_id", "layer", "window"
-            )
-            groups = keyed.group_by("question_id", "layer", maintain_order=True).agg("probability")
+        self.scores: dict[tuple[str, int], list[float]] | None = None
+        if path is not None:
+            rows = tables.read(path, "information").sort("question_id", "layer", "window")
+            groups = rows.group_by("question_id", "layer", maintain_order=True).agg("probability")
             self.scores = {(q, l): p for q, l, p in groups.iter_rows()}
 
     def of(self, question_id: str, grid: tuple[int, int]) -> Any:
         """layer → (N,) scores for one question, or None where there is no table."""
-        return None if self.frame is None else partial(self._scores, question_id, grid)
+        return None if self.scores is None else partial(self._scores, question_id, grid)
 
     def _scores(self, question_id: str, grid: tuple[int, int], layer: int) -> torch.Tensor:
         if (question_id, layer) not in self.scores:

@@ -1,28 +1,16 @@
 """Rendered perception: pairs of yes/no questions, and short answers on colour, shape and side of one icon."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import polars as pl
 
-from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.matching import equal_words, mean_by_category
+from infohorizon.benchmarks.rendered import Rendered
 
 
-class Perception(Task):
+class Perception(Rendered):
     name = "perception"
-    columns = ("question_id", "image_id", "question", "answer", "category")
     max_new_tokens = 4
-
-    def question(self, row: Mapping[str, Any], index: int) -> Question:
-        return Question(
-            question_id=row["question_id"],
-            question=row["question"],
-            label=row["answer"],
-            answers=[row["answer"]],
-            category=row["category"],
-            image_id=row["image_id"],
-        )
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return equal_words(answer, answers)

@@ -1,30 +1,18 @@
 """Rendered reading: three characters, at a place or in a colour that the question names (rendered/questions.py)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import polars as pl
 
-from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.matching import mean_by_category
+from infohorizon.benchmarks.rendered import Rendered
 
 
-class Reading(Task):
+class Reading(Rendered):
     """Exact match, spaces and case ignored: the mini models say one character per token."""
 
     name = "reading"
-    columns = ("question_id", "image_id", "question", "answer", "category")
     max_new_tokens = 8
-
-    def question(self, row: Mapping[str, Any], index: int) -> Question:
-        return Question(
-            question_id=row["question_id"],
-            question=row["question"],
-            label=row["answer"],
-            answers=[row["answer"]],
-            category=row["category"],
-            image_id=row["image_id"],
-        )
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(compact(answer) in map(compact, answers))
