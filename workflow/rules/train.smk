@@ -8,6 +8,12 @@ with open(Path(workflow.basedir) / "resources/training.yaml") as file:
     RECIPE = yaml.safe_load(file)
 TRAINED = list(RECIPE["models"])
 RENDERED = ["knowledge", "perception", "reading"]
+# Each rule gets what it trains by, so that another weak model leaves tower and strong model as they are.
+TOWER_RECIPE = {key: RECIPE[key] for key in ("seed", "tower")}
+MODEL_RECIPES = {
+    name: TOWER_RECIPE | {"decoder": RECIPE["decoder"], "models": {name: RECIPE["models"][name]}}
+    for name in TRAINED
+}
 
 
 rule train_tower:
@@ -25,7 +31,7 @@ rule train_tower:
         mem_mb=4000,
         runtime=60,
     params:
-        recipe=RECIPE,
+        recipe=TOWER_RECIPE,
         code=code("train_tower"),
     message:
         "Pretraining the vision tower"
@@ -55,7 +61,7 @@ rule train_model:
         mem_mb=4000,
         runtime=240,
     params:
-        recipe=RECIPE,
+        recipe=lambda wildcards: MODEL_RECIPES[wildcards.model],
         code=code("train_model"),
     message:
         "Training {wildcards.model}"
@@ -83,7 +89,8 @@ rule evaluate_model:
         mem_mb=4000,
         runtime=60,
     params:
-        recipe=RECIPE,
+        recipe=lambda wildcards: MODEL_RECIPES[wildcards.model],
+        provenance=RECIPE.get("provenance", ""),
         # Written, but no output: a study that reads this folder must not want to train it first.
         folder=lambda wildcards: f"resources/models/{wildcards.model}",
         code=code("evaluate_model"),

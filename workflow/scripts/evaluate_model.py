@@ -19,8 +19,7 @@ TRAINING_CODE = ("workflow/infohorizon/training", "workflow/infohorizon/rendered
 
 def main(stage: Stage) -> None:
     torch.set_num_threads(stage.threads)
-    name, recipe = stage.wildcards.model, dict(stage.params.recipe)
-    provenance = recipe.pop("provenance", "")
+    name, recipe = stage.wildcards.model, stage.params.recipe
     trained, bundled = Path(stage.input.model), Path(stage.params.folder)
     loaded = load_folder(trained)
     results = {}
@@ -30,8 +29,8 @@ def main(stage: Stage) -> None:
     facts = {
         "model": name,
         "commit": last_commit(),
-        "recipe": {**recipe, "models": {name: recipe["models"][name]}},
-        "provenance": provenance,
+        "recipe": recipe,
+        "provenance": stage.params.provenance,
         "sizes": sizes(loaded),
         "training": course(pl.read_csv(stage.input.history), recipe["decoder"]["batch"]),
         "validation": last_validation(pl.read_csv(stage.input.history)),
