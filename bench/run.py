@@ -4,7 +4,8 @@
 
 A and B alternate on one thread; each cell is a median of three. The baseline is what a straightforward program does:
 for each (layer, window) the full sequence runs up to the layer and the shortened one above it, vision encoded once,
-rows batched (8), the model's own layers, SDPA. The FLOP bound is the ratio of both roads' floating-point operations.
+rows batched (8; sweeps: one configuration at a time), the model's own layers, SDPA. The FLOP bound is the ratio of both
+roads' floating-point operations.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -20,12 +22,19 @@ from transformers import LlamaConfig, LlamaForCausalLM
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from infohorizon import strategies  # noqa: E402
+from infohorizon.batching import Batch  # noqa: E402
 from infohorizon.decoder import Decoder  # noqa: E402
 from infohorizon.information import windows  # noqa: E402
 from infohorizon.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
+from infohorizon.models.base import Encoded  # noqa: E402
+from infohorizon.specs import tokens_of  # noqa: E402
+from infohorizon.sweep import Questioner, Setting, settings_of  # noqa: E402
 from infohorizon.trace import Prompt  # noqa: E402
 
 PREFIX = 35  # LLaVA-1.5's tokens before the image
+SWEPT = ("random", "fastv", "sparsevlm", "dart", "divprune", "pyramiddrop")
+ANSWER = 3  # tokens
 
 
 def decoder(width: int, layers: int) -> Decoder:
@@ -97,6 +106,50 @@ def bound(width: int, depth: int, question: Prompt, layers: list[int], kept: lis
     return naive / (fast + depth * flops(width, total, 0))
 
 
+class Sweep:
+    """A sweep of SWEPT over six layers and three keeps on one question: both roads are `Questioner.sweep`."""
+
+    def __init__(self, engine: Decoder, question: Prompt, layers: list[int], keeps: list[float]) -> None:
+        model = SimpleNamespace(
+            decoder=engine,
+            device=torch.device("cpu"),
+            stop_ids=[],
+            prompt=lambda *_: question,
+            label_ids=lambda _: [0],
+            answer_text=str,
+        )
+        nothing = torch.empty(question.count, 0)
+        self.encoded = Encoded(question.grid, nothing, nothing[:, 0:0], nothing)
+        self.asker = Questioner(model, Batch("auto", engine.width, torch.device("cpu")), ANSWER)
+        self.used = {name: strategies.create(name) for name in SWEPT}
+        self.plan = [s for strategy in self.used.values() for s in settings_of(strategy, layers, keeps, 1)]
+        self.question = question
+
+    def run(self, settings: list[Setting]) -> None:
+        trace = self.asker.trace("", self.encoded)
+        self.asker.sweep(trace, "", self.encoded, "q", self.used, settings)
+
+    def together(self) -> None:
+        self.run(self.plan)
+
+    def one_at_a_time(self) -> None:
+        """A prefill of its own for each configuration: all tokens up to the layer, and the kept ones above."""
+        for setting in self.plan:
+            self.run([setting])
+
+    def bound(self, width: int, depth: int) -> float:
+        total, count = len(self.question.embeddings), self.question.count
+        fast = depth * flops(width, total, 0)
+        naive = 0.0
+        for setting in self.plan:
+            short = tokens_of(setting.keep, count) + self.question.suffix
+            row = (depth - setting.layer) * flops(width, short, PREFIX)
+            row += depth * (ANSWER - 1) * flops(width, 1, PREFIX + short)
+            naive += setting.layer * flops(width, total, 0) + row
+            fast += row
+        return naive / fast
+
+
 def ratio(a: Callable[[], None], b: Callable[[], None], repeats: int) -> tuple[float, float, float]:
     """Medians of a's and b's seconds, run alternately, and a/b."""
     times: tuple[list[float], list[float]] = ([], [])
@@ -137,10 +190,10 @@ def main() -> None:
     print("| work | visual | text | width | layers | baseline s | engine s | ratio | FLOP bound |")
     print("|---|---|---|---|---|---|---|---|---|")
     cases = [
-        # Of the large shapes a third of the windows (three runs of neighbours) stands for all, on both roads.
-        ("information, 2×2 windows", 24, 40, 512, 8, 2, 48, False),
+        ("information, 2×2 windows", 24, 40, 512, 8, 2, 144, False),
         ("information, 2×2 windows", 12, 12, 128, 8, 2, 36, False),
         ("information, 2×2 windows", 8, 12, 128, 8, 2, 16, False),
+        # Three runs of twelve neighbours stand for all 576, on both roads.
         ("leave-one-out, tokens", 24, 40, 512, 8, 1, 36, True),
     ]
     for name, side, text, width, depth, window, sets, without in cases:
@@ -161,6 +214,15 @@ def main() -> None:
         most = bound(width, depth, question, layers, parts)
         shape = f"{side**2} | {text} | {width} | {depth}"
         print(f"| {name} | {shape} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |")
+    sweeps = [(24, 40, 512, range(1, 12, 2), [32, 64, 128]), (8, 12, 128, range(1, 7), [8, 16, 32])]
+    for side, text, width, layers, keeps in sweeps:
+        depth = layers.stop
+        engine = decoder(width, depth)
+        sweep = Sweep(engine, prompt(engine, side, text), list(layers), keeps)
+        slow, fast, times = ratio(sweep.one_at_a_time, sweep.together, repeats)
+        shape = f"{side**2} | {text} | {width} | {depth}"
+        most = sweep.bound(width, depth)
+        print(f"| sweep, {len(sweep.plan)} settings | {shape} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |")
     engine = decoder(1024, 4)
     share = gemm_share(engine, prompt(engine, 24, 40), repeats)
     print(f"\nGEMM share of a prefill at width 1024, fp32: {share:.0%} of torch.matmul's rate.")

@@ -115,6 +115,8 @@ def test_names_become_folders(name, section, config):
         ({"models": {"small": {"prompt": "{image} hi"}}}, "models.small.prompt: use chat_template, vicuna_v1, or a t"),
         ({"models": {"small": {"min_pixels": 9, "max_pixels": 8}}}, "models.small: min_pixels (9) exceeds max_pixels"),
         ({"sweep": {"strategies": ["fastvv"]}}, "sweep.strategies: there is no 'fastvv': did you mean 'fastv'?"),
+        ({"sweep": {"strategies": [["random", "fastvv"]]}}, "sweep.strategies: there is no 'fastvv'"),
+        ({"sweep": {"strategies": [["random", "fastv"], "fastv"]}}, "sweep.strategies: 'fastv' is there twice"),
         ({"sweep": {"layers": [8]}}, "sweep.layers: layer 8 lies outside small, whose layers are 0 to 7."),
         ({"information": {"layers": [8]}}, "information.layers: layer 8 lies outside small, whose layers are 0 to 7."),
         ({"sweep": {"layers": [0, 1]}}, "sweep.layers: strategy 'fastv' reads attention or keys of the layer before"),

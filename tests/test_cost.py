@@ -139,14 +139,22 @@ def test_work_of_each_stage():
 
     config = configuration(sweep={"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False})
     rows = sum(2 * cost.resume_flops(TINY, l, 4 + 5, 35) for l in (1, 2))
-    assert sweep(CASE, config, "random") == Work(10 * (prefill + rows + 8 * one), 10 * 2, 10 * 4 * 40)
+    assert sweep(CASE, config, ["random"]) == Work(10 * (prefill + rows + 8 * one), 10 * 2, 10 * 4 * 40)
     rows = sum(cost.resume_flops(TINY, l, 5, 35) for l in (1, 2))
-    assert sweep(CASE, config, "drop-all").flops == 10 * (prefill + rows + 4 * one)
+    assert sweep(CASE, config, ["drop-all"]).flops == 10 * (prefill + rows + 4 * one)
 
     stages = {"half": {"stages": [[1, "fastv", 4], [2, "drop-all", 0]]}}
     config = {**configuration(schedule_run={"names": "all", "limit": None}), "schedules": stages}
     changed = cost.layer_flops(TINY, 35 + 4 + 5) + cost.layer_flops(TINY, 40) + 80
     assert schedules(CASE, config)[:2] == (10 * (prefill + changed + 2 * one), 10 * 2)
+
+
+def test_strategies_in_one_bracket_share_the_prefill():
+    settings = {"layers": [1], "keep": [3], "limit": None}
+    config = configuration(sweep={**settings, "strategies": [["random", "fastv"]]})
+    alone = [sweep(CASE, config, [name]).flops for name in ("random", "fastv")]
+    assert sweep(CASE, config, ["random", "fastv"]).flops == sum(alone) - 10 * cost.prefill_flops(TINY, CASE.sequence)
+    assert next(row for row in plan(config, [CASE]) if row.stage == "sweep").jobs == 1
 
 
 def test_plan_counts_jobs_and_adds_up():

@@ -1,6 +1,7 @@
 """Whole studies: equal seeds give equal bytes, shards equal values, another seed other draws and nothing else."""
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,9 @@ from faults.study import CONFIGURATION, Study, differing, make
 
 __all__ = ["base", "reference"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+SWEEP, INFORMATION = CONFIGURATION["sweep"], CONFIGURATION["information"]
 
 
 def rows(study: Study, stage: str) -> pl.DataFrame:
@@ -39,6 +43,28 @@ def test_three_shards_hold_the_rows_of_one(reference: Study, base: Path) -> None
     for table in ("horizon.arrow", "comparison.arrow"):
         one, three = (pl.read_ipc(study.folder / "results" / table) for study in (reference, sharded))
         assert_frame_equal(one, three, rel_tol=0, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ({}, {}),
+        ({"sweep": SWEEP | {"strategies": ["random", "patient", "fastv"]}}, {"sweep": 1, "horizon": 1}),
+        ({"sweep": SWEEP | {"strategies": ["random"]}}, {"horizon": 1}),
+        ({"sweep": SWEEP | {"keep": [2]}}, {"sweep": 2, "horizon": 1}),
+        ({"information": INFORMATION | {"removal": "zero"}}, {"information": 1, "horizon": 1}),
+        ({"horizon": {"resamples": 200}}, {"horizon": 1}),
+        ({"benchmarks": CONFIGURATION["benchmarks"] | {"other": {"source": "inputs/mme", "task": "mme"}}}, {}),
+    ],
+)
+def test_a_change_reruns_what_reads_it_and_nothing_else(
+    reference: Study, tmp_path: Path, change: dict, jobs: dict
+) -> None:
+    other = reference.copy(tmp_path / "study")
+    (other.folder / "study.yaml").write_text(json.dumps(CONFIGURATION | change))
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", other.run("--dry-run"), re.MULTILINE))
+    planned.pop("total", None)
+    assert {rule: int(count) for rule, count in planned.items()} == jobs
 
 
 def test_another_seed_changes_only_what_draws(reference: Study, tmp_path: Path) -> None:

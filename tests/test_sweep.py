@@ -1,5 +1,7 @@
 """Sweeps and schedules against the naive reference; every strategy on both architectures; invariances."""
 
+import random
+
 import pytest
 import torch
 
@@ -27,7 +29,7 @@ def sweep(case, name, settings=None, rows="auto", seed=0, positions="original"):
     settings = settings_of(strategy, LAYERS, KEEPS, 2) if settings is None else settings
     ask = asker(case, rows, seed)
     trace = ask.trace(case.question, case.encoded)
-    return ask.sweep(trace, "yes", case.encoded, "q1", strategy, settings, positions, oracle(case))
+    return ask.sweep(trace, "yes", case.encoded, "q1", {name: strategy}, settings, positions, oracle(case))
 
 
 def test_fractions_round_half_up_and_keep_at_least_one():
@@ -41,7 +43,7 @@ def test_answers_of_every_strategy_equal_naive(case, name):
     for row in sweep(case, name)[::3]:
         assert row["kept"] == sorted(set(row["kept"]))
         assert row["tokens"] == len(row["kept"]) <= max(row["keep"], tokens_of(0.4, len(case.encoded.features)))
-        if name == "visionzip":  # it merges: the naive reference knows dropping alone
+        if strategies.REGISTRY[name].merges:  # it merges: the naive reference knows dropping alone
             continue
         drops = [Drop(row["layer"], row["kept"])]
         assert abs(row["label_probability"] - float(case.naive.probabilities(drops)[target])) < 1e-4
@@ -59,12 +61,27 @@ def test_a_setting_gives_the_same_alone_and_in_company(case, name):
         assert abs(row["label_probability"] - other["label_probability"]) < 1e-5
 
 
+def test_strategies_give_the_same_alone_and_in_one_bracket(case):
+    """Every strategy of the registry in one call, shuffled, against one call each."""
+    used = {name: strategies.create(name) for name in strategies.REGISTRY}
+    plan = [setting for strategy in used.values() for setting in settings_of(strategy, LAYERS, KEEPS, 2)]
+    shuffled = random.Random(0).sample(plan, len(plan))
+    ask = asker(case)
+    trace = ask.trace(case.question, case.encoded)
+    together = ask.sweep(trace, "yes", case.encoded, "q1", used, shuffled, "original", oracle(case))
+    alone = {name: iter(sweep(case, name)) for name in used}
+    for setting, row in sorted(zip(shuffled, together, strict=True), key=lambda pair: plan.index(pair[0])):
+        other = next(alone[setting.strategy])
+        assert abs(row.pop("label_probability") - other.pop("label_probability")) < 1e-5
+        assert row == other
+
+
 def test_random_depends_on_seed_layer_keep_and_repeat_and_on_nothing_else(case):
     kept = {(r["layer"], r["keep"], r["repeat"]): tuple(r["kept"]) for r in sweep(case, "random")}
     assert len(set(kept.values())) == len(kept)
-    again = sweep(case, "random", [Setting(3, 3, 1)])[0]
+    again = sweep(case, "random", [Setting("random", 3, 3, 1)])[0]
     assert tuple(again["kept"]) == kept[3, 3.0, 1]
-    assert sweep(case, "random", [Setting(3, 3, 1)], seed=1)[0]["kept"] != again["kept"]
+    assert sweep(case, "random", [Setting("random", 3, 3, 1)], seed=1)[0]["kept"] != again["kept"]
 
 
 def test_attention_strategies_see_the_models_own_attention(case):
@@ -83,12 +100,13 @@ def test_a_schedule_equals_naive_dropping_at_each_stage(case, positions):
     ask = asker(case)
     trace = ask.trace(case.question, case.encoded)
     assert repeats_of(stages, available, 3) == 3 and repeats_of(stages[:1], available, 3) == 1
-    first = ask.select(trace, available["fastv"], Setting(1, 0.5, 1), case.encoded, "q1", None).kept
+    first = ask.select(trace, available, Setting("fastv", 1, 0.5, 1), case.encoded, "q1", None).kept
     pruned = trace.prune(1, first, positions)
-    second = ask.select(pruned, available["random"], Setting(4, 0.2, 1), case.encoded, "q1", None).kept
+    second = ask.select(pruned, available, Setting("random", 4, 0.2, 1), case.encoded, "q1", None).kept
     got = run_schedule(ask, trace, stages, available, "yes", case.encoded, "q1", positions, repeat=1)
     drops = [Drop(1, first.tolist(), positions), Drop(4, first[second].tolist(), positions)]
     assert got["answer"] == case.model.answer_text(case.naive.greedy(4, drops, case.model.stop_ids))
+    assert got["kept"] == [first.tolist(), first[second].tolist()]
     half, fifth = tokens_of(0.5, count), tokens_of(0.2, count)
     assert got["mean_tokens"] == pytest.approx((count + 3 * half + (depth - 4) * fifth) / depth)
 

@@ -81,7 +81,9 @@ def measure(case) -> list[dict]:
     rows = token_information(model, case.question, "yes", case.encoded, [1, 3], batch)
     asker, strategy = Questioner(model, batch, 4), create("random")
     settings = settings_of(strategy, [1, 2, 4], [3], 3)
-    return rows + asker.sweep(asker.trace(case.question, case.encoded), "yes", case.encoded, "q", strategy, settings)
+    return rows + asker.sweep(
+        asker.trace(case.question, case.encoded), "yes", case.encoded, "q", {"random": strategy}, settings
+    )
 
 
 def test_stages_give_the_same_numbers_in_smaller_batches(case, request: pytest.FixtureRequest) -> None:

@@ -14,6 +14,7 @@ from infohorizon.errors import UserError
 from infohorizon.specs import layer_of, layers_of
 
 Config = Mapping[str, Any]
+LONGEST = 200  # characters of a folder's name that file systems take, with room for Snakemake's suffixes
 PROMPTS = ("chat_template", "vicuna_v1")
 
 
@@ -65,10 +66,11 @@ def check(config: Config) -> None:
         _model(name, config["models"][name])
     depths = {name: depth_of(name, config["models"][name]) for name in run["models"]}
     own = config["strategies"]
+    _brackets(config)
     for model, depth in depths.items():
         _layers("information.layers", config["information"]["layers"], depth, model)
         _layers("sweep.layers", config["sweep"]["layers"], depth, model)
-        for name in config["sweep"]["strategies"]:
+        for name in swept(config):
             _known("sweep.strategies", name, strategies.names(own))
             first = strategies.entry(name, own).first_layer
             for layer in layers_of(config["sweep"]["layers"], depth, 1):
@@ -76,6 +78,17 @@ def check(config: Config) -> None:
         for name in schedules_of(config):
             _schedule(config, name, model, depth)
     _oracle(config, depths)
+
+
+def sweeps_of(config: Config) -> dict[str, list[str]]:
+    """The sweep's jobs, name → strategies: an entry of `sweep.strategies` is a name, or a bracket that shares a job."""
+    entries = ([entry] if isinstance(entry, str) else entry for entry in config["sweep"]["strategies"])
+    return {",".join(names): list(names) for names in entries}
+
+
+def swept(config: Config) -> list[str]:
+    """Names of all strategies of the sweep."""
+    return [name for names in sweeps_of(config).values() for name in names]
 
 
 def schedules_of(config: Config) -> list[str]:
@@ -137,7 +150,7 @@ def _schedule(config: Config, name: str, model: str, depth: int) -> None:
 
 def _oracle(config: Config, depths: Mapping[str, int]) -> None:
     """Strategy `information` reads the information table: its layers and questions must be there."""
-    users = ["sweep"] if "information" in config["sweep"]["strategies"] else []
+    users = ["sweep"] if "information" in swept(config) else []
     users += ["schedule_run"] if any("information" in strategies_of(config, s) for s in schedules_of(config)) else []
     have = config["information"].get("limit")
     for key in users:
@@ -158,6 +171,14 @@ def _oracle(config: Config, depths: Mapping[str, int]) -> None:
                 f"information.layers lacks layer {missing[0]} of {model}, which strategy 'information' is to act at: "
                 "add it, or drop the strategy."
             )
+
+
+def _brackets(config: Config) -> None:
+    names = swept(config)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"sweep.strategies: '{twice}' is there twice; name it once.")
+    if long := next((job for job in sweeps_of(config) if len(job) > LONGEST), None):
+        raise UserError(f"sweep.strategies: the bracket {long} is too long for a folder's name; split it in two.")
 
 
 def _layers(key: str, spec: Any, depth: int, model: str) -> None:

@@ -1,13 +1,13 @@
 """What a study will cost before it runs: jobs, GPU hours, memory and disk of every stage. All of it is estimated."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from infohorizon import strategies
 from infohorizon.catalogue import Size
-from infohorizon.configuration import schedules_of, stages_of, strategies_of
+from infohorizon.configuration import schedules_of, stages_of, strategies_of, sweeps_of
 from infohorizon.cost import (
     Geometry,
     batch_bytes,
@@ -108,17 +108,18 @@ def information(case: Case, config: Config) -> Work:
     return each * case.asked(settings.get("limit")).questions
 
 
-def sweep(case: Case, config: Config, name: str) -> Work:
-    """One prefill and, per layer, keep and repeat, one row; the rows of one keep share calls. Selecting is left out."""
-    settings, entry = config["sweep"], strategies.entry(name, config["strategies"])
-    layers = layers_of(settings["layers"], case.shape.layers, max(1, entry.first_layer))
-    repeats = settings["repeats"] if entry.random else 1
+def sweep(case: Case, config: Config, names: Sequence[str]) -> Work:
+    """One prefill for a job's strategies; per strategy, layer, keep and repeat one row. Selecting is left out."""
+    settings = config["sweep"]
     each = Work(prefill_flops(case.shape, case.sequence))
-    for keep in [0] if entry.keeps_none else settings["keep"]:
-        kept = tokens_of(keep, case.tokens)
-        rows = len(layers) * repeats
-        flops = repeats * sum(resume_flops(case.shape, layer, kept + case.size.text, PREFIX) for layer in layers)
-        each += Work(flops, 0, rows * (SWEEP_ROW + settings["store_kept"] * kept * KEPT)) + _decode(case, rows)
+    for entry in (strategies.entry(name, config["strategies"]) for name in names):
+        layers = layers_of(settings["layers"], case.shape.layers, max(1, entry.first_layer))
+        repeats = settings["repeats"] if entry.random else 1
+        for keep in [0] if entry.keeps_none else settings["keep"]:
+            kept = tokens_of(keep, case.tokens)
+            rows = len(layers) * repeats
+            flops = repeats * sum(resume_flops(case.shape, layer, kept + case.size.text, PREFIX) for layer in layers)
+            each += Work(flops, 0, rows * (SWEEP_ROW + settings["store_kept"] * kept * KEPT)) + _decode(case, rows)
     return each * case.asked(settings.get("limit")).questions
 
 
@@ -151,15 +152,15 @@ def plan(config: Config, cases: list[Case]) -> list[Row]:
         _row("vision", cases, [vision], shards, trace=False),
         _row("answers", cases, [answers], shards),
         _row("information", cases, [lambda case: information(case, config)], shards),
-        _row("sweep", cases, [_sweep_of(config, name) for name in config["sweep"]["strategies"]], shards),
+        _row("sweep", cases, [_sweep_of(config, names) for names in sweeps_of(config).values()], shards),
     ]
     if schedules_of(config):
         rows.append(_row("schedules", cases, [lambda case: schedules(case, config)], shards))
     return rows
 
 
-def _sweep_of(config: Config, name: str) -> Any:
-    return lambda case: sweep(case, config, name)
+def _sweep_of(config: Config, names: Sequence[str]) -> Any:
+    return lambda case: sweep(case, config, names)
 
 
 def _row(stage: str, cases: list[Case], works: list[Any], shards: int, trace: bool = True) -> Row:

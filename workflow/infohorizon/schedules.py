@@ -36,12 +36,13 @@ def run_schedule(
 ) -> dict[str, Any]:
     """Answer one question under a schedule; stages must have ascending layers.
 
-    Returns: repeat, mean_tokens (over all layers, as really kept), answer, label_probability.
+    Returns: repeat, mean_tokens (over all layers, as really kept), kept (of each stage), answer, label_probability.
     """
     for stage in stages:
-        setting = Setting(stage.layer, stage.keep, repeat)
-        chosen = questioner.select(trace, strategies[stage.strategy], setting, encoded, question_id, oracle)
+        setting = Setting(stage.strategy, stage.layer, stage.keep, repeat)
+        chosen = questioner.select(trace, strategies, setting, encoded, question_id, oracle)
         trace = trace.prune(stage.layer, chosen.kept, positions, chosen.states)
     answer = questioner.answers(trace.branches(), label)[0]
     present = [len(tokens) for tokens in trace.visual]
-    return {"repeat": repeat, "mean_tokens": sum(present) / len(present), **answer}
+    kept = [trace.visual[stage.layer].tolist() for stage in stages]
+    return {"repeat": repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer}

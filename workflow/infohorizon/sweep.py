@@ -1,7 +1,7 @@
-"""Answers under pruning: one question, many (layer, strategy, keep, repeat), grouped into few decoder calls."""
+"""Answers under pruning: one question, many (strategy, layer, keep, repeat), grouped into few decoder calls."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ Oracle = Callable[[int], Tensor]
 class Setting:
     """One configuration of a sweep."""
 
+    strategy: str
     layer: int
     keep: Keep
     repeat: int
@@ -32,7 +33,8 @@ def settings_of(strategy: Strategy, layers: Sequence[int], keeps: Sequence[Keep]
     """All settings of a strategy: one repeat unless it draws at random, one keep (0) if it keeps none."""
     keeps = [0] if strategy.keeps_none else keeps
     repeats = repeats if strategy.random else 1
-    return [Setting(layer, keep, repeat) for layer in layers for keep in keeps for repeat in range(repeats)]
+    name = strategy.name
+    return [Setting(name, layer, keep, repeat) for layer in layers for keep in keeps for repeat in range(repeats)]
 
 
 class Questioner:
@@ -63,7 +65,7 @@ class Questioner:
     def select(
         self,
         trace: Trace,
-        strategy: Strategy,
+        strategies: Mapping[str, Strategy],
         setting: Setting,
         encoded: Encoded,
         question_id: str,
@@ -75,7 +77,7 @@ class Questioner:
         keep = tokens_of(setting.keep, trace.prompt.count)
         if keep >= view.count:
             return Selection(torch.arange(view.count, device=self.model.device))
-        return strategy.select(view, keep)
+        return strategies[setting.strategy].select(view, keep)
 
     def sweep(
         self,
@@ -83,16 +85,16 @@ class Questioner:
         label: str,
         encoded: Encoded,
         question_id: str,
-        strategy: Strategy,
+        strategies: Mapping[str, Strategy],
         settings: Sequence[Setting],
         positions: Positions = "original",
         oracle: Oracle | None = None,
     ) -> list[dict[str, Any]]:
         """Answers under each setting, in the order given; rows of equal kept count share decoder calls.
 
-        Returns: rows with layer, keep, repeat, kept, tokens, answer, label_probability.
+        Returns: rows with strategy, layer, keep, repeat, kept, tokens, answer, label_probability.
         """
-        chosen = [self.select(trace, strategy, s, encoded, question_id, oracle) for s in settings]
+        chosen = [self.select(trace, strategies, s, encoded, question_id, oracle) for s in settings]
         groups: dict[tuple[int, bool], list[int]] = defaultdict(list)
         for i, selection in enumerate(chosen):
             groups[len(selection.kept), selection.states is not None].append(i)
@@ -110,6 +112,7 @@ class Questioner:
                     kept_list = chosen[i].kept.tolist()
                     setting = settings[i]
                     rows[i] = {
+                        "strategy": setting.strategy,
                         "layer": setting.layer,
                         "keep": float(setting.keep),
                         "repeat": setting.repeat,

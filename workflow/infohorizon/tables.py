@@ -129,7 +129,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     "sweep": Table(
-        "sweep/{model}/{benchmark}/{strategy}/part-{shard}.arrow",
+        "sweep/{model}/{benchmark}/{strategies}/part-{shard}.arrow",
         "a question answered with one (strategy, layer, keep, repeat)",
         {
             "question_id": _question,
@@ -152,6 +152,10 @@ TABLES: dict[str, Table] = {
             "schedule": Column(pa.string(), "schedule name"),
             "repeat": _repeat,
             "mean_tokens": Column(pa.float64(), "mean visual tokens over all decoder layers, as really kept"),
+            "kept": Column(
+                pa.list_(pa.list_(pa.int32())),
+                "per stage, indices that stayed, in reading order; null where switched off",
+            ),
             "answer": _answer,
             "score": _score,
             "label_probability": _label_probability,

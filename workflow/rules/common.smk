@@ -13,7 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *inherited]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-from infohorizon import configuration, schema, specs
+from infohorizon import alive, configuration, schema, specs
 from infohorizon import strategies as strategy_registry
 from infohorizon.digest import code
 from infohorizon.errors import UserError
@@ -28,10 +28,13 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+if workflow.is_main_process:
+    alive.register(Path(".snakemake"))
+
 RESULTS = config["results"].rstrip("/")
 MODELS = config["run"]["models"]
 BENCHMARKS = config["run"]["benchmarks"]
-STRATEGIES = config["sweep"]["strategies"]
+SWEEPS = configuration.sweeps_of(config)
 SCHEDULES = configuration.schedules_of(config)
 SHARDS = list(range(config["shards"]))
 CPU_ENV = "../../envs/cpu.yaml"
@@ -46,14 +49,14 @@ def names(choices):
 wildcard_constraints:
     model=names(config["models"]),
     benchmark=names(config["benchmarks"]),
-    strategy=names(STRATEGIES),
+    strategies=names(SWEEPS),
     schedule=names(SCHEDULES),
     shard=r"\d+",
 
 
 def parts(stage, **wildcards):
     """Paths of all shards of a stage's table: vision, answers, information, sweep or schedules."""
-    levels = ("model", "benchmark", "strategy", "schedule")
+    levels = ("model", "benchmark", "strategies", "schedule")
     folder = "/".join(
         [RESULTS, stage, *(wildcards[level] for level in levels if level in wildcards)]
     )

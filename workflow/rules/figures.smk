@@ -7,7 +7,7 @@ STUDY = {
     "vision": of_run("vision"),
     "answers": of_run("answers"),
     "information": of_run("information"),
-    "sweep": of_run("sweep", [{"strategy": name} for name in STRATEGIES]),
+    "sweep": of_run("sweep", [{"strategies": name} for name in SWEEPS]),
     "schedules": of_run("schedules", [{"schedule": name} for name in SCHEDULES]),
 }
 QUESTIONS = {name: f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS}

@@ -40,16 +40,22 @@ def model_files(wildcards):
     )
 
 
+def swept(wildcards):
+    """The strategies of one sweep job."""
+    return SWEEPS[wildcards.strategies]
+
+
 def sweep_inputs(wildcards):
-    oracle = strategy_base(wildcards.strategy) == "information"
+    oracle = "information" in map(strategy_base, swept(wildcards))
     return asked(wildcards, *["information"] * oracle)
 
 
 def sweep_settings(wildcards):
-    """The part of `sweep` that one strategy's job reads: not the list of all strategies."""
+    """The part of `sweep` that one job reads, with the layers of each of its strategies."""
     settings = {key: value for key, value in config["sweep"].items() if key != "strategies"}
-    first = strategy_registry.entry(wildcards.strategy, config["strategies"]).first_layer
-    return {**settings, "layers": layers("sweep", max(1, first))(wildcards)}
+    first = {s: strategy_registry.entry(s, config["strategies"]).first_layer for s in swept(wildcards)}
+    of = {name: layers("sweep", max(1, layer))(wildcards) for name, layer in first.items()}
+    return {**settings, "layers": of}
 
 
 def schedule_inputs(wildcards):
@@ -76,7 +82,7 @@ def horizon_tables():
             of = {"model": model, "benchmark": benchmark}
             stages = {("benchmarks", ""): [f"{RESULTS}/benchmarks/{benchmark}.arrow"]}
             stages |= {(s, ""): parts(s, **of) for s in ("answers", "information")}
-            stages |= {("sweep", s): parts("sweep", strategy=s, **of) for s in STRATEGIES}
+            stages |= {("sweep", s): parts("sweep", strategies=s, **of) for s in SWEEPS}
             stages |= {("schedules", s): parts("schedules", schedule=s, **of) for s in SCHEDULES}
             for (stage, name), paths in stages.items():
                 for path in paths:
@@ -119,6 +125,12 @@ def printed_settings():
     return settings
 
 
+def merging():
+    """Strategies of the run that merge tokens."""
+    used = {*configuration.swept(config), *SCHEDULE_STRATEGIES}
+    return sorted(s for s in used if strategy_registry.entry(s, config["strategies"]).merges)
+
+
 def verified(wildcards):
     """All tables of one model on one benchmark."""
     of = {"model": wildcards.model, "benchmark": wildcards.benchmark}
@@ -128,10 +140,6 @@ def verified(wildcards):
         "model": f"{RESULTS}/models/{wildcards.model}.json",
         "answers": parts("answers", **of),
         "information": parts("information", **of),
-        "sweep": [
-            path
-            for name in STRATEGIES
-            if strategy_base(name) != "visionzip"
-            for path in parts("sweep", strategy=name, **of)
-        ],
+        "sweep": [path for name in SWEEPS for path in parts("sweep", strategies=name, **of)],
+        "schedules": [path for name in SCHEDULES for path in parts("schedules", schedule=name, **of)],
     }

@@ -36,6 +36,7 @@ if SCHEDULES:
                 "schedules": schedule_settings(wildcards),
                 "limit": config["schedule_run"].get("limit"),
                 "repeats": config["sweep"]["repeats"],
+                "store_kept": config["sweep"]["store_kept"],
                 "strategies": {
                     name: value
                     for name, value in config["strategies"].items()

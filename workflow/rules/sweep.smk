@@ -1,18 +1,18 @@
-# Answers under pruning: a job is (model, benchmark, strategy, shard), all layers, keeps and repeats in it.
+# Answers under pruning: a job is (model, benchmark, strategy or bracket of strategies, shard), all layers in it.
 # REQUIRED INPUTS: benchmarks/{benchmark}.arrow, models/{model}.json, vision/…, information/… (the oracle alone)
-# OUTPUTS: sweep/{model}/{benchmark}/{strategy}/part-{shard}.arrow
+# OUTPUTS: sweep/{model}/{benchmark}/{strategies}/part-{shard}.arrow
 
 
 rule sweep:
     input:
         unpack(sweep_inputs),
-        own=lambda wildcards: strategy_files([wildcards.strategy]),
+        own=lambda wildcards: strategy_files(swept(wildcards)),
     output:
-        f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategy}}/part-{{shard}}.arrow",
+        f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategies}}/part-{{shard}}.arrow",
     log:
-        f"{RESULTS}/logs/sweep/{{model}}/{{benchmark}}/{{strategy}}/{{shard}}.log",
+        f"{RESULTS}/logs/sweep/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/timings/sweep/{{model}}/{{benchmark}}/{{strategy}}/{{shard}}.tsv"
+        f"{RESULTS}/timings/sweep/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.tsv"
     conda:
         GPU_ENV
     threads: 1
@@ -28,7 +28,7 @@ rule sweep:
             "strategies": {
                 name: value
                 for name, value in config["strategies"].items()
-                if name == wildcards.strategy
+                if name in swept(wildcards)
             },
             "window": config["information"]["window"],
             "shards": config["shards"],
@@ -36,9 +36,9 @@ rule sweep:
             "seed": config["seed"],
         },
         code=lambda wildcards: code(
-            "sweep", task_module(wildcards), *strategy_modules([wildcards.strategy])
+            "sweep", task_module(wildcards), *strategy_modules(swept(wildcards))
         ),
     message:
-        "Sweep of {wildcards.strategy} on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
+        "Sweep of {wildcards.strategies} on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
     script:
         "../scripts/sweep.py"

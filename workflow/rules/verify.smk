@@ -25,6 +25,8 @@ rule verify_one:
             "benchmark": config["benchmarks"][wildcards.benchmark],
             "information": config["information"],
             "positions": config["sweep"]["positions"],
+            "schedules": schedule_settings(wildcards),
+            "merging": merging(),
             "seed": config["seed"],
         },
         code=lambda wildcards: code("verify_one", task_module(wildcards)),

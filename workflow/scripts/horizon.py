@@ -50,11 +50,13 @@ def warn(tables: Tables, rows: list[dict[str, Any]], settings: Settings) -> None
 def load(model: str, benchmark: str, depth: int, files: dict[tuple[str, str], list[str]]) -> Tables:
     """Read the tables of one model on one benchmark; of the large ones only what is needed, a part at a time."""
 
-    def by_name(name: str, table: str) -> dict[str, pl.DataFrame]:
-        return {key: sweep(paths, table) for (kind, key), paths in files.items() if kind == name}
-
-    def sweep(paths: list[str], table: str) -> pl.DataFrame:
-        return pl.concat(read(path, table).drop("kept", "answer", strict=False) for path in paths)
+    def by_name(table: str, column: str) -> dict[str, pl.DataFrame]:
+        """Tables by strategy or schedule; a file of the sweep may hold several."""
+        paths = [path for (kind, _), listed in files.items() if kind == table for path in listed]
+        if not paths:
+            return {}
+        frame = pl.concat(read(path, table).drop("kept", "answer") for path in paths)
+        return {name: one for (name,), one in frame.partition_by(column, as_dict=True, maintain_order=True).items()}
 
     information = [peaks(read(path, "information")) for path in files.get(("information", ""), [])]
     return Tables(
@@ -64,8 +66,8 @@ def load(model: str, benchmark: str, depth: int, files: dict[tuple[str, str], li
         questions=read(files["benchmarks", ""], "benchmark"),
         answers=read(files["answers", ""], "answers"),
         information=pl.concat(information) if information else None,
-        sweeps=by_name("sweep", "sweep"),
-        schedules=by_name("schedules", "schedules"),
+        sweeps=by_name("sweep", "strategy"),
+        schedules=by_name("schedules", "schedule"),
     )
 
 

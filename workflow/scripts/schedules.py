@@ -37,6 +37,8 @@ def main(stage: Stage) -> None:
                     asker, trace, plan, available, row["label"], encoded, question_id, positions, repeat, known
                 )
                 score = task.score(one["answer"], row["answers"], row["category"])
+                if not settings["store_kept"]:
+                    one["kept"] = None
                 rows.append({"question_id": question_id, "schedule": name, "score": score, **one})
         return rows
 

@@ -1,7 +1,7 @@
-"""Sampled rows of answers, information and sweep → their largest differences from the naive reference, as JSON.
+"""Sampled rows of every stage that asks the model → their largest differences from the naive reference, as JSON.
 
-Rows of `visionzip` are left out: it merges tokens, and the reference knows dropping alone. In float32 a difference of
-more than 1e-4 in probability, or another greedy answer, fails the job; in 16 bit both are only reported.
+Rows of merging strategies are left out: the reference knows dropping alone. In float32 a difference of more than 1e-4
+in probability, or another greedy answer, fails the job; in 16 bit both are only reported.
 """
 
 import json
@@ -37,11 +37,8 @@ def main(stage: Stage) -> None:
     images = tables.read(stage.input.images, "images")
     report: dict[str, dict] = {}
 
-    for name in ("answers", "information", "sweep"):
-        paths = stage.input[name]
-        frame = tables.read([paths] if isinstance(paths, str) else paths, name)
-        if name == "sweep":
-            frame = frame.filter(pl.col("kept").is_not_null())
+    for name in ("answers", "information", "sweep", "schedules"):
+        frame = comparable(name, stage.input.get(name), settings)
         frame = frame.sample(min(ROWS, len(frame)), seed=settings["seed"]).join(
             questions.select("question_id", "question", "label", "image_id"), on="question_id"
         )
@@ -68,12 +65,33 @@ def main(stage: Stage) -> None:
     os.replace(target.with_suffix(".tmp"), target)
 
 
+def comparable(name: str, paths: str | list[str] | None, settings: dict) -> pl.DataFrame:
+    """The rows of a table that dropping tokens explains."""
+    if not paths:
+        return pl.DataFrame(schema={"question_id": pl.String})
+    frame = tables.read([paths] if isinstance(paths, str) else paths, name)
+    if name == "sweep":
+        return frame.filter(pl.col("kept").is_not_null(), ~pl.col("strategy").is_in(settings["merging"]))
+    if name == "schedules":
+        merging = [
+            schedule
+            for schedule, plan in settings["schedules"].items()
+            if {strategy for _, strategy, _ in plan["stages"]} & set(settings["merging"])
+        ]
+        return frame.filter(pl.col("kept").is_not_null(), ~pl.col("schedule").is_in(merging))
+    return frame
+
+
 def drops_of(name: str, row: dict, naive: Naive, settings: dict) -> list[Drop]:
     """What was dropped behind one row of a table."""
     if name == "answers":
         return [] if row["condition"] == "full" else [Drop(0, [])]
     if name == "sweep":
         return [Drop(row["layer"], row["kept"], settings["positions"])]
+    if name == "schedules":
+        plan = settings["schedules"][row["schedule"]]
+        layers = [layer for layer, _, _ in plan["stages"]]
+        return [Drop(layer, kept, plan["positions"]) for layer, kept in zip(layers, row["kept"], strict=True)]
     information = settings["information"]
     window = windows(naive.grid, information["window"])[row["window"]].tolist()
     if information["context"] == "image":

@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     first_layer: int = 0
     random: bool = False
     keeps_none: bool = False
+    merges: bool = False
 
 
 REGISTRY = {
@@ -39,7 +40,7 @@ REGISTRY = {
     "pyramiddrop": Entry("pyramiddrop:PyramidDrop"),
     "fastervlm": Entry("fastervlm:FasterVLM"),
     "vispruner": Entry("vispruner:VisPruner"),
-    "visionzip": Entry("visionzip:VisionZip"),
+    "visionzip": Entry("visionzip:VisionZip", merges=True),
     "holov": Entry("holov:HoloV"),
 }
 
@@ -61,7 +62,7 @@ def entry(name: str, settings: Settings | None = None) -> Entry:
     if source in REGISTRY:
         return REGISTRY[source]
     cls = _load(Path(source))
-    return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none)
+    return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none, cls.merges)
 
 
 def create(name: str, settings: Settings | None = None) -> "Strategy":

@@ -90,7 +90,7 @@ class Strategy(ABC):
         first_layer: lowest decoder layer at which it is defined (1 where it reads attention or keys of layer − 1).
         random: True where repeats differ.
         keeps_none: True for strategies that take no keep (drop-all).
-        ahead: True where it needs attention of `layer` itself.
+        merges: True where kept tokens take new states; `verify` leaves such rows out.
         needs: what it reads from the view, for the generated table.
     """
 
@@ -100,7 +100,7 @@ class Strategy(ABC):
     first_layer: ClassVar[int] = 0
     random: ClassVar[bool] = False
     keeps_none: ClassVar[bool] = False
-    ahead: ClassVar[bool] = False
+    merges: ClassVar[bool] = False
 
     def __init__(self, **options: Any) -> None:
         if options:

@@ -16,7 +16,6 @@ class PyramidDrop(ScoreStrategy):
     name = "pyramiddrop"
     paper = "Xing et al., PyramidDrop, 2024, arXiv 2410.17247"
     needs = "attention of the last prompt token in this layer"
-    ahead = True
 
     def score(self, view: View, keep: int) -> Tensor:
         last = torch.tensor([view.text_count - 1])

@@ -24,6 +24,7 @@ class VisionZip(Strategy):
     name = "visionzip"
     paper = "Yang et al., VisionZip: Longer is Better but Not Necessary …, 2024, arXiv 2412.04467"
     needs = "vision-tower saliency and keys; hidden states entering the layer"
+    merges = True
 
     def __init__(self, contextual: float = 10 / 64, **options: Any) -> None:
         super().__init__(**options)
