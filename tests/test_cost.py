@@ -10,7 +10,7 @@ import yaml
 
 from infohorizon import cost
 from infohorizon.catalogue import BENCHMARKS, MODELS, Size
-from infohorizon.plan import Case, Work, answers, information, plan, schedules, sweep, text, vision
+from infohorizon.plan import KEPT, Case, Work, answers, information, plan, schedules, sweep, text, vision
 
 ROOT = Path(__file__).resolve().parents[1]
 # d 4, m 8, k 2, L 3, V 10; a tower of 100 parameters, one patch per visual token, 9 tokens per image
@@ -147,6 +147,8 @@ def test_work_of_each_stage():
     config = {**configuration(schedule_run={"names": "all", "limit": None}), "schedules": stages}
     changed = cost.layer_flops(TINY, 35 + 4 + 5) + cost.layer_flops(TINY, 40) + 80
     assert schedules(CASE, config)[:2] == (10 * (prefill + changed + 2 * one), 10 * 2)
+    lean = {**config, "sweep": {**config["sweep"], "store_kept": False}}
+    assert schedules(CASE, config).disk - schedules(CASE, lean).disk == 10 * 4 * KEPT
 
 
 def test_strategies_in_one_bracket_share_the_prefill():

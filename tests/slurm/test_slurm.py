@@ -1,16 +1,28 @@
 """The study through the shipped profile on a real SLURM: the same tables, whatever happens to jobs and nodes."""
 
+import json
+import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from faults.study import PATIENT, ROOT, Study, differing, make
+from faults.study import CONFIGURATION, PATIENT, ROOT, Study, differing, inputs, make
 from slurm.cluster import Cluster, call
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 # The shipped profile; only how often it looks is changed.
-PROFILE = ["--workflow-profile", str(ROOT / "workflow/profiles/slurm"), "--latency-wait", "5"]
-PROFILE += ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2"]
+OFTEN = [
+    "--latency-wait",
+    "5",
+    "--slurm-init-seconds-before-status-checks",
+    "3",
+    "--seconds-between-status-checks",
+    "2",
+]
+PROFILE = ["--workflow-profile", str(ROOT / "workflow/profiles/slurm"), *OFTEN]
 
 
 def jobs() -> dict[str, dict[str, str]]:
@@ -38,6 +50,56 @@ def test_the_tables_of_a_local_run(cluster: Cluster, reference: Study, base: Pat
     stages = {row["comment"].split("_")[1]: row["tres-per-job"] for row in asked}
     models = dict.fromkeys(["vision", "answers", "information", "sweep", "schedules"], "gres:gpu:1")
     assert stages == models | {"horizon": "N/A"}
+
+
+def test_the_readme_followed_to_the_letter(cluster: Cluster, reference: Study, base: Path, tmp_path: Path) -> None:
+    """A clone, the commands of the README's section with another study's name, and the tables of a local run."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    (clone / "inputs").symlink_to(inputs(base))
+    (clone / "studies/paper.yaml").write_text(json.dumps(CONFIGURATION))
+    section = (ROOT / "README.md").read_text().split("## Run on SLURM")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    plan, study = block.strip().splitlines()
+    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+
+    def typed(line: str, *more: str) -> str:
+        command = [*line.partition("#")[0].split(), *more]
+        command[:1] = [shutil.which("python"), "-m", "snakemake"]
+        done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+        return done.stdout + done.stderr
+
+    assert re.search(r"^sweep +2 ", typed(plan), re.MULTILINE)
+    before = jobs()
+    typed(study, *OFTEN)
+    assert {row["state"] for row in new(before)} == {"COMPLETED"}
+    here = Study.__new__(Study)
+    here.folder = clone
+    assert (clone / "results/report.html").exists()
+    shared = here.tables().keys() & reference.tables().keys()
+    assert [name for name in differing(here.tables(), reference.tables()) if name in shared] == []
+    assert reference.tables().keys() <= here.tables().keys()
+
+
+def test_a_preempted_job_goes_on(cluster: Cluster, unfinished: Study, reference: Study, tmp_path: Path) -> None:
+    """An urgent job takes the node; with `slurm-requeue: true`, as the profile says, SLURM starts it again."""
+    text = (ROOT / "workflow/profiles/slurm/config.yaml").read_text()
+    assert text.count("\nslurm-no-requeue: true\n") == 1
+    profile = tmp_path / "preempted"
+    profile.mkdir()
+    (profile / "config.yaml").write_text(text.replace("slurm-no-requeue: true", "slurm-requeue: true"))
+    before = jobs()
+    process, _ = unfinished.hold("--workflow-profile", str(profile), *OFTEN)
+    (unfinished.folder / "held").unlink()
+    urgent = ["sbatch", "--parsable", "--partition=urgent", "--nodes=2", "--exclusive", "--wrap", "sleep 5"]
+    number = call(*urgent, f"--chdir={tmp_path}", "--output=/dev/null").strip()
+    cluster.wait(lambda: jobs()[number]["state"] == "COMPLETED", "the urgent job did not run")
+    unfinished.release()
+    unfinished.finish(process)
+    assert differing(unfinished.tables(), reference.tables()) == []
+    preempted = next(row for row in new(before) if "sweep" in row["comment"])
+    assert (preempted["state"], preempted["restartcnt"]) == ("COMPLETED", "1")
 
 
 def test_a_cancelled_job_is_submitted_again(cluster: Cluster, unfinished: Study, reference: Study) -> None:

@@ -128,10 +128,13 @@ def schedules(case: Case, config: Config) -> Work:
     each = Work(prefill_flops(case.shape, case.sequence))
     for name in schedules_of(config):
         random = any(strategies.entry(s, config["strategies"]).random for s in strategies_of(config, name))
-        present = present_tokens(stages_of(config, name, case.shape.layers), case.tokens, case.shape.layers)
+        stages = stages_of(config, name, case.shape.layers)
+        present = present_tokens(stages, case.tokens, case.shape.layers)
+        kept = config["sweep"]["store_kept"] * sum(present[layer] for layer, _, _ in stages)
         changed = present[next((l for l, n in enumerate(present) if n < case.tokens), len(present)) :]
         flops = sum(layer_flops(case.shape, PREFIX + n + case.size.text) for n in changed) + head_flops(case.shape)
-        each += (Work(flops, 0, SWEEP_ROW) + _decode(case, rows=1)) * (config["sweep"]["repeats"] if random else 1)
+        row = Work(flops, 0, SWEEP_ROW + kept * KEPT) + _decode(case, rows=1)
+        each += row * (config["sweep"]["repeats"] if random else 1)
     return each * case.asked(config["schedule_run"].get("limit")).questions
 
 
