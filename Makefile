@@ -59,3 +59,5 @@ models:
 
 bench: setup
 	python bench/run.py
+	python bench/growth.py docs/growth.png
+	python bench/efficiency.py

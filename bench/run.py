@@ -29,7 +29,7 @@ from infohorizon.information import windows  # noqa: E402
 from infohorizon.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
 from infohorizon.models.base import Encoded  # noqa: E402
 from infohorizon.specs import tokens_of  # noqa: E402
-from infohorizon.sweep import Questioner, Setting, settings_of  # noqa: E402
+from infohorizon.sweep import Questioner, settings_of  # noqa: E402
 from infohorizon.trace import Prompt  # noqa: E402
 
 PREFIX = 35  # LLaVA-1.5's tokens before the image
@@ -107,7 +107,7 @@ def bound(width: int, depth: int, question: Prompt, layers: list[int], kept: lis
 
 
 class Sweep:
-    """A sweep of SWEPT over six layers and three keeps on one question: both roads are `Questioner.sweep`."""
+    """A sweep of SWEPT over six layers and three keeps on one question."""
 
     def __init__(self, engine: Decoder, question: Prompt, layers: list[int], keeps: list[float]) -> None:
         model = SimpleNamespace(
@@ -125,17 +125,16 @@ class Sweep:
         self.plan = [s for strategy in self.used.values() for s in settings_of(strategy, layers, keeps, 1)]
         self.question = question
 
-    def run(self, settings: list[Setting]) -> None:
-        trace = self.asker.trace("", self.encoded)
-        self.asker.sweep(trace, "", self.encoded, "q", self.used, settings)
-
     def together(self) -> None:
-        self.run(self.plan)
+        trace = self.asker.trace("", self.encoded)
+        self.asker.sweep(trace, "", self.encoded, "q", self.used, self.plan)
 
     def one_at_a_time(self) -> None:
-        """A prefill of its own for each configuration: all tokens up to the layer, and the kept ones above."""
+        """A run of its own for each configuration: all tokens up to the layer, and the kept ones above."""
         for setting in self.plan:
-            self.run([setting])
+            trace = self.asker.trace("", self.encoded)
+            kept = self.asker.select(trace, self.used, setting, self.encoded, "q", None).kept
+            self.asker.answers(trace.prune(setting.layer, kept).branches(), "")
 
     def bound(self, width: int, depth: int) -> float:
         total, count = len(self.question.embeddings), self.question.count
@@ -143,10 +142,10 @@ class Sweep:
         naive = 0.0
         for setting in self.plan:
             short = tokens_of(setting.keep, count) + self.question.suffix
-            row = (depth - setting.layer) * flops(width, short, PREFIX)
-            row += depth * (ANSWER - 1) * flops(width, 1, PREFIX + short)
-            naive += setting.layer * flops(width, total, 0) + row
-            fast += row
+            answer = depth * (ANSWER - 1) * flops(width, 1, PREFIX + short)
+            naive += setting.layer * flops(width, total, 0) + answer
+            naive += (depth - setting.layer) * flops(width, PREFIX + short, 0)
+            fast += (depth - setting.layer) * flops(width, short, PREFIX) + answer
         return naive / fast
 
 

@@ -46,6 +46,13 @@ def test_a_lock_outlives_no_killed_run(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+def test_locks_of_other_hosts_stay(tmp_path: Path) -> None:
+    file = lock(tmp_path)
+    (tmp_path / "alive").write_text("another-host\n")
+    start(tmp_path).kill()
+    assert file.exists()
+
+
 def test_where_nothing_can_be_written_nothing_happens(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     alive.register(tmp_path / "file" / ".snakemake")

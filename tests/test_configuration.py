@@ -115,6 +115,14 @@ def test_names_become_folders(name, section, config):
         ({"models": {"small": {"prompt": "{image} hi"}}}, "models.small.prompt: use chat_template, vicuna_v1, or a t"),
         ({"models": {"small": {"min_pixels": 9, "max_pixels": 8}}}, "models.small: min_pixels (9) exceeds max_pixels"),
         ({"sweep": {"strategies": ["fastvv"]}}, "sweep.strategies: there is no 'fastvv': did you mean 'fastv'?"),
+        (
+            {"strategies": {"o": {"strategy": "information"}}, "sweep": {"strategies": ["o"]}},
+            "strategies.o: 'inf",
+        ),
+        (
+            {"strategies": {"o": {"strategy": "divprune", "fithful": 1}}, "sweep": {"strategies": ["o"]}},
+            "strategies: o: DivPrune has no option fithful",
+        ),
         ({"sweep": {"strategies": [["random", "fastvv"]]}}, "sweep.strategies: there is no 'fastvv'"),
         ({"sweep": {"strategies": [["random", "fastv"], "fastv"]}}, "sweep.strategies: 'fastv' is there twice"),
         ({"sweep": {"layers": [8]}}, "sweep.layers: layer 8 lies outside small, whose layers are 0 to 7."),

@@ -81,6 +81,15 @@ def test_intervals_are_those_of_naive_re_estimation():
         assert (row["layer"], row["low"], row["high"]) == (estimate, draws[1], draws[48])
 
 
+def test_all_keeps_at_once_is_the_deepest_of_them():
+    """A strategy that fails at one keep fails; and where an interval is that of one keep, it is not narrower."""
+    rows = [row for row in horizons(study(), QUICK) if row["criterion"] in ("no-advantage", "random-parity")]
+    for of in {(row["strategy"], row["criterion"], row["factor"]) for row in rows}:
+        same = [row for row in rows if (row["strategy"], row["criterion"], row["factor"]) == of]
+        layers = {row["keep"]: row["layer"] for row in same}
+        assert layers.pop(None) == max(layers.values())
+
+
 def test_rows_and_parts_may_come_in_any_order():
     """The rows of every table shuffled, the information reduced in two parts: equal to the last bit."""
     ordered, curves = study(), np.random.default_rng(1).uniform(0, 0.3, (60, DEPTH))

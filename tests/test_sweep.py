@@ -7,9 +7,11 @@ import torch
 
 from infohorizon import strategies
 from infohorizon.batching import Batch
+from infohorizon.errors import UserError
 from infohorizon.naive import Drop
 from infohorizon.schedules import Stage, repeats_of, run_schedule
 from infohorizon.specs import tokens_of
+from infohorizon.strategies.base import Selection, Strategy
 from infohorizon.sweep import Questioner, Setting, settings_of
 
 LAYERS, KEEPS = [1, 3, 5], [3, 0.4]
@@ -109,6 +111,20 @@ def test_a_schedule_equals_naive_dropping_at_each_stage(case, positions):
     assert got["kept"] == [first.tolist(), first[second].tolist()]
     half, fifth = tokens_of(0.5, count), tokens_of(0.2, count)
     assert got["mean_tokens"] == pytest.approx((count + 3 * half + (depth - 4) * fifth) / depth)
+
+
+@pytest.mark.parametrize("kept", [[1, 0], [0, 0], [-1, 2], [0, 10**6], [0.0, 1.0], [True, False], [[0, 1]]])
+def test_a_strategy_that_gives_no_sorted_unique_indices(case, kept):
+    class Odd(Strategy):
+        name = "odd"
+
+        def select(self, view, keep):
+            return Selection(torch.tensor(kept))
+
+    ask = asker(case)
+    trace = ask.trace(case.question, case.encoded)
+    with pytest.raises(UserError, match="strategy 'odd' at layer 2: select must return sorted, unique indices from 0"):
+        ask.sweep(trace, "yes", case.encoded, "q", {"odd": Odd()}, [Setting("odd", 2, 2, 0)])
 
 
 def test_full_and_blind_answers_equal_naive(case):

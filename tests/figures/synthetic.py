@@ -156,7 +156,7 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
                     rows += [answer(q, i, score - 0.05 * repeat, **cell) for i, q in numbered]
         save("sweep", "sweep", rows, strategy)
     for index, (schedule, tokens) in enumerate(schedules.items()):
-        cell = {"schedule": schedule, "repeat": 0, "mean_tokens": tokens}
+        cell = {"schedule": schedule, "repeat": 0, "mean_tokens": tokens, "kept": None}
         save("schedules", "schedules", [answer(q, i, full - 0.05 * index, **cell) for i, q in numbered], schedule)
 
 

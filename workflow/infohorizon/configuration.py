@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infohorizon import strategies
-from infohorizon.benchmarks import TASKS
+from infohorizon.benchmarks import TASKS, get_task
 from infohorizon.catalogue import decoder_config
 from infohorizon.download import is_local
 from infohorizon.errors import UserError
@@ -15,6 +15,7 @@ from infohorizon.specs import layer_of, layers_of
 
 Config = Mapping[str, Any]
 LONGEST = 200  # characters of a folder's name that file systems take, with room for Snakemake's suffixes
+RENDERED = ("knowledge", "perception", "reading")  # what `source: rendered` can be
 PROMPTS = ("chat_template", "vicuna_v1")
 
 
@@ -60,6 +61,10 @@ def check(config: Config) -> None:
         settings = config["benchmarks"][name]
         _known(f"benchmarks.{name}.task", settings["task"], TASKS)
         source = settings["source"]
+        if source == "rendered":
+            _known(f"benchmarks.{name}.task", settings["task"], RENDERED)
+        if options := settings.get("options"):
+            get_task(settings["task"], options)
         if source != "rendered" and is_local(source) and not Path(source).expanduser().exists():
             raise UserError(f"benchmarks.{name}.source: {source} does not exist; give a folder, a file or a hub id.")
     for name in run["models"]:
@@ -67,13 +72,16 @@ def check(config: Config) -> None:
     depths = {name: depth_of(name, config["models"][name]) for name in run["models"]}
     own = config["strategies"]
     _brackets(config)
+    for name in {*swept(config), *(s for schedule in schedules_of(config) for s in strategies_of(config, schedule))}:
+        if name in own:
+            _own(name, own)
     for model, depth in depths.items():
         _layers("information.layers", config["information"]["layers"], depth, model)
         _layers("sweep.layers", config["sweep"]["layers"], depth, model)
         for name in swept(config):
             _known("sweep.strategies", name, strategies.names(own))
-            first = strategies.entry(name, own).first_layer
-            for layer in layers_of(config["sweep"]["layers"], depth, 1):
+            first = max(1, strategies.entry(name, own).first_layer)
+            for layer in layers_of(config["sweep"]["layers"], depth, first):
                 _acts("sweep.layers", name, first, layer)
         for name in schedules_of(config):
             _schedule(config, name, model, depth)
@@ -179,6 +187,13 @@ def _brackets(config: Config) -> None:
         raise UserError(f"sweep.strategies: '{twice}' is there twice; name it once.")
     if long := next((job for job in sweeps_of(config) if len(job) > LONGEST), None):
         raise UserError(f"sweep.strategies: the bracket {long} is too long for a folder's name; split it in two.")
+
+
+def _own(name: str, own: Config) -> None:
+    """A strategy that the configuration names: made once, so that a bad option or file is known (loads torch)."""
+    if strategies.source_of(name, own) == "information":
+        raise UserError(f"strategies.{name}: 'information' has no options; it runs under its own name.")
+    strategies.create(name, own)
 
 
 def _layers(key: str, spec: Any, depth: int, model: str) -> None:

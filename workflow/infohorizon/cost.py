@@ -137,18 +137,16 @@ def image_bytes(shape: Geometry, tokens: float, element: int) -> float:
 
 
 def present_tokens(stages: Sequence[Sequence[Any]], count: int, depth: int) -> list[int]:
-    """Visual tokens at each layer under a schedule [[layer, strategy, keep], …], if strategies keep what is asked."""
+    """Visual tokens at each layer under a schedule [[layer, strategy, keep], …], if strategies keep what is asked.
+
+    Their mean is what DART, SparseVLM and the paper call the schedule's budget.
+    """
     present = [count] * depth
     for layer, _, keep in stages:
         first = layer_of(layer, depth)
         kept = min(tokens_of(keep, count), present[first])
         present[first:] = [kept] * (depth - first)
     return present
-
-
-def mean_visual_tokens(stages: Sequence[Sequence[Any]], count: int, depth: int) -> float:
-    """Mean visual tokens over all layers of a schedule: what DART, SparseVLM and the paper call its budget."""
-    return sum(present_tokens(stages, count, depth)) / depth
 
 
 def gpu_seconds(flops: float, weight_reads: float = 0, weights: float = 0) -> float:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from infohorizon.errors import UserError
 
-FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+SUFFIXES = (".json", ".safetensors", ".jinja", ".txt", ".model")  # of the files that make a model; no pickles, no code
+FILES = [f"*{suffix}" for suffix in SUFFIXES]
 
 
 def is_local(source: str) -> bool:

@@ -96,7 +96,7 @@ def _redundancy(tables: Tables, settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _against_random(tables: Tables, strategy: str, settings: Settings) -> Iterator[dict[str, Any]]:
-    """For each keep and for all at once, of the paired advantage over random, never significant (Holm):
+    """For each keep and for all at once, of the paired advantage over random, never significant (Holm over layers):
 
     no-advantage: its upper bound (the strategy may be worse); random-parity: the furthest bound from 0.
     """
@@ -104,17 +104,19 @@ def _against_random(tables: Tables, strategy: str, settings: Settings) -> Iterat
     panel = tables.paired(tables.sweeps[strategy], random, CELL, f"sweep of {strategy}")
     if panel.frame.is_empty():
         return
-    families = {None: panel} | {keep: panel.where(keep=keep) for keep in panel.cells["keep"].unique().sort()}
+    families = {keep: panel.where(keep=keep) for keep in panel.cells["keep"].unique().sort()}
+    found: dict[str, list[Array]] = {"no-advantage": [], "random-parity": []}
     for keep, family in families.items():
         estimate = _estimate(family, settings)
         significant = holm(estimate.p_greater()) <= 1 - settings.confidence
-        bounds = {
-            "no-advantage": estimate.upper(settings.confidence),
-            "random-parity": estimate.furthest(settings.confidence),
-        }
-        for criterion, bound in bounds.items():
-            statistic = np.where(significant, np.inf, bound)
-            yield from _rows(tables, family, criterion, statistic, settings.equivalence, settings, strategy, keep)
+        bounds = estimate.upper(settings.confidence), estimate.furthest(settings.confidence)
+        for (criterion, statistics), bound in zip(found.items(), bounds, strict=True):
+            statistics.append(np.where(significant, np.inf, bound))
+            yield from _rows(tables, family, criterion, statistics[-1], settings.equivalence, settings, strategy, keep)
+    layers = np.concatenate([family.layers for family in families.values()])
+    for criterion, statistics in found.items():  # all keeps at once: a layer passes if it does at each of them
+        every = np.concatenate(statistics, axis=-1)
+        yield from _rows(tables, panel, criterion, every, settings.equivalence, settings, strategy, layers=layers)
 
 
 def _estimate(panel: Panel, settings: Settings) -> Estimate:
@@ -130,12 +132,13 @@ def _rows(
     settings: Settings,
     strategy: str = "",
     keep: float | None = None,
+    layers: NDArray | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """One row per threshold; statistic: (1 + resamples, K), row 0 of the data themselves.
+    """One row per threshold; statistic: (1 + resamples, K), row 0 of the data themselves; layers: of its columns.
 
     One image cannot be resampled: its interval is every possible layer.
     """
-    layers = panel.cells["layer"].to_numpy()
+    layers = panel.layers if layers is None else layers
     for factor in FACTORS:
         estimates = first_layer(statistic <= factor * threshold, layers, tables.depth)
         low, high = percentile_interval(estimates[1:], settings.confidence)

@@ -96,14 +96,18 @@ def token_information(
     ]
 
 
-def noise_floor(model: VisionLanguageModel, question: str, label: str, encoded: Encoded, batch: Batch) -> float:
+def noise_floor(
+    model: VisionLanguageModel, question: str, label: str, encoded: Encoded, batch: Batch, **settings: Any
+) -> float:
     """Largest difference in probability between the same windows one at a time and in batches.
+
+    `settings` are those of the measurement (`token_information`).
 
     Beside 16-bit results: information below it is rounding, and greedy tokens may differ where the margin is smaller.
     """
     layers = sorted({1, model.depth // 2, model.depth - 1})
     alone = Batch(1, 1, model.device)
-    runs = [token_information(model, question, label, encoded, layers, b) for b in (alone, batch)]
+    runs = [token_information(model, question, label, encoded, layers, b, **settings) for b in (alone, batch)]
     return max(abs(a["probability"] - b["probability"]) for a, b in zip(*runs, strict=True))
 
 

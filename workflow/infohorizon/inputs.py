@@ -101,11 +101,11 @@ class Oracle:
     """p(w, l) per token from a part of the information table, for strategy `information`.
 
     Args:
-        path: part of the information table, or None.
+        path: part of the information table, or None where no strategy asks.
         window: side of its windows.
     """
 
-    def __init__(self, path: str | None, window: int) -> None:
+    def __init__(self, path: str | None, window: int | None) -> None:
         self.window = window
         self.scores: dict[tuple[str, int], list[float]] | None = None
         if path is not None:

@@ -82,14 +82,13 @@ class Naive:
                 if done[-1].positions == "original":
                     cos, sin = cos[..., self._present, :], sin[..., self._present, :]
                 else:
-                    ids = torch.arange(len(self._present))[None]
+                    ids = torch.arange(len(self._present), device=hidden.device)[None]
                     ids = ids.expand(3, 1, -1) if "mm_token_type_ids" in self.inputs else ids
                     cos, sin = self.language.rotary_emb(hidden, ids)
                 kwargs["position_embeddings"] = (cos, sin)
             n = hidden.shape[1]
-            kwargs["attention_mask"] = torch.full((n, n), torch.finfo(hidden.dtype).min, dtype=hidden.dtype).triu(1)[
-                None, None
-            ]
+            least = torch.finfo(hidden.dtype).min
+            kwargs["attention_mask"] = hidden.new_full((n, n), least).triu(1)[None, None]
             return (hidden, *args[1:]), kwargs
 
         return hook

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from infohorizon.errors import UserError
 from infohorizon.statistics import Array, Clusters, cluster
@@ -65,6 +66,11 @@ class Panel:
     def cells(self) -> pl.DataFrame:
         """The K cells in order, one row each."""
         return self.frame.select(self.keys).unique().sort(self.keys)
+
+    @property
+    def layers(self) -> NDArray[np.int64]:
+        """(K,) layer of each cell."""
+        return self.cells["layer"].to_numpy()
 
     @property
     def questions(self) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from infohorizon.batching import Batch
+from infohorizon.errors import UserError
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.specs import tokens_of
 from infohorizon.strategies.base import Selection, Strategy
@@ -71,13 +72,18 @@ class Questioner:
         question_id: str,
         oracle: Oracle | None,
     ) -> Selection:
-        """Which visual tokens stay under one setting; fractions are of the image's own token count."""
+        """Which visual tokens stay under one setting; fractions are of the image's own token count.
+
+        Raises:
+            UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
+        """
         key = (self.seed, question_id, setting.repeat)
         view = TraceView(trace, setting.layer, encoded, key, oracle)
         keep = tokens_of(setting.keep, trace.prompt.count)
         if keep >= view.count:
-            return Selection(torch.arange(view.count, device=self.model.device))
-        return strategies[setting.strategy].select(view, keep)
+            return Selection(torch.arange(view.count))
+        chosen = strategies[setting.strategy].select(view, keep)
+        return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, setting))
 
     def sweep(
         self,
@@ -133,3 +139,13 @@ class Questioner:
             {"answer": self.model.answer_text(row), "label_probability": float(p)}
             for row, p in zip(ids, first, strict=True)
         ]
+
+
+def _checked(kept: Tensor, count: int, setting: Setting) -> Tensor:
+    integers = kept.ndim == 1 and kept.dtype in (torch.int32, torch.int64)
+    if not integers or (len(kept) and (kept[0] < 0 or kept[-1] >= count or (kept.diff() <= 0).any())):
+        raise UserError(
+            f"strategy '{setting.strategy}' at layer {setting.layer}: select must return sorted, unique indices from 0 "
+            f"to {count - 1}."
+        )
+    return kept

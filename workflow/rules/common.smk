@@ -13,7 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *inherited]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-from infohorizon import alive, configuration, schema, specs
+from infohorizon import alive, configuration, download, schema, specs
 from infohorizon import strategies as strategy_registry
 from infohorizon.digest import code
 from infohorizon.errors import UserError
@@ -87,9 +87,7 @@ def layers(section, first=0):
 
 
 def strategy_base(name):
-    """The built-in strategy or the user's file behind a strategy name."""
-    setting = config["strategies"].get(name, name)
-    return setting if isinstance(setting, str) else setting["strategy"]
+    return strategy_registry.source_of(name, config["strategies"])
 
 
 def strategy_modules(names):

@@ -36,6 +36,7 @@ rule figure_information:
     threads: 1
     resources:
         mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         **NAMES,
         questions=QUESTIONS,
@@ -68,7 +69,8 @@ rule figure_sweep:
         CPU_ENV
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(16000),
+        runtime=growing(60),
     params:
         **NAMES,
         questions=QUESTIONS,
@@ -100,6 +102,7 @@ rule figure_horizon:
     threads: 1
     resources:
         mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         **NAMES,
         code=code("figure_horizon"),
@@ -130,6 +133,7 @@ rule figure_schedules:
     threads: 1
     resources:
         mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         **NAMES,
         questions=QUESTIONS,
@@ -164,6 +168,7 @@ rule figure_heatmaps:
     threads: 1
     resources:
         mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         **NAMES,
         questions=QUESTIONS,

@@ -17,7 +17,8 @@ rule horizon:
         CPU_ENV
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         tables=[key for key, _ in horizon_tables()],
         configuration={

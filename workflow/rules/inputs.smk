@@ -35,9 +35,7 @@ def model_files(wildcards):
     if not configuration.is_local(source):
         return []
     folder = Path(source).expanduser()
-    return sorted(
-        str(path) for path in folder.glob("*") if path.suffix in {".json", ".safetensors"}
-    )
+    return sorted(str(path) for path in folder.glob("*") if path.suffix in download.SUFFIXES)
 
 
 def swept(wildcards):
@@ -45,22 +43,32 @@ def swept(wildcards):
     return SWEEPS[wildcards.strategies]
 
 
+def oracle_tables(names):
+    """The stages that these strategies read."""
+    return ["information"] * ("information" in names)
+
+
+def oracle_settings(names):
+    """What they have to know of those."""
+    return {"window": config[stage]["window"] for stage in oracle_tables(names)}
+
+
 def sweep_inputs(wildcards):
-    oracle = "information" in map(strategy_base, swept(wildcards))
-    return asked(wildcards, *["information"] * oracle)
+    return asked(wildcards, *oracle_tables(swept(wildcards)))
 
 
 def sweep_settings(wildcards):
     """The part of `sweep` that one job reads, with the layers of each of its strategies."""
     settings = {key: value for key, value in config["sweep"].items() if key != "strategies"}
-    first = {s: strategy_registry.entry(s, config["strategies"]).first_layer for s in swept(wildcards)}
+    first = {
+        s: strategy_registry.entry(s, config["strategies"]).first_layer for s in swept(wildcards)
+    }
     of = {name: layers("sweep", max(1, layer))(wildcards) for name, layer in first.items()}
     return {**settings, "layers": of}
 
 
 def schedule_inputs(wildcards):
-    oracle = "information" in map(strategy_base, SCHEDULE_STRATEGIES)
-    return asked(wildcards, *["information"] * oracle)
+    return asked(wildcards, *oracle_tables(SCHEDULE_STRATEGIES))
 
 
 def schedule_settings(wildcards):
@@ -141,5 +149,7 @@ def verified(wildcards):
         "answers": parts("answers", **of),
         "information": parts("information", **of),
         "sweep": [path for name in SWEEPS for path in parts("sweep", strategies=name, **of)],
-        "schedules": [path for name in SCHEDULES for path in parts("schedules", schedule=name, **of)],
+        "schedules": [
+            path for name in SCHEDULES for path in parts("schedules", schedule=name, **of)
+        ],
     }

@@ -30,7 +30,8 @@ rule report:
         CPU_ENV
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(16000),
+        runtime=growing(60),
     params:
         figures=FIGURES,
         study={

@@ -42,7 +42,7 @@ if SCHEDULES:
                     for name, value in config["strategies"].items()
                     if name in SCHEDULE_STRATEGIES
                 },
-                "window": config["information"]["window"],
+                **oracle_settings(SCHEDULE_STRATEGIES),
                 "shards": config["shards"],
                 "batch_size": config["batch_size"],
                 "seed": config["seed"],

@@ -30,7 +30,7 @@ rule sweep:
                 for name, value in config["strategies"].items()
                 if name in swept(wildcards)
             },
-            "window": config["information"]["window"],
+            **oracle_settings(swept(wildcards)),
             "shards": config["shards"],
             "batch_size": config["batch_size"],
             "seed": config["seed"],

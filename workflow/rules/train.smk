@@ -7,7 +7,6 @@ import yaml
 with open(Path(workflow.basedir) / "resources/training.yaml") as file:
     RECIPE = yaml.safe_load(file)
 TRAINED = list(RECIPE["models"])
-RENDERED = ["knowledge", "perception", "reading"]
 # Each rule gets what it trains by, so that another weak model leaves tower and strong model as they are.
 TOWER_RECIPE = {key: RECIPE[key] for key in ("seed", "tower")}
 MODEL_RECIPES = {
@@ -71,7 +70,7 @@ rule train_model:
 
 rule evaluate_model:
     input:
-        **{task: f"{RESULTS}/rendered/{task}" for task in RENDERED},
+        **{task: f"{RESULTS}/rendered/{task}" for task in configuration.RENDERED},
         model=f"{RESULTS}/train/{{model}}",
         history=f"{RESULTS}/train/{{model}}.csv",
     output:

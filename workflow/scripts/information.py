@@ -23,7 +23,7 @@ def main(stage: Stage) -> None:
     measured = {}
     if model.dtype.itemsize == 2 and questions:
         row = questions[0]
-        floor = noise_floor(model, row["question"], row["label"], images[row["image_id"]], batch)
+        floor = noise_floor(model, row["question"], row["label"], images[row["image_id"]], batch, **settings)
         measured["noise_floor"] = floor
         log.info("noise floor of %s: %.2g in probability", model.dtype, floor)
 

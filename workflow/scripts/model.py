@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infohorizon import lock
 from infohorizon.configuration import is_local
-from infohorizon.download import download
+from infohorizon.download import SUFFIXES, download
 from infohorizon.stage import Stage, run
 
 
@@ -19,7 +19,7 @@ def digest(folder: Path) -> str:
     """sha256 over the names and bytes of the files that define a model."""
     sha = hashlib.sha256()
     for file in sorted(folder.iterdir()):
-        if file.suffix in {".json", ".safetensors", ".jinja", ".model", ".txt"}:
+        if file.suffix in SUFFIXES:
             sha.update(file.name.encode() + b"\0")
             with file.open("rb") as stream:
                 while block := stream.read(1 << 24):

@@ -18,7 +18,7 @@ def main(stage: Stage) -> None:
     task = get_task(settings["benchmark"]["task"], settings["benchmark"].get("options"))
     questions, benchmark = open_questions(stage, settings["limit"])
     images = Images(stage.input.vision)
-    oracle = Oracle(stage.input.get("information"), settings["window"])
+    oracle = Oracle(stage.input.get("information"), settings.get("window"))
     plans = {name: [PruningStage(*s) for s in plan["stages"]] for name, plan in settings["schedules"].items()}
     used = {s.strategy for plan in plans.values() for s in plan}
     available = {name: strategies.create(name, settings["strategies"]) for name in sorted(used)}

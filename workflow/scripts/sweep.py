@@ -16,7 +16,7 @@ def main(stage: Stage) -> None:
     task = get_task(settings["benchmark"]["task"], settings["benchmark"].get("options"))
     questions, benchmark = open_questions(stage, sweep.get("limit"))
     images = Images(stage.input.vision)
-    oracle = Oracle(stage.input.get("information"), settings["window"])
+    oracle = Oracle(stage.input.get("information"), settings.get("window"))
     used = {name: strategies.create(name, settings["strategies"]) for name in sweep["layers"]}
     plan = [
         setting

@@ -15,6 +15,7 @@ from transformers import AutoModelForImageTextToText
 from infohorizon import tables
 from infohorizon.benchmarks import get_task
 from infohorizon.benchmarks.images import decode
+from infohorizon.download import is_local
 from infohorizon.errors import UserError
 from infohorizon.information import windows
 from infohorizon.inputs import open_model
@@ -28,9 +29,10 @@ TOLERANCE = 1e-4
 def main(stage: Stage) -> None:
     settings = stage.params.configuration
     model, record = open_model(stage)
-    reference = AutoModelForImageTextToText.from_pretrained(
-        record["source"], revision=settings["model"].get("revision"), dtype=model.dtype, attn_implementation="eager"
-    )
+    where = {"pretrained_model_name_or_path": record["source"], "revision": record["revision"]}
+    if is_local(record["source"]):
+        where = {"pretrained_model_name_or_path": Path(record["source"]).expanduser()}
+    reference = AutoModelForImageTextToText.from_pretrained(**where, dtype=model.dtype, attn_implementation="eager")
     reference = reference.to(model.device).eval()
     task = get_task(settings["benchmark"]["task"], settings["benchmark"].get("options"))
     questions = tables.read(stage.input.questions, "benchmark")
@@ -42,6 +44,8 @@ def main(stage: Stage) -> None:
         frame = frame.sample(min(ROWS, len(frame)), seed=settings["seed"]).join(
             questions.select("question_id", "question", "label", "image_id"), on="question_id"
         )
+        if frame.is_empty():
+            log.warning("%s: no row to compare (sweep.store_kept is false, or nothing was run)", name)
         worst, other_answers = 0.0, 0
         for row in stage.progress(frame.iter_rows(named=True), len(frame), "row"):
             picture = decode(images.filter(pl.col("image_id") == row["image_id"])["image"][0])
@@ -71,6 +75,8 @@ def comparable(name: str, paths: str | list[str] | None, settings: dict) -> pl.D
         return pl.DataFrame(schema={"question_id": pl.String})
     frame = tables.read([paths] if isinstance(paths, str) else paths, name)
     if name == "sweep":
+        none_kept = pl.col("kept").fill_null(pl.lit([], dtype=frame.schema["kept"])).alias("kept")
+        frame = frame.with_columns(pl.when(tokens=0).then(none_kept).otherwise("kept"))
         return frame.filter(pl.col("kept").is_not_null(), ~pl.col("strategy").is_in(settings["merging"]))
     if name == "schedules":
         merging = [

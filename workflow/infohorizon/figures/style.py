@@ -80,7 +80,6 @@ STRATEGIES = {
     "vispruner": Look("#7B4FA3", "X"),
     "visionzip": Look("#8C5A2B", "<"),
     "pyramiddrop": Look("#D55E00", ">", (0, (5, 1.5))),
-    "cdpruner": Look("#0072B2", "p", (0, (5, 1.5))),
     "holov": Look("#009E73", "h", (0, (5, 1.5))),
 }
 

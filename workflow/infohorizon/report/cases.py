@@ -92,7 +92,9 @@ def vanishing(rows: list[dict[str, Any]], information: pl.DataFrame, comparison:
 
 def _cells(comparison: pl.DataFrame, row: Row, name: str, baseline: str) -> pl.DataFrame:
     """Paired comparisons behind a row of the horizon table: layer, difference, significant."""
-    own = comparison.filter(model=row["model"], benchmark=row["benchmark"], name=name, baseline=baseline)
+    own = comparison.filter(
+        kind="strategy", model=row["model"], benchmark=row["benchmark"], name=name, baseline=baseline
+    )
     return own.select("layer", "difference", significant=pl.col("p_holm") < SIGNIFICANT)
 
 

@@ -65,6 +65,11 @@ def entry(name: str, settings: Settings | None = None) -> Entry:
     return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none, cls.merges)
 
 
+def source_of(name: str, settings: Settings | None = None) -> str:
+    """The registry's name or the Python file behind a name."""
+    return _resolve(name, settings)[0]
+
+
 def create(name: str, settings: Settings | None = None) -> "Strategy":
     """Make the strategy called `name`.
 
