@@ -176,7 +176,7 @@ def test_a_broken_connection_ends_the_job_and_the_next_attempt_completes(base: P
     study = make(base, "hub-broken", models={"tiny": LARGE})
     hub.cut("model.safetensors", CUT, reset=True)
     output = run(study, MODEL, endpoint=hub.endpoint)
-    assert "model: the hub cannot be reached and org/large is not in the local cache" in output
+    assert "model: the hub cannot be reached, or broke off, and org/large is not whole in the local cache" in output
     assert "Trying to restart job" in output and "Traceback" not in output
     assert answers(hub, "model.safetensors") == [(None, 200), (None, 200)]
     assert answers(hub, "config.json") == [(None, 200)]
@@ -219,7 +219,9 @@ def test_a_new_study_without_a_network(base: Path, served: Served) -> None:
         study, MODEL, "results/models/other.json", QUESTIONS, ok=False, HF_HOME=str(served[0].folder / "cache")
     )
     assert record(study)["commit"] == FIRST
-    assert "model: the hub cannot be reached and org/large is not in the local cache: run this rule where" in output
+    assert (
+        "model: the hub cannot be reached, or broke off, and org/large is not whole in the local cache: run" in output
+    )
     assert "there is no folder org/tiny-mme and the hub cannot be reached: check the network and HF_HUB" in output
     assert "Traceback" not in output
 

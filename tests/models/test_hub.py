@@ -56,10 +56,19 @@ def wrapped(outer, inner):
         (errors.GatedRepoError("no", response=ANSWER), "a/b is gated: accept its terms on the hub and set HF_T"),
         (errors.RepositoryNotFoundError("no", response=ANSWER), "a/b is not on the hub, or is private: check"),
         (errors.RevisionNotFoundError("no", response=ANSWER), "a/b has no revision 'v9': mend `revision` of"),
-        (errors.LocalEntryNotFoundError("no"), "the hub cannot be reached and a/b is not in the local cache: run"),
-        (errors.OfflineModeIsEnabled("no"), "the hub cannot be reached and a/b is not in the local cache"),
-        (ConnectionResetError("no"), "the hub cannot be reached and a/b is not in the local cache"),
-        (Timeout("no"), "the hub cannot be reached and a/b is not in the local cache"),
+        (
+            errors.LocalEntryNotFoundError("no"),
+            "the hub cannot be reached, or broke off, and a/b is not whole in the local cache: run",
+        ),
+        (
+            errors.OfflineModeIsEnabled("no"),
+            "the hub cannot be reached, or broke off, and a/b is not whole in the local cache",
+        ),
+        (
+            ConnectionResetError("no"),
+            "the hub cannot be reached, or broke off, and a/b is not whole in the local cache",
+        ),
+        (Timeout("no"), "the hub cannot be reached, or broke off, and a/b is not whole in the local cache"),
         (OSError(errno.ENOSPC, "No space left on device"), "no space left while downloading a/b: free some, or set HF"),
         (wrapped(RuntimeError("no"), OSError(errno.EDQUOT, "quota")), "no space left while downloading a/b"),
         (errors.HfHubHTTPError("500\nlong", response=ANSWER), "a/b could not be downloaded: 500."),

@@ -80,6 +80,10 @@ def test_a_model_cut_off_and_resumed_is_the_unbroken_one(
     assert [record["step"] for record in history] == [record["step"] for record in resumed_history]
     assert same(whole.model.vision_tower, tower)
 
+    other = replace(MODEL, rate=MODEL.rate / 2)  # its steps would not be the ones that the checkpoint has behind it
+    assert optimizer.load_checkpoint(tmp_path / "cut", MODEL)["step"] == MODEL.all_steps
+    assert optimizer.load_checkpoint(tmp_path / "cut", other) is None
+
 
 def test_a_tower_cut_off_and_resumed_is_the_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tower, "CHECKPOINT_EVERY", 2)

@@ -80,8 +80,8 @@ def check(config: Config) -> None:
         _layers("sweep.layers", config["sweep"]["layers"], depth, model)
         for name in swept(config):
             _known("sweep.strategies", name, strategies.names(own))
-            first = max(1, strategies.entry(name, own).first_layer)
-            for layer in layers_of(config["sweep"]["layers"], depth, first):
+            first = strategies.entry(name, own).first_layer
+            for layer in layers_of(config["sweep"]["layers"], depth, max(1, first)):
                 _acts("sweep.layers", name, first, layer)
         for name in schedules_of(config):
             _schedule(config, name, model, depth)

@@ -20,9 +20,9 @@ def download(source: str, revision: str | None) -> str:
 
 
 def snapshot(source: str, revision: str | None) -> Path:
-    """Fetch a model repository's safetensors and configuration, resuming what is there; give the cached folder.
+    """Fetch a model repository's safetensors and configuration; give the cached folder, which the commit names.
 
-    The folder is named by the commit. Without a network a commit that is in the cache is taken from there.
+    Files that are there stay. Without a network a commit that is in the cache is taken from there.
 
     Raises:
         UserError: unreachable, gated, unknown repository or revision, no safetensors, disk full.
@@ -53,7 +53,7 @@ def _sentence(error: BaseException, source: str, revision: str | None) -> str:
     # by name, since which httpx it is differs between versions of the hub client
     transport = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
     if any(getattr(link, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for link in chain):
-        return f"no space left while downloading {source}: free some, or set HF_HOME; it resumes."
+        return f"no space left while downloading {source}: free some, or set HF_HOME; complete files stay."
     if isinstance(error, GatedRepoError):
         return f"{source} is gated: accept its terms on the hub and set HF_TOKEN."
     if isinstance(error, RevisionNotFoundError):
@@ -62,7 +62,7 @@ def _sentence(error: BaseException, source: str, revision: str | None) -> str:
         return f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN."
     if transport or isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)):
         return (
-            f"the hub cannot be reached and {source} is not in the local cache: run this rule where there is a "
-            "network, or give a folder as `source`."
+            f"the hub cannot be reached, or broke off, and {source} is not whole in the local cache: run this rule "
+            "where there is a network, or give a folder as `source`."
         )
     return f"{source} could not be downloaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}."

@@ -12,6 +12,7 @@ inherited = filter(None, [os.environ.get("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *inherited]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
 
 from infohorizon import alive, configuration, download, schema, specs
 from infohorizon import strategies as strategy_registry

@@ -87,7 +87,7 @@ def train_model(
     model.model.vision_tower.eval()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     start, history = 0, []
-    if state := load_checkpoint(checkpoint):
+    if state := load_checkpoint(checkpoint, recipe):
         model.load_state_dict(state["model"])
         start, history = state["step"], state["history"]
     else:
@@ -124,6 +124,6 @@ def train_model(
         if step % CHECK_EVERY == 0 or step in (recipe.steps, recipe.all_steps):
             record("validation", step, **validate(model, tokenizer, recipe.seed))
             state = {"model": model.state_dict(), "adam": optimizer.adam.state_dict()}
-            save_checkpoint(checkpoint, **state, step=step, history=history)
+            save_checkpoint(checkpoint, recipe, **state, step=step, history=history)
             began = time.monotonic()
     return model, history

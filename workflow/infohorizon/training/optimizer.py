@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,17 @@ class Optimizer:
         self.adam.zero_grad()
 
 
-def save_checkpoint(path: Path, **state: Any) -> None:
-    """Write tensors and plain values; a kill while writing leaves the old checkpoint in place."""
+def save_checkpoint(path: Path, recipe: Any, **state: Any) -> None:
+    """Write tensors, plain values and the recipe (a dataclass); a kill while writing leaves the old checkpoint."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path.with_suffix(".new"))
+    torch.save({"recipe": asdict(recipe), **state}, path.with_suffix(".new"))
     os.replace(path.with_suffix(".new"), path)
 
 
-def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote, or None where nothing is; only tensors and plain values are read."""
-    return torch.load(path, weights_only=True) if path.exists() else None
+def load_checkpoint(path: Path, recipe: Any) -> dict[str, Any] | None:
+    """What `save_checkpoint` wrote with this recipe, or None: another recipe starts anew.
+
+    Only tensors and plain values are read.
+    """
+    state = torch.load(path, weights_only=True) if path.exists() else None
+    return state if state and state["recipe"] == asdict(recipe) else None

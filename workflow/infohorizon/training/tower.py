@@ -110,7 +110,7 @@ def train_tower(
     model = LabelledTower(new_tower(recipe))
     optimizer = Optimizer(model.parameters(), recipe.rate, recipe.steps)
     start, history = 0, []
-    if state := load_checkpoint(checkpoint):
+    if state := load_checkpoint(checkpoint, recipe):
         model.load_state_dict(state["model"])
         optimizer.adam.load_state_dict(state["adam"])
         start, history = state["step"], state["history"]
@@ -124,5 +124,5 @@ def train_tower(
             log(history[-1])
         if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < recipe.steps:
             state = {"model": model.state_dict(), "adam": optimizer.adam.state_dict()}
-            save_checkpoint(checkpoint, **state, step=step + 1, history=history)
+            save_checkpoint(checkpoint, recipe, **state, step=step + 1, history=history)
     return model.tower, history
