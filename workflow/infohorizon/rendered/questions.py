@@ -174,9 +174,13 @@ def training_questions(rng: np.random.Generator, scene: Scene, split: Split, opt
     return [*asked, option(rng, split)] if options else asked
 
 
-def finishing_questions(rng: np.random.Generator, scene: Scene, split: Split) -> list[Asked]:
-    """The same and more of the families that are learned last; a family left out here would be forgotten."""
-    return [*training_questions(rng, scene, split), *color_pair(rng, scene), knowledge(rng, scene, split)]
+def finishing_questions(rng: np.random.Generator, scene: Scene, split: Split, sides: bool = True) -> list[Asked]:
+    """The same and more of the families that are learned last; a family left out here would be forgotten.
+
+    sides: whether to ask for a pair on the side of a shape, too.
+    """
+    asked = [*training_questions(rng, scene, split), *color_pair(rng, scene), knowledge(rng, scene, split)]
+    return [*asked, *side_pair(rng, scene)] if sides else asked
 
 
 def vocabulary() -> list[str]:

@@ -37,7 +37,7 @@ def training_batch(recipe: ModelRecipe, step: int) -> tuple[torch.Tensor, list[l
         if step < recipe.steps:
             questions.append(training_questions(rng, scene, "train", options=step >= recipe.options_from))
         else:
-            questions.append(finishing_questions(rng, scene, "train"))
+            questions.append(finishing_questions(rng, scene, "train", sides=step >= recipe.sides_from))
     return normalized(images), questions
 
 
