@@ -26,8 +26,8 @@ class ModelRecipe:
 
     The first `simple_steps` show scenes with one word and one icon; from there their share falls linearly to
     `simple_share` at `mixed_at` (a step), and the other scenes hold several. From step `options_from` on, questions
-    for a named option join in, and from `sides_from` on (in the second round) pairs on the side of a shape. After `steps` steps a second, shorter round with a rate of its own asks on full scenes
-    alone, and more of what is hard.
+    for a named option join in. After `steps` steps a second, shorter round with a rate of its own asks on full scenes
+    alone, and more of what is hard; from step `sides_from` on also pairs on the side of a shape.
     """
 
     width: int
