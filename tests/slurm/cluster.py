@@ -19,7 +19,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=26817
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=15
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/%n.spool
@@ -83,7 +83,7 @@ class Cluster:
         call("slurmctld", "-c")
         for name in NODES:
             self.start_node(name)
-        self.wait(lambda: call("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * len(NODES), "nodes are not idle")
+        self.wait(lambda: set(call("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"}, "nodes are not idle")
 
     def start_node(self, name: str) -> None:
         call("slurmd", "-N", name)
