@@ -131,7 +131,7 @@ def test_names_become_folders(name, section, config):
         ({"schedule_run": {"names": ["divprun-64"]}}, "schedule_run.names: there is no 'divprun-64': did you mean 'd"),
         ({"strategies": {"mine": "gone.py"}, "sweep": {"strategies": ["mine"]}}, "strategies: gone.py does not exist."),
         ({"strategies": {"mine": {"strategy": "fast"}}, "sweep": {"strategies": ["mine"]}}, "strategies: mine: 'fast'"),
-        ({"information": {"limit": 50}}, "sweep.limit (150) exceeds information.limit (50), but strategy 'informatio"),
+        ({"information": {"limit": 50}}, "sweep.limit (200) exceeds information.limit (50), but strategy 'informatio"),
         ({"sweep": {"limit": None}}, "sweep.limit (None) exceeds information.limit (200), but strategy 'information'"),
         ({"information": {"layers": [1, 2]}}, "information.layers lacks layer 3 of small, which strategy 'informatio"),
     ],
