@@ -38,7 +38,7 @@ def main(stage: Stage) -> None:
     }
     Path(stage.output.metrics).write_text(json.dumps(facts, indent=2) + "\n")
     bundled.mkdir(parents=True, exist_ok=True)
-    for file in trained.iterdir():
+    for file in trained.glob("[!.]*"):  # Snakemake leaves a hidden file of its own
         shutil.copyfile(file, bundled / file.name)
     shutil.copyfile(stage.output.metrics, bundled / "metrics.json")
     (bundled / "README.md").write_text(card(facts))
