@@ -91,6 +91,11 @@ def strategy_base(name):
     return strategy_registry.source_of(name, config["strategies"])
 
 
+def own_strategies(names):
+    """Those of the configuration's own strategies that are among these names."""
+    return {name: value for name, value in config["strategies"].items() if name in names}
+
+
 def strategy_modules(names):
     """Modules of built-in strategies, for `code`: the registry loads them by name, out of `code`'s sight."""
     registry = strategy_registry.REGISTRY

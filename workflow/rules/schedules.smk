@@ -37,11 +37,7 @@ if SCHEDULES:
                 "limit": config["schedule_run"].get("limit"),
                 "repeats": config["sweep"]["repeats"],
                 "store_kept": config["sweep"]["store_kept"],
-                "strategies": {
-                    name: value
-                    for name, value in config["strategies"].items()
-                    if name in SCHEDULE_STRATEGIES
-                },
+                "strategies": own_strategies(SCHEDULE_STRATEGIES),
                 **oracle_settings(SCHEDULE_STRATEGIES),
                 "shards": config["shards"],
                 "batch_size": config["batch_size"],

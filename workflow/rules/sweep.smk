@@ -25,11 +25,7 @@ rule sweep:
             "model": model_settings(wildcards),
             "benchmark": config["benchmarks"][wildcards.benchmark],
             "sweep": sweep_settings(wildcards),
-            "strategies": {
-                name: value
-                for name, value in config["strategies"].items()
-                if name in swept(wildcards)
-            },
+            "strategies": own_strategies(swept(wildcards)),
             **oracle_settings(swept(wildcards)),
             "shards": config["shards"],
             "batch_size": config["batch_size"],
