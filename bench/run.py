@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,7 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from infohorizon import strategies  # noqa: E402
 from infohorizon.batching import Batch  # noqa: E402
 from infohorizon.decoder import Decoder  # noqa: E402
-from infohorizon.information import windows  # noqa: E402
+from infohorizon.information import token_information, windows  # noqa: E402
 from infohorizon.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
 from infohorizon.models.base import Encoded  # noqa: E402
 from infohorizon.specs import tokens_of  # noqa: E402
@@ -77,16 +78,25 @@ def one_by_one(engine: Decoder, question: Prompt, layers: list[int], kept: list[
             engine.logits(engine.norm(x[:, -1]))
 
 
-def resumed(engine: Decoder, question: Prompt, layers: list[int], kept: list[torch.Tensor], tokens: int = 4096) -> None:
-    """The engine's road: one trace, rows of all layers resumed together within a token budget."""
-    trace = engine.prefill(question)
-    rows = [(layer, tokens_kept) for layer in layers for tokens_kept in kept]
-    size = max(1, tokens // (len(kept[0]) + question.suffix))
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        sets = torch.stack([tokens_kept for _, tokens_kept in part])
-        final = engine.resume(trace, [layer for layer, _ in part], sets, decodable=False).final
-        engine.logits(final[:, -1])
+def model(engine: Decoder, question: Prompt) -> SimpleNamespace:
+    """What the stages ask of a model, for one question."""
+    return SimpleNamespace(
+        decoder=engine,
+        device=torch.device("cpu"),
+        stop_ids=[],
+        prompt=lambda *_, **__: question,
+        label_ids=lambda _: [0],
+        answer_text=str,
+    )
+
+
+def encoded(question: Prompt) -> Encoded:
+    nothing = torch.empty(question.count, 0)
+    return Encoded(question.grid, nothing, nothing[:, 0:0], nothing)
+
+
+def budget(engine: Decoder) -> Batch:
+    return Batch("auto", engine.width, torch.device("cpu"))
 
 
 def flops(width: int, tokens: int, context: int) -> float:
@@ -95,7 +105,7 @@ def flops(width: int, tokens: int, context: int) -> float:
 
 
 def bound(width: int, depth: int, question: Prompt, layers: list[int], kept: list[torch.Tensor]) -> float:
-    """FLOPs of `one_by_one` over those of `resumed`."""
+    """FLOPs of `one_by_one` over those of `token_information`."""
     total, short = len(question.embeddings), question.start + len(kept[0]) + question.suffix
     naive = fast = 0.0
     for layer in layers:
@@ -110,17 +120,8 @@ class Sweep:
     """A sweep of SWEPT over six layers and three keeps on one question."""
 
     def __init__(self, engine: Decoder, question: Prompt, layers: list[int], keeps: list[float]) -> None:
-        model = SimpleNamespace(
-            decoder=engine,
-            device=torch.device("cpu"),
-            stop_ids=[],
-            prompt=lambda *_: question,
-            label_ids=lambda _: [0],
-            answer_text=str,
-        )
-        nothing = torch.empty(question.count, 0)
-        self.encoded = Encoded(question.grid, nothing, nothing[:, 0:0], nothing)
-        self.asker = Questioner(model, Batch("auto", engine.width, torch.device("cpu")), ANSWER)
+        self.encoded = encoded(question)
+        self.asker = Questioner(model(engine, question), budget(engine), ANSWER)
         self.used = {name: strategies.create(name) for name in SWEPT}
         self.plan = [s for strategy in self.used.values() for s in settings_of(strategy, layers, keeps, 1)]
         self.question = question
@@ -201,15 +202,29 @@ def main() -> None:
         engine = decoder(width, depth)
         question = prompt(engine, side, text)
         parts = windows((side, side), window)
+        chosen = list(range(len(parts)))
         if sets < len(parts):
             third, gap = sets // 3, (len(parts) - sets // 3) // 2
-            parts = [part for begin in (0, gap, 2 * gap) for part in parts[begin : begin + third]]
+            chosen = [w for begin in (0, gap, 2 * gap) for w in range(begin, begin + third)]
+        parts = [parts[w] for w in chosen]
         if without:
             every = torch.arange(side * side)
             parts = [every[~torch.isin(every, part)] for part in parts]
         layers = list(range(1, depth))
         args = engine, question, layers, parts
-        slow, fast, times = ratio(lambda args=args: one_by_one(*args), lambda args=args: resumed(*args), repeats)
+        measure = partial(
+            token_information,
+            model(engine, question),
+            "",
+            "",
+            encoded(question),
+            layers,
+            budget(engine),
+            window=window,
+            context="image" if without else "text",
+            only=chosen,
+        )
+        slow, fast, times = ratio(partial(one_by_one, *args), measure, repeats)
         most = bound(width, depth, question, layers, parts)
         shape = f"{side**2} | {text} | {width} | {depth}"
         print(f"| {name} | {shape} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |")

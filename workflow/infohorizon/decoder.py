@@ -79,7 +79,7 @@ class Decoder:
         device = trace.prompt.embeddings.device
         kept = kept.to(device)
         mrope = trace.prompt.positions.ndim > 1
-        run = 0 if states is not None or (mrope and positions == "contiguous") else _common_run(kept)
+        run = 0 if states is not None or (mrope and positions == "contiguous") else int(untouched(kept).min())
         shared = start + run
         after = torch.arange(start + count, start + count + suffix, device=device).expand(rows, -1)
         own = torch.cat([start + kept[:, run:], after], dim=1)
@@ -167,7 +167,7 @@ def _until(tokens: list[int], ended: set[int]) -> list[int]:
     return tokens[: next((i for i, token in enumerate(tokens) if token in ended), len(tokens))]
 
 
-def _common_run(kept: Tensor) -> int:
-    """Length of the leading run 0, 1, 2, … that all rows keep: nothing before these tokens was dropped."""
-    same = (kept == torch.arange(kept.shape[1], device=kept.device)).all(0)
-    return int(same.long().cumprod(0).sum())
+def untouched(kept: Tensor) -> Tensor:
+    """How many tokens each row (…, T) keeps before its first dropped one: the length of its leading run 0, 1, 2, …"""
+    same = kept == torch.arange(kept.shape[-1], device=kept.device)
+    return same.long().cumprod(-1).sum(-1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from infohorizon.batching import Batch
+from infohorizon.decoder import untouched
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.trace import Positions, Trace
 
@@ -37,6 +38,7 @@ def token_information(
     removal: Literal["delete", "zero"] = "delete",
     context: Literal["text", "image"] = "text",
     positions: Positions = "original",
+    only: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Probabilities of one question's label for every (layer, window).
 
@@ -44,6 +46,7 @@ def token_information(
         removal: delete the other tokens from the sequence (the paper's code), or zero their states.
         context: "text" keeps only the window (the paper); "image" keeps everything but the window (leave-one-out:
             `information` is then p without the window − p_text, compare it across windows).
+        only: the windows to measure, ascending; None for all.
     Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
     """
     ids = model.label_ids(label)
@@ -51,30 +54,32 @@ def token_information(
     trace = model.decoder.prefill(model.prompt(question, encoded, forced=ids[:-1]))
     count = trace.prompt.count
     parts = windows(encoded.grid, window)
+    measured = range(len(parts)) if only is None else only
+    sets = [parts[w] for w in measured]
     if context == "image":
         every = torch.arange(count)
-        sets = [every[~torch.isin(every, part)] for part in parts]
-    else:
-        sets = parts
+        sets = [every[~torch.isin(every, part)] for part in sets]
     kept = [*sets, torch.arange(0)]  # the last one: no visual token, p_text
     first = torch.empty(len(kept), len(layers), dtype=torch.float64)
     whole, divergence = torch.empty_like(first), torch.empty(len(layers), dtype=torch.float64)
     full = model.decoder.logits(trace.final()[:1]).log_softmax(-1)
 
+    runs = [int(untouched(tokens)) for tokens in kept]
     for size in sorted({len(tokens) for tokens in kept}):
-        # Rows of equal size share calls; neighbours in (layer, window) share the longest run of untouched tokens.
-        rows = [(l, w) for l in range(len(layers)) for w, tokens in enumerate(kept) if len(tokens) == size]
+        # Rows of equal size share calls, and in a call the tokens before the first that any of its rows drops.
+        rows = [(l, i) for l in range(len(layers)) for i, tokens in enumerate(kept) if len(tokens) == size]
+        rows.sort(key=lambda row: runs[row[1]])
         length = (count if removal == "zero" else size) + trace.prompt.suffix
 
         def run(part: slice, rows: list[tuple[int, int]] = rows) -> None:
-            chosen = rows[part]
-            keep = torch.stack([kept[w] for _, w in chosen])
+            chosen = sorted(rows[part])
+            keep = torch.stack([kept[i] for _, i in chosen])
             at = [layers[l] for l, _ in chosen]
             final = _final(trace, at, keep, removal, positions)
             log_p = model.decoder.log_probabilities(final, targets).double().cpu()
-            for row, (l, w) in enumerate(chosen):
-                first[w, l], whole[w, l] = log_p[row, 0].exp(), log_p[row].sum().exp()
-                if w == len(parts):
+            for row, (l, i) in enumerate(chosen):
+                first[i, l], whole[i, l] = log_p[row, 0].exp(), log_p[row].sum().exp()
+                if i == len(sets):
                     text = model.decoder.logits(final[row, :1]).log_softmax(-1)
                     divergence[l] = (text.exp() * (text - full)).sum().double().cpu()
 
@@ -84,15 +89,15 @@ def token_information(
         {
             "layer": layer,
             "window": w,
-            "probability": float(first[w, l]),
+            "probability": float(first[i, l]),
             "text_probability": float(first[-1, l]),
-            "information": float(first[w, l] - first[-1, l]),
-            "answer_probability": float(whole[w, l]),
+            "information": float(first[i, l] - first[-1, l]),
+            "answer_probability": float(whole[i, l]),
             "text_answer_probability": float(whole[-1, l]),
             "text_divergence": float(divergence[l]),
         }
         for l, layer in enumerate(layers)
-        for w in range(len(parts))
+        for i, w in enumerate(measured)
     ]
 
 

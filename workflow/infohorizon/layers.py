@@ -11,13 +11,16 @@ from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
+Pair = tuple[Tensor, Tensor]  # keys and values
 _tap: ContextVar[Tap | None] = ContextVar("attention_tap", default=None)
+_cache: ContextVar["PrefixCache | None"] = ContextVar("cache", default=None)
+CHUNK = 128  # queries of one attention call after a prefix: what none of them sees is not computed
 
 
 @contextmanager
@@ -41,10 +44,27 @@ def _attention(
     is_causal: bool | None = None,
     **_: object,
 ) -> tuple[Tensor, None]:
-    """SDPA on (batch, heads, tokens, head width) in the value's dtype; without a mask, causal if the module is."""
+    """SDPA on (batch, heads, tokens, head width) in the value's dtype; without a mask, causal if the module is.
+
+    Queries belong to the last of the keys. Inside `PrefixCache.running` its shared prefix comes before the keys and
+    values, and outputs of queries that nobody reads are left at 0.
+    """
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     if tap := _tap.get():
         tap(module, query, key, scaling)
+    unread = 0
+    if (cache := _cache.get()) is not None:
+        if cache.read is not None:
+            unread = query.shape[2] - cache.read
+            query = query[:, :, unread:]
+        if cache.shared is not None:
+            if query.shape[2] == 1 and not unread:
+                return _attend_one(query, key, value, cache.shared, scaling), None
+            rows = key.shape[0]
+            key, value = (
+                torch.cat([shared.expand(rows, -1, -1, -1), own], dim=2)
+                for shared, own in zip(cache.shared, (key, value), strict=True)
+            )
     query, key = query.to(value.dtype), key.to(value.dtype)
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
@@ -52,8 +72,46 @@ def _attention(
     if is_causal is None:
         is_causal = getattr(module, "is_causal", True)
     is_causal = attention_mask is None and query.shape[2] > 1 and is_causal
-    out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, is_causal=is_causal, scale=scaling)
-    return out.transpose(1, 2).contiguous(), None
+    if is_causal and query.shape[2] < key.shape[2]:
+        out = _attend_last(query, key, value, scaling)
+    else:
+        mask = {"attn_mask": attention_mask, "is_causal": is_causal}
+        out = scaled_dot_product_attention(query, key, value, scale=scaling, **mask)
+    return pad(out.transpose(1, 2), (0, 0, 0, 0, unread, 0)).contiguous(), None
+
+
+def _attend_last(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    """Causal attention of queries that belong to the last of the keys."""
+    new, old = query.shape[2], key.shape[2] - query.shape[2]
+    parts = []
+    for start in range(0, new, CHUNK):
+        stop = min(start + CHUNK, new)
+        seen = old + stop
+        mask = torch.ones(stop - start, seen, dtype=torch.bool, device=query.device).tril(diagonal=old + start)
+        rows = query[:, :, start:stop], key[:, :, :seen], value[:, :, :seen]
+        parts.append(scaled_dot_product_attention(*rows, attn_mask=mask, scale=scaling))
+    return torch.cat(parts, dim=2)
+
+
+def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Pair, scaling: float) -> Tensor:
+    """Attention of one new token per row, in fp32 or fp64: the prefix is read once for all rows, never copied to each.
+
+    Returns: (rows, 1, heads, head width).
+    """
+    wide = torch.promote_types(value.dtype, torch.float32)
+    key, value, before, given = (part.to(wide) for part in (key, value, *prefix))
+    rows, heads, _, width = query.shape
+    kv, length = before.shape[:2]
+    query = query.to(wide).reshape(rows, kv, heads // kv, width) * scaling
+
+    def across(part: Tensor) -> Tensor:
+        """(rows, kv heads, heads per kv head, n) → (kv heads, all queries, n), for one product with the prefix."""
+        return part.transpose(0, 1).flatten(1, 2)
+
+    old = (across(query) @ before.transpose(1, 2)).unflatten(1, (rows, -1)).transpose(0, 1)
+    weights = torch.cat([old, query @ key.transpose(2, 3)], dim=-1).softmax(dim=-1)
+    out = (across(weights[..., :length]) @ given).unflatten(1, (rows, -1)).transpose(0, 1)
+    return (out + weights[..., length:] @ value).reshape(rows, 1, heads, width)
 
 
 AttentionInterface.register(ATTENTION, _attention)
@@ -67,27 +125,28 @@ class PrefixCache:
         shared: keys and values of the prefix, each (key/value heads, tokens, head width); None for no prefix.
     """
 
-    def __init__(self, shared: tuple[Tensor, Tensor] | None = None) -> None:
+    def __init__(self, shared: Pair | None = None) -> None:
         self.shared = shared
-        self.own: tuple[Tensor, Tensor] | None = None
+        self.own: Pair | None = None
+        self.read: int | None = None
 
-    def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
-        """Append (rows, heads, tokens, width) to the rows' own tokens; give prefix + own for attention."""
+    def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
+        """Append (rows, heads, tokens, width) to the rows' own tokens and give these; attention adds the prefix."""
         keys = keys.to(values.dtype)
         if self.own is not None:
             keys, values = torch.cat([self.own[0], keys], dim=2), torch.cat([self.own[1], values], dim=2)
         self.own = keys, values
-        if self.shared is None:
-            return self.own
-        rows = keys.shape[0]
-        return tuple(
-            torch.cat([shared.expand(rows, -1, -1, -1), own], dim=2)
-            for shared, own in zip(self.shared, self.own, strict=True)
-        )
+        return self.own
 
-    def __len__(self) -> int:
-        shared = 0 if self.shared is None else self.shared[0].shape[1]
-        return shared + (0 if self.own is None else self.own[0].shape[2])
+    @contextmanager
+    def running(self, read: int | None = None) -> Iterator[None]:
+        """Attention inside sees the shared prefix, and answers the last `read` queries alone (None: all)."""
+        self.read = read
+        token = _cache.set(self)
+        try:
+            yield
+        finally:
+            _cache.reset(token)
 
 
 def run_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache) -> Tensor:
@@ -97,32 +156,26 @@ def run_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: P
         x: (rows, tokens, width); rope: cos and sin of these tokens' positions.
     Returns: (rows, tokens, width).
     """
-    out = layer(x, attention_mask=_mask(x, cache), position_embeddings=rope, past_key_values=cache, use_cache=True)
+    with cache.running():
+        out = layer(x, attention_mask=None, position_embeddings=rope, past_key_values=cache, use_cache=True)
     return out[0] if isinstance(out, tuple) else out
 
 
 def run_last_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache, read: int) -> Tensor:
-    """The same for the last layer, where only the last `read` tokens' outputs are used: the FFN runs on those alone.
+    """The same for the last layer, where only the last `read` tokens' outputs are used: nothing else of it is computed
+    but keys, values and projections.
 
     Returns: (rows, read, width).
     """
-    attended = layer.self_attn(
-        hidden_states=layer.input_layernorm(x),
-        attention_mask=_mask(x, cache),
-        position_embeddings=rope,
-        past_key_values=cache,
-    )[0]
+    with cache.running(read):
+        attended = layer.self_attn(
+            hidden_states=layer.input_layernorm(x),
+            attention_mask=None,
+            position_embeddings=rope,
+            past_key_values=cache,
+        )[0]
     x = x[:, -read:] + attended[:, -read:]
     return x + layer.mlp(layer.post_attention_layernorm(x))
-
-
-def _mask(x: Tensor, cache: PrefixCache) -> Tensor | None:
-    """Causal mask of new tokens over cached + new ones; None where plain causal attention says the same."""
-    new, old = x.shape[1], len(cache)
-    if old == 0 or new == 1:
-        return None
-    visible = torch.ones(new, old + new, dtype=torch.bool, device=x.device).tril(diagonal=old)
-    return visible[None, None]
 
 
 def keep_residual_in_float32(language_model: nn.Module) -> None:
