@@ -31,7 +31,8 @@ test-slow: setup
 
 # The engine's differential tests under the oldest transformers that it supports, laid over the environment.
 test-oldest: setup build/transformers-4.57
-	PYTHONPATH=build/transformers-4.57:workflow pytest tests/test_decoder.py tests/test_information.py tests/test_sweep.py
+	PYTHONPATH=build/transformers-4.57:workflow pytest \
+	  tests/test_layers.py tests/test_decoder.py tests/test_information.py tests/test_sweep.py
 
 build/transformers-4.57:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \

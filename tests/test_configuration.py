@@ -167,6 +167,9 @@ def test_a_schedule_with_the_oracle_needs_its_layers_and_questions(config):
     assert complain(merged(config, changes)).startswith("schedule_run.limit (300) exceeds information.limit (200)")
     changes |= {"schedule_run": {"names": ["x"]}, "information": {"layers": [1, 3]}}
     assert complain(merged(config, changes)).startswith("information.layers lacks layer 2 of small")
+    changes |= {"information": {"windows": 8}}
+    expected = "information.windows is 8, but strategy 'information' in schedule_run needs every window"
+    assert complain(merged(config, changes)).startswith(expected)
 
 
 def test_layers_and_tokens():

@@ -140,6 +140,8 @@ def test_work_of_each_stage():
     config = configuration(information={"layers": [1, 2], "limit": 5})
     rows = [3 * cost.resume_flops(TINY, l, 9, 35) + cost.resume_flops(TINY, l, 5, 35) for l in (1, 2)]
     assert information(CASE, config) == Work(5 * (prefill + sum(rows)), 0, 5 * 2 * 3 * 30)
+    config["information"]["windows"] = 1
+    assert information(CASE, config).disk == 5 * 2 * 1 * 30
 
     config = configuration(sweep={"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False})
     rows = sum(2 * cost.resume_flops(TINY, l, 4 + 5, 35) for l in (1, 2))

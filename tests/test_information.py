@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from infohorizon.batching import Batch
-from infohorizon.information import token_information, windows
+from infohorizon.information import drawn, token_information, windows
 from infohorizon.naive import Drop
 
 LABEL = "yes"
@@ -64,6 +64,24 @@ def test_batch_size_and_layer_selection_do_not_change_values(case, window):
     for row in some:
         same = next(r for r in together if (r["layer"], r["window"]) == (row["layer"], row["window"]))
         assert all(abs(row[key] - same[key]) < 1e-5 for key in row)
+
+
+def test_some_windows_are_measured_as_all_are(case):
+    for context in ("text", "image"):
+        every, some = measure(case, context=context), measure(case, context=context, only=[1, 4])
+        assert [(row["layer"], row["window"]) for row in some] == [
+            (l, w) for l in range(case.model.depth) for w in (1, 4)
+        ]
+        same = [row for row in every if row["window"] in (1, 4)]
+        for a, b in zip(same, some, strict=True):
+            assert all(abs(a[key] - b[key]) < 1e-5 for key in a)
+
+
+def test_drawn_windows_are_a_questions_own_and_fewer_a_subset_of_more():
+    few, more = (drawn(144, number, "q1") for number in (5, 20))
+    assert len(few) == 5 and few == sorted(few) and set(few) < set(more) and few == drawn(144, 5, "q1")
+    assert more != drawn(144, 20, "q2")
+    assert list(drawn(9, "all", "q1")) == list(drawn(9, 9, "q1")) == list(range(9))
 
 
 def test_out_of_memory_halves_the_batch_and_changes_nothing(case, monkeypatch):

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from infohorizon import layers
 from infohorizon.layers import PrefixCache
-from torch import Tensor, nn
 
 HEADS, KV, WIDTH = 6, 2, 8
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from matplotlib.figure import Figure
 
@@ -11,7 +13,7 @@ from figures import planted, synthetic
 from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRATEGIES, Study
 from infohorizon import tables
 from infohorizon.figures import data, examples, style
-from infohorizon.figures.heatmaps import heatmaps_figure, upsampled
+from infohorizon.figures.heatmaps import cropped, heatmaps_figure, overlaid, upsampled
 from infohorizon.figures.horizon import horizon_figure
 from infohorizon.figures.information import information_figure
 from infohorizon.figures.schedules import schedules_figure
@@ -133,6 +135,26 @@ def test_heatmaps_upsample_windows_on_one_signed_scale(study: Study, frames: Fra
     bar = figure.axes[-1]
     assert bar.get_xlim() == pytest.approx((-np.abs(example.information).max(), np.abs(example.information).max()))
     assert [panel.get_title() for panel in figure.axes[1:-1]] == [f"layer {layer}" for layer in range(1, DEPTH)]
+
+
+def test_windows_that_were_not_measured_stay_pale(study: Study, frames: Frames, tmp_path: Path) -> None:
+    part = study.paths["information"]["base"]["reading"][0]
+    vision = study.paths["vision"]["base"]["reading"]
+    kept = str(tmp_path / "part-0.arrow")
+    table = tables.read_arrow(part, "information")
+    few = table.filter(pc.not_equal(table["window"], 2))
+    with pa.ipc.new_file(kept, few.schema) as file:
+        file.write_table(few)
+    chosen = examples.evenly(tables.read(part, "information")["question_id"], 1)
+    of = "base", "reading", chosen, frames.asked, study.images["reading"]
+    (whole,), (example,) = (examples.load(*of, [path], vision, synthetic.WINDOW) for path in (part, kept))
+    assert np.isnan(example.information[:, 2]).all() and np.isnan(example.information).sum() == len(example.layers)
+    others = np.delete(np.arange(whole.information.shape[1]), 2)
+    np.testing.assert_array_equal(example.information[:, others], whole.information[:, others])
+    backdrop = overlaid(cropped(example.image, example.grid), np.zeros((4, 4)), 1)
+    drawn = overlaid(cropped(example.image, example.grid), np.full((4, 4), np.nan), 1)
+    np.testing.assert_array_equal(drawn, backdrop)
+    assert heatmaps_figure([example]).axes[-1].get_xlim()[1] > 0
 
 
 def test_windows_at_the_edge_of_an_odd_grid_are_cut(study: Study, frames: Frames) -> None:

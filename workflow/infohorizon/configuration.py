@@ -161,6 +161,12 @@ def _oracle(config: Config, depths: Mapping[str, int]) -> None:
     users = ["sweep"] if "information" in swept(config) else []
     users += ["schedule_run"] if any("information" in strategies_of(config, s) for s in schedules_of(config)) else []
     have = config["information"].get("limit")
+    number = config["information"]["windows"]
+    if users and number != "all":
+        raise UserError(
+            f"information.windows is {number}, but strategy 'information' in {users[0]} needs every window: set it to "
+            "all, or drop the strategy."
+        )
     for key in users:
         wanted = config[key].get("limit")
         if have is not None and (wanted is None or wanted > have):

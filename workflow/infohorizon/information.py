@@ -13,6 +13,7 @@ from torch import Tensor
 from infohorizon.batching import Batch
 from infohorizon.decoder import untouched
 from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.selection import seed_of
 from infohorizon.trace import Positions, Trace
 
 
@@ -25,6 +26,14 @@ def windows(grid: tuple[int, int], side: int) -> list[Tensor]:
         for top in range(0, rows, side)
         for left in range(0, columns, side)
     ]
+
+
+def drawn(count: int, number: int | Literal["all"], question_id: str) -> Sequence[int]:
+    """Which of `count` windows to measure for a question, ascending: fewer are a subset of more."""
+    if number == "all" or number >= count:
+        return range(count)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed_of(question_id, "windows")))
+    return sorted(order[:number].tolist())
 
 
 def token_information(

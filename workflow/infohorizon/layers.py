@@ -52,31 +52,30 @@ def _attention(
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     if tap := _tap.get():
         tap(module, query, key, scaling)
-    unread = 0
+    shared, unread = None, 0
     if (cache := _cache.get()) is not None:
-        if cache.read is not None:
-            unread = query.shape[2] - cache.read
-            query = query[:, :, unread:]
-        if cache.shared is not None:
-            if query.shape[2] == 1 and not unread:
-                return _attend_one(query, key, value, cache.shared, scaling), None
-            rows = key.shape[0]
-            key, value = (
-                torch.cat([shared.expand(rows, -1, -1, -1), own], dim=2)
-                for shared, own in zip(cache.shared, (key, value), strict=True)
-            )
-    query, key = query.to(value.dtype), key.to(value.dtype)
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    if is_causal is None:
-        is_causal = getattr(module, "is_causal", True)
-    is_causal = attention_mask is None and query.shape[2] > 1 and is_causal
-    if is_causal and query.shape[2] < key.shape[2]:
-        out = _attend_last(query, key, value, scaling)
+        shared, unread = cache.shared, 0 if cache.read is None else query.shape[2] - cache.read
+        query = query[:, :, unread:]
+    if shared is not None and query.shape[2] == 1:
+        out = _attend_one(query, key, value, shared, scaling)
     else:
-        mask = {"attn_mask": attention_mask, "is_causal": is_causal}
-        out = scaled_dot_product_attention(query, key, value, scale=scaling, **mask)
+        if shared is not None:
+            key, value = (
+                torch.cat([before.expand(len(own), -1, -1, -1), own], dim=2)
+                for before, own in zip(shared, (key, value), strict=True)
+            )
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        groups = query.shape[1] // key.shape[1]
+        if groups > 1:
+            key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+        if is_causal is None:
+            is_causal = getattr(module, "is_causal", True)
+        is_causal = attention_mask is None and query.shape[2] > 1 and is_causal
+        if is_causal and query.shape[2] < key.shape[2]:
+            out = _attend_last(query, key, value, scaling)
+        else:
+            mask = {"attn_mask": attention_mask, "is_causal": is_causal}
+            out = scaled_dot_product_attention(query, key, value, scale=scaling, **mask)
     return pad(out.transpose(1, 2), (0, 0, 0, 0, unread, 0)).contiguous(), None
 
 
@@ -96,7 +95,7 @@ def _attend_last(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> T
 def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Pair, scaling: float) -> Tensor:
     """Attention of one new token per row, in fp32 or fp64: the prefix is read once for all rows, never copied to each.
 
-    Returns: (rows, 1, heads, head width).
+    Returns: (rows, heads, 1, head width).
     """
     wide = torch.promote_types(value.dtype, torch.float32)
     key, value, before, given = (part.to(wide) for part in (key, value, *prefix))
@@ -111,7 +110,7 @@ def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Pair, scaling
     old = (across(query) @ before.transpose(1, 2)).unflatten(1, (rows, -1)).transpose(0, 1)
     weights = torch.cat([old, query @ key.transpose(2, 3)], dim=-1).softmax(dim=-1)
     out = (across(weights[..., :length]) @ given).unflatten(1, (rows, -1)).transpose(0, 1)
-    return (out + weights[..., length:] @ value).reshape(rows, 1, heads, width)
+    return (out + weights[..., length:] @ value).reshape(rows, heads, 1, width)
 
 
 AttentionInterface.register(ATTENTION, _attention)

@@ -98,6 +98,7 @@ def information(case: Case, config: Config) -> Work:
     settings, text = config["information"], case.size.text
     area = settings["window"] ** 2
     windows = math.ceil(case.tokens / area)
+    windows = windows if settings["windows"] == "all" else min(windows, settings["windows"])
     kept = case.tokens if settings["removal"] == "zero" else case.tokens - area
     kept = area if settings["removal"] == "delete" and settings["context"] == "text" else kept
     flops, layers = prefill_flops(case.shape, case.sequence), layers_of(settings["layers"], case.shape.layers)

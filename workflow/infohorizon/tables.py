@@ -115,9 +115,9 @@ TABLES: dict[str, Table] = {
         {
             "question_id": _question,
             "layer": _layer,
-            "window": Column(pa.int32(), "0-based window in reading order of the window grid"),
+            "window": Column(pa.int32(), "0-based window in reading order of the window grid (all, or those drawn)"),
             "probability": Column(
-                pa.float64(), "p(w, l): label's first token, only this window kept from the layer on"
+                pa.float64(), "p(w, l): label's first token, only this window kept from the layer on (or all but it)"
             ),
             "text_probability": Column(pa.float64(), "p_text(l): the same with no visual token kept"),
             "information": Column(pa.float64(), "probability − text_probability"),

@@ -38,7 +38,7 @@ def model_files(wildcards):
     return sorted(str(path) for path in folder.glob("*") if path.suffix in download.SUFFIXES)
 
 
-def swept(wildcards):
+def bracket(wildcards):
     """The strategies of one sweep job."""
     return SWEEPS[wildcards.strategies]
 
@@ -54,14 +54,14 @@ def oracle_settings(names):
 
 
 def sweep_inputs(wildcards):
-    return asked(wildcards, *oracle_tables(swept(wildcards)))
+    return asked(wildcards, *oracle_tables(bracket(wildcards)))
 
 
 def sweep_settings(wildcards):
     """The part of `sweep` that one job reads, with the layers of each of its strategies."""
     settings = {key: value for key, value in config["sweep"].items() if key != "strategies"}
     first = {
-        s: strategy_registry.entry(s, config["strategies"]).first_layer for s in swept(wildcards)
+        s: strategy_registry.entry(s, config["strategies"]).first_layer for s in bracket(wildcards)
     }
     of = {name: layers("sweep", max(1, layer))(wildcards) for name, layer in first.items()}
     return {**settings, "layers": of}

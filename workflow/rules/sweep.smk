@@ -6,7 +6,7 @@
 rule sweep:
     input:
         unpack(sweep_inputs),
-        own=lambda wildcards: strategy_files(swept(wildcards)),
+        own=lambda wildcards: strategy_files(bracket(wildcards)),
     output:
         f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategies}}/part-{{shard}}.arrow",
     log:
@@ -25,14 +25,14 @@ rule sweep:
             "model": model_settings(wildcards),
             "benchmark": config["benchmarks"][wildcards.benchmark],
             "sweep": sweep_settings(wildcards),
-            "strategies": own_strategies(swept(wildcards)),
-            **oracle_settings(swept(wildcards)),
+            "strategies": own_strategies(bracket(wildcards)),
+            **oracle_settings(bracket(wildcards)),
             "shards": config["shards"],
             "batch_size": config["batch_size"],
             "seed": config["seed"],
         },
         code=lambda wildcards: code(
-            "sweep", task_module(wildcards), *strategy_modules(swept(wildcards))
+            "sweep", task_module(wildcards), *strategy_modules(bracket(wildcards))
         ),
     message:
         "Sweep of {wildcards.strategies} on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"

@@ -53,6 +53,9 @@ def load(
         own, asked_row = rows.filter(question_id=question).sort("layer", "window"), questions[question]
         layers = own["layer"].unique().sort().to_list()
         grid = grids[asked_row["image_id"]]
+        down, across = (-(-grid[side] // window) for side in ("grid_height", "grid_width"))
+        values = np.full((len(layers), down * across), np.nan)
+        values[np.searchsorted(layers, own["layer"]), own["window"]] = own["information"]
         examples.append(
             Example(
                 model,
@@ -65,7 +68,7 @@ def load(
                 (grid["grid_height"], grid["grid_width"]),
                 window,
                 layers,
-                own["information"].to_numpy().reshape(len(layers), -1),
+                values,
             )
         )
     return examples

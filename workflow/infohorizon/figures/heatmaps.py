@@ -25,7 +25,7 @@ class Example(NamedTuple):
         grid: rows and columns of the visual token grid.
         window: w of the w × w windows.
         layers: (L,) the measured layers.
-        information: (L, windows) signed, windows in reading order.
+        information: (L, windows) signed, windows in reading order; NaN where none was measured.
     """
 
     model: str
@@ -46,7 +46,7 @@ def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
     if not examples:
         return style.empty("No token information was measured in this study.")
     columns = min(columns, max(len(example.layers) for example in examples))
-    limit = max(float(np.abs(example.information).max()) for example in examples) or 1.0
+    limit = max(float(np.nanmax(np.abs(example.information))) for example in examples) or 1.0
     figure, axes = style.panels(len(examples), 1 + columns, 1.35, 1.75)
     for row, example in enumerate(examples):
         picture = cropped(example.image, example.grid)
@@ -89,8 +89,9 @@ def upsampled(example: Example, index: int) -> NDArray[np.float64]:
 
 
 def overlaid(picture: Image.Image, values: NDArray[np.float64], limit: float) -> NDArray[np.uint8]:
-    """The picture in pale grey under the colours of `values`: the larger |value|, the more opaque."""
+    """The picture in pale grey under the colours of `values`: the larger |value|, the more opaque; NaN: none."""
     backdrop = 255 - (255 - np.asarray(picture.convert("L"), dtype=float)) * 0.5
+    values = np.nan_to_num(values)
     spread = np.array(Image.fromarray(values.astype(np.float32)).resize(picture.size, Image.Resampling.NEAREST))
     colour = 255 * COLOURS((spread > 0).astype(float))[..., :3]
     opacity = np.minimum(1, np.abs(spread) / limit)[..., None] * 0.9

@@ -46,7 +46,7 @@ def embedded(content: Mapping[str, Any]) -> str:
 
 
 def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame, images: list[str]) -> dict[str, Any]:
-    """One example; information as whole thousandths, layer by layer."""
+    """One example; information as whole thousandths, layer by layer, 0 where none was measured."""
     image = _data_uri(example)
     if image not in images:
         images.append(image)
@@ -62,7 +62,7 @@ def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame, images
         "grid": list(example.grid),
         "window": example.window,
         "layers": list(example.layers),
-        "information": np.rint(1000 * example.information).astype(int).tolist(),
+        "information": np.rint(1000 * np.nan_to_num(example.information)).astype(int).tolist(),
         "full": levels.get("full"),
         "blind": levels.get("blind"),
         "pruned": _by_layer(pruned.filter(question_id=example.question_id)) if pruned.height else {},
