@@ -30,6 +30,7 @@ def information(curves, divergence=None):
         for window, value in enumerate((peak, -peak / 2)):
             probability = {"probability": 0.5 + value, "text_probability": 0.5, "information": value}
             answer = {"answer_probability": 0.25 + value / 2, "text_answer_probability": 0.25}
+            answer["answer_information"] = value / 2
             where = {"question_id": f"q{question:04}", "layer": layer, "window": window}
             rows.append({**where, **probability, **answer, "text_divergence": divergence[question, layer]})
     return pl.DataFrame(rows)

@@ -10,7 +10,19 @@ import yaml
 
 from infohorizon import cost
 from infohorizon.catalogue import BENCHMARKS, MODELS, Size
-from infohorizon.plan import KEPT, Case, Work, answers, information, plan, schedules, sweep, text, vision
+from infohorizon.plan import (
+    INFORMATION_ROW,
+    KEPT,
+    Case,
+    Work,
+    answers,
+    information,
+    plan,
+    schedules,
+    sweep,
+    text,
+    vision,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 # d 4, m 8, k 2, L 3, V 10; a tower of 100 parameters, one patch per visual token, 9 tokens per image
@@ -139,9 +151,9 @@ def test_work_of_each_stage():
 
     config = configuration(information={"layers": [1, 2], "limit": 5})
     rows = [3 * cost.resume_flops(TINY, l, 9, 35) + cost.resume_flops(TINY, l, 5, 35) for l in (1, 2)]
-    assert information(CASE, config) == Work(5 * (prefill + sum(rows)), 0, 5 * 2 * 3 * 30)
+    assert information(CASE, config) == Work(5 * (prefill + sum(rows)), 0, 5 * 2 * 3 * INFORMATION_ROW)
     config["information"]["windows"] = 1
-    assert information(CASE, config).disk == 5 * 2 * 1 * 30
+    assert information(CASE, config).disk == 5 * 2 * 1 * INFORMATION_ROW
 
     config = configuration(sweep={"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False})
     rows = sum(2 * cost.resume_flops(TINY, l, 4 + 5, 35) for l in (1, 2))

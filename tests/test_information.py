@@ -35,6 +35,7 @@ def test_every_layer_and_window_equals_naive(case64, removal, context):
     parts = windows(case64.encoded.grid, 2)
     assert len(rows) == 3 * len(parts)
     everything = set(range(len(case64.encoded.features)))
+    full_first, full_whole = expected(case64, [], ids)
     for row in rows[:: 4 if context == "text" else 7]:
         kept = set(parts[row["window"]].tolist())
         kept = sorted(everything - kept if context == "image" else kept)
@@ -44,7 +45,9 @@ def test_every_layer_and_window_equals_naive(case64, removal, context):
         assert abs(row["answer_probability"] - whole) < 1e-9
         assert abs(row["text_probability"] - text_first) < 1e-9
         assert abs(row["text_answer_probability"] - text_whole) < 1e-9
-        assert row["information"] == row["probability"] - row["text_probability"]
+        gain = full_first - first if context == "image" else first - text_first
+        whole_gain = full_whole - whole if context == "image" else whole - text_whole
+        assert abs(row["information"] - gain) < 1e-9 and abs(row["answer_information"] - whole_gain) < 1e-9
 
 
 def test_divergence_of_the_distribution_without_visual_tokens(case64):

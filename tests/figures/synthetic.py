@@ -177,6 +177,7 @@ def _information(question: str, index: int, horizon: int, jitter: np.random.Gene
                     "information": value,
                     "answer_probability": 0.1 + 0.7 * value,
                     "text_answer_probability": 0.1,
+                    "answer_information": 0.7 * value,
                     "text_divergence": height,
                 }
             )

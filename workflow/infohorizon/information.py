@@ -2,6 +2,7 @@
 
 I(w, l) = p(w, l) − p_text(l), with p the probability of the label when from the input of layer l on only window w of
 the visual tokens is left (p_text: none). Layers below l saw the whole image. (arXiv 2512.07580)
+Leave-one-out (`context: image`) takes the window alone away: I(w, l) = p_full − p(all but w, l).
 """
 
 from collections.abc import Sequence
@@ -53,8 +54,7 @@ def token_information(
 
     Args:
         removal: delete the other tokens from the sequence (the paper's code), or zero their states.
-        context: "text" keeps only the window (the paper); "image" keeps everything but the window (leave-one-out:
-            `information` is then p without the window − p_text, compare it across windows).
+        context: "text" keeps only the window (the paper); "image" keeps everything but the window (leave-one-out).
         only: the windows to measure, ascending; None for all.
     Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
     """
@@ -72,6 +72,7 @@ def token_information(
     first = torch.empty(len(kept), len(layers), dtype=torch.float64)
     whole, divergence = torch.empty_like(first), torch.empty(len(layers), dtype=torch.float64)
     full = model.decoder.logits(trace.final()[:1]).log_softmax(-1)
+    unpruned = model.decoder.log_probabilities(trace.final()[None], targets)[0].double().cpu()
 
     runs = [int(untouched(tokens)) for tokens in kept]
     for size in sorted({len(tokens) for tokens in kept}):
@@ -94,15 +95,20 @@ def token_information(
 
         batch.slices(len(rows), length, run)
 
+    if context == "image":
+        gain, whole_gain = unpruned[0].exp() - first, unpruned.sum().exp() - whole
+    else:
+        gain, whole_gain = first - first[-1], whole - whole[-1]
     return [
         {
             "layer": layer,
             "window": w,
             "probability": float(first[i, l]),
             "text_probability": float(first[-1, l]),
-            "information": float(first[i, l] - first[-1, l]),
+            "information": float(gain[i, l]),
             "answer_probability": float(whole[i, l]),
             "text_answer_probability": float(whole[-1, l]),
+            "answer_information": float(whole_gain[i, l]),
             "text_divergence": float(divergence[l]),
         }
         for l, layer in enumerate(layers)

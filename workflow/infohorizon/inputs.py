@@ -98,7 +98,7 @@ def vision_row(image_id: str, encoded: Encoded, wide: bool) -> dict[str, Any]:
 
 
 class Oracle:
-    """p(w, l) per token from a part of the information table, for strategy `information`.
+    """Information per token from a part of the information table, for strategy `information`.
 
     Args:
         path: part of the information table, or None where no strategy asks.
@@ -110,8 +110,8 @@ class Oracle:
         self.scores: dict[tuple[str, int], list[float]] | None = None
         if path is not None:
             rows = tables.read(path, "information").sort("question_id", "layer", "window")
-            groups = rows.group_by("question_id", "layer", maintain_order=True).agg("probability")
-            self.scores = {(q, l): p for q, l, p in groups.iter_rows()}
+            groups = rows.group_by("question_id", "layer", maintain_order=True).agg("information")
+            self.scores = {(q, l): values for q, l, values in groups.iter_rows()}
 
     def of(self, question_id: str, grid: tuple[int, int]) -> Any:
         """layer → (N,) scores for one question, or None where there is no table."""

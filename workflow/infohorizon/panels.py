@@ -104,11 +104,8 @@ def peaks(information: pl.DataFrame) -> pl.DataFrame:
     Returns:
         question_id, layer, information, answer_information, text_divergence. A part at a time may be reduced.
     """
-    answer_information = pl.col("answer_probability") - pl.col("text_answer_probability")
     return information.group_by("question_id", "layer").agg(
-        information=pl.col("information").abs().nan_max(),
-        answer_information=answer_information.abs().nan_max(),
-        text_divergence=pl.col("text_divergence").nan_max(),
+        pl.col("information", "answer_information").abs().nan_max(), pl.col("text_divergence").nan_max()
     )
 
 

@@ -28,7 +28,7 @@ from infohorizon.specs import layers_of, tokens_of
 Config = Mapping[str, Any]
 PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
 # Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
-INFORMATION_ROW, SWEEP_ROW, KEPT = 30, 40, 2
+INFORMATION_ROW, SWEEP_ROW, KEPT = 34, 40, 2
 ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 

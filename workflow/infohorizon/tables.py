@@ -120,9 +120,12 @@ TABLES: dict[str, Table] = {
                 pa.float64(), "p(w, l): label's first token, only this window kept from the layer on (or all but it)"
             ),
             "text_probability": Column(pa.float64(), "p_text(l): the same with no visual token kept"),
-            "information": Column(pa.float64(), "probability − text_probability"),
+            "information": Column(
+                pa.float64(), "probability − text_probability; leave-one-out: that of the whole image − probability"
+            ),
             "answer_probability": Column(pa.float64(), "as probability, for all tokens of the label (teacher-forced)"),
             "text_answer_probability": Column(pa.float64(), "as text_probability, for all tokens of the label"),
+            "answer_information": Column(pa.float64(), "as information, for all tokens of the label"),
             "text_divergence": Column(
                 pa.float64(), "KL(first-token distribution without visual tokens from the layer on ‖ unpruned), nats"
             ),

@@ -38,8 +38,7 @@ def answers(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
 
 def information(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
     """Per question and layer: largest |information|, its spread (standard deviation) over windows, whole answer."""
-    whole = pl.col("answer_probability") - pl.col("text_answer_probability")
-    columns = ["question_id", "layer", "information", "answer_probability", "text_answer_probability"]
+    columns = ["question_id", "layer", "information", "answer_information"]
     return _gather(
         paths,
         "information",
@@ -48,7 +47,7 @@ def information(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
         lambda part: part.group_by("question_id", "layer").agg(
             largest=pl.col("information").abs().max(),
             spread=pl.col("information").std(ddof=0),
-            whole_answer=whole.abs().max(),
+            whole_answer=pl.col("answer_information").abs().max(),
         ),
     )
 

@@ -66,7 +66,7 @@ class View:
         raise NotImplementedError
 
     def information(self) -> Tensor:
-        """p(w, layer) of each token's window from the information table, (N,). Uses the label: an oracle."""
+        """I(w, layer) of each token's window from the information table, (N,). Uses the label: an oracle."""
         raise NotImplementedError
 
     def generator(self, keep: int) -> torch.Generator:

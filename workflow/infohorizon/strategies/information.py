@@ -6,7 +6,7 @@ from infohorizon.strategies.base import ScoreStrategy, View
 
 
 class Information(ScoreStrategy):
-    """Keeps the tokens whose window alone gives the label the highest probability: an oracle, it uses the label."""
+    """Keeps the tokens of the windows with the most information about the label: an oracle, it uses the label."""
 
     name = "information"
     paper = "Wang et al., All You Need Are Random Visual Tokens?, 2025, arXiv 2512.07580"
