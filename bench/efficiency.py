@@ -12,12 +12,11 @@ import time
 from collections.abc import Mapping
 
 import torch
-from run import PREFIX, decoder, prompt
+from run import PREFIX, decoder, encoded, prompt
 
 from infohorizon import strategies
 from infohorizon.cost import Geometry, layer_flops
 from infohorizon.decoder import Decoder
-from infohorizon.models.base import Encoded
 from infohorizon.specs import tokens_of
 from infohorizon.trace import Prompt, Trace
 from infohorizon.view import TraceView
@@ -36,10 +35,8 @@ SCHEDULES: Mapping[str, list[tuple[int, str, int | float]]] = {
 def prefill(engine: Decoder, question: Prompt, stages: list[tuple[int, str, int | float]]) -> Trace:
     """One run under a schedule, up to the first answer token."""
     trace = engine.prefill(question)
-    nothing = torch.empty(question.count, 0)
-    encoded = Encoded(question.grid, nothing, nothing[:, 0:0], nothing)
     for layer, name, keep in stages:
-        view = TraceView(trace, layer, encoded, key=(0,))
+        view = TraceView(trace, layer, encoded(question), key=(0,))
         chosen = strategies.create(name).select(view, tokens_of(keep, question.count))
         trace = trace.prune(layer, chosen.kept, "contiguous", chosen.states)
     trace.final()

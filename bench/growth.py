@@ -12,7 +12,7 @@ import time
 
 import torch
 from matplotlib.figure import Figure
-from run import decoder, flops, prompt, resumed
+from run import decoder, flops, measure, prompt
 
 from infohorizon.decoder import Decoder
 from infohorizon.figures import style
@@ -22,9 +22,7 @@ WIDTH, DEPTH, TEXT, SIDE = 256, 8, 40, 12
 Point = tuple[int, float, float]  # how much of what grows, seconds, FLOPs
 
 
-def measure(
-    engine: Decoder, questions: int = 1, layers: int = DEPTH, sets: int | None = None, side: int = SIDE
-) -> Point:
+def point(engine: Decoder, questions: int = 1, layers: int = DEPTH, sets: int | None = None, side: int = SIDE) -> Point:
     """Seconds and FLOPs of token information over the first `sets` windows at `layers` evenly spread layers."""
     question, parts = prompt(engine, side, TEXT), windows((side, side), 2)[:sets]
     chosen = [number * DEPTH // layers for number in range(layers)]
@@ -32,7 +30,7 @@ def measure(
     for _ in range(3):
         start = time.perf_counter()
         for _ in range(questions):
-            resumed(engine, question, chosen, parts)
+            measure(engine, question, chosen, only=range(len(parts)))
         times.append(time.perf_counter() - start)
     above = sum((DEPTH - layer) * len(parts) for layer in chosen)
     row = flops(WIDTH, len(parts[0]) + TEXT, question.start)
@@ -46,12 +44,12 @@ def measure(
 def main() -> None:
     torch.set_num_threads(1)
     engine = decoder(WIDTH, DEPTH)
-    measure(engine)
+    point(engine)
     grown = {
-        "questions": [(n, *measure(engine, questions=n)[1:]) for n in (1, 2, 4, 8)],
-        "layers": [(n, *measure(engine, layers=n)[1:]) for n in (1, 2, 4, 8)],
-        "windows": [measure(engine, sets=n) for n in (4, 9, 18, 36)],
-        "visual tokens (a window per 4)": [(n * n, *measure(engine, side=n)[1:]) for n in (6, 8, 12, 16, 20, 24)],
+        "questions": [(n, *point(engine, questions=n)[1:]) for n in (1, 2, 4, 8)],
+        "layers": [(n, *point(engine, layers=n)[1:]) for n in (1, 2, 4, 8)],
+        "windows": [point(engine, sets=n) for n in (4, 9, 18, 36)],
+        "visual tokens (a window per 4)": [(n * n, *point(engine, side=n)[1:]) for n in (6, 8, 12, 16, 20, 24)],
     }
     figure = Figure(figsize=(9.5, 2.6), layout="constrained")
     for panel, (label, points) in zip(figure.subplots(1, 4), grown.items(), strict=True):

@@ -12,10 +12,11 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -59,10 +60,13 @@ def prompt(engine: Decoder, side: int, text: int) -> Prompt:
 
 
 @torch.inference_mode()
-def one_by_one(engine: Decoder, question: Prompt, layers: list[int], kept: list[torch.Tensor], batch: int = 8) -> None:
-    """The baseline: for every (layer, kept set) all layers from 0, tokens deleted at `layer`, in batches."""
+def one_by_one(
+    engine: Decoder, question: Prompt, layers: list[int], kept: list[torch.Tensor], batch: int = 8
+) -> torch.Tensor:
+    """The baseline: for every (layer, kept set) all layers from 0, tokens deleted at `layer`, in batches: logits."""
     length = len(question.embeddings)
     rope, places = engine.rope(question, "original"), torch.arange(length)
+    out = []
     for layer in layers:
         for start in range(0, len(kept), batch):
             sets = torch.stack(kept[start : start + batch])
@@ -75,7 +79,8 @@ def one_by_one(engine: Decoder, question: Prompt, layers: list[int], kept: list[
                     at = torch.cat([before, question.start + sets, after], dim=1)
                     x = x.gather(1, at[..., None].expand(-1, -1, x.shape[-1]))
                 x = run_layer(block, x, rope.at(at), PrefixCache())
-            engine.logits(engine.norm(x[:, -1]))
+            out.append(engine.logits(engine.norm(x[:, -1])))
+    return torch.cat(out)
 
 
 def model(engine: Decoder, question: Prompt) -> SimpleNamespace:
@@ -97,6 +102,19 @@ def encoded(question: Prompt) -> Encoded:
 
 def budget(engine: Decoder) -> Batch:
     return Batch("auto", engine.width, torch.device("cpu"))
+
+
+def measure(
+    engine: Decoder,
+    question: Prompt,
+    layers: list[int],
+    window: int = 2,
+    context: str = "text",
+    only: Sequence[int] | None = None,
+) -> list[dict[str, Any]]:
+    """The engine's road: token information of one question."""
+    asked = model(engine, question), "", "", encoded(question), layers, budget(engine)
+    return token_information(*asked, window=window, context=context, only=only)
 
 
 def flops(width: int, tokens: int, context: int) -> float:
@@ -126,16 +144,19 @@ class Sweep:
         self.plan = [s for strategy in self.used.values() for s in settings_of(strategy, layers, keeps, 1)]
         self.question = question
 
-    def together(self) -> None:
+    def together(self) -> list[str]:
         trace = self.asker.trace("", self.encoded)
-        self.asker.sweep(trace, "", self.encoded, "q", self.used, self.plan)
+        rows = self.asker.sweep(trace, "", self.encoded, "q", self.used, self.plan)
+        return [row["answer"] for row in rows]
 
-    def one_at_a_time(self) -> None:
+    def one_at_a_time(self) -> list[str]:
         """A run of its own for each configuration: all tokens up to the layer, and the kept ones above."""
+        out = []
         for setting in self.plan:
             trace = self.asker.trace("", self.encoded)
             kept = self.asker.select(trace, self.used, setting, self.encoded, "q", None).kept
-            self.asker.answers(trace.prune(setting.layer, kept).branches(), "")
+            out += self.asker.answers(trace.prune(setting.layer, kept).branches(), "")
+        return [row["answer"] for row in out]
 
     def bound(self, width: int, depth: int) -> float:
         total, count = len(self.question.embeddings), self.question.count
@@ -150,7 +171,7 @@ class Sweep:
         return naive / fast
 
 
-def ratio(a: Callable[[], None], b: Callable[[], None], repeats: int) -> tuple[float, float, float]:
+def ratio(a: Callable[[], object], b: Callable[[], object], repeats: int) -> tuple[float, float, float]:
     """Medians of a's and b's seconds, run alternately, and a/b."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeats):
@@ -211,20 +232,9 @@ def main() -> None:
             every = torch.arange(side * side)
             parts = [every[~torch.isin(every, part)] for part in parts]
         layers = list(range(1, depth))
-        args = engine, question, layers, parts
-        measure = partial(
-            token_information,
-            model(engine, question),
-            "",
-            "",
-            encoded(question),
-            layers,
-            budget(engine),
-            window=window,
-            context="image" if without else "text",
-            only=chosen,
-        )
-        slow, fast, times = ratio(partial(one_by_one, *args), measure, repeats)
+        context = "image" if without else "text"
+        fast_road = partial(measure, engine, question, layers, window, context, chosen)
+        slow, fast, times = ratio(partial(one_by_one, engine, question, layers, parts), fast_road, repeats)
         most = bound(width, depth, question, layers, parts)
         shape = f"{side**2} | {text} | {width} | {depth}"
         print(f"| {name} | {shape} | {slow:.2f} | {fast:.2f} | {times:.1f}× | {most:.1f}× |")
