@@ -8,7 +8,7 @@ import torch
 from infohorizon.errors import UserError
 
 log = logging.getLogger("infohorizon")
-CPU_TOKENS = 4096  # rows × tokens per call that keeps a CPU's caches busy without spilling
+CPU_TOKENS = 2048  # rows × tokens per call that keeps a CPU's caches busy without spilling
 
 
 class Batch:

@@ -76,7 +76,8 @@ def _attention(
         else:
             mask = {"attn_mask": attention_mask, "is_causal": is_causal}
             out = scaled_dot_product_attention(query, key, value, scale=scaling, **mask)
-    return pad(out.transpose(1, 2), (0, 0, 0, 0, unread, 0)).contiguous(), None
+    out = out.transpose(1, 2)
+    return (pad(out, (0, 0, 0, 0, unread, 0)) if unread else out).contiguous(), None
 
 
 def _attend_last(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
