@@ -72,7 +72,6 @@ def token_information(
     first = torch.empty(len(kept), len(layers), dtype=torch.float64)
     whole, divergence = torch.empty_like(first), torch.empty(len(layers), dtype=torch.float64)
     full = model.decoder.logits(trace.final()[:1]).log_softmax(-1)
-    unpruned = model.decoder.log_probabilities(trace.final()[None], targets)[0].double().cpu()
 
     runs = [int(untouched(tokens)) for tokens in kept]
     for size in sorted({len(tokens) for tokens in kept}):
@@ -96,6 +95,7 @@ def token_information(
         batch.slices(len(rows), length, run)
 
     if context == "image":
+        unpruned = model.decoder.log_probabilities(trace.final()[None], targets)[0].double().cpu()
         gain, whole_gain = unpruned[0].exp() - first, unpruned.sum().exp() - whole
     else:
         gain, whole_gain = first - first[-1], whole - whole[-1]
