@@ -45,7 +45,7 @@ check: setup
 	snakemake --lint
 
 docs: setup
-	python -m infohorizon.docs
+	python -m infohorizon.pipeline.docs
 
 smoke: setup
 	python tests/smoke_inputs.py build/smoke

@@ -30,5 +30,5 @@ include: "workflow/rules/train.smk"
 rule all:
     default_target: True
     input:
-        rules.report.output,
-        rules.horizon.output,
+        rules.build_report.output,
+        rules.estimate_horizons.output,

@@ -3,7 +3,7 @@
     python bench/efficiency.py
 
 A random decoder of LLaVA-1.5's proportions (576 visual, 40 text tokens), tokens really leaving; one thread, A and B
-alternating, medians of three. Beside each measured ratio stands the one from the FLOP formulas (infohorizon.cost).
+alternating, medians of three. Beside each measured ratio stands the one from the FLOP formulas.
 Choosing the tokens is part of the pruned prefill's time.
 """
 
@@ -12,14 +12,14 @@ import time
 from collections.abc import Mapping
 
 import torch
+from infohorizon.engine.decoder import Decoder
 from run import PREFIX, decoder, encoded, prompt
 
 from infohorizon import strategies
-from infohorizon.cost import Geometry, layer_flops
-from infohorizon.decoder import Decoder
-from infohorizon.specs import tokens_of
-from infohorizon.trace import Prompt, Trace
-from infohorizon.view import TraceView
+from infohorizon.engine.trace import Prompt, Trace
+from infohorizon.measure.trace_view import TraceView
+from infohorizon.study.cost import Geometry, layer_flops
+from infohorizon.units import tokens_of
 
 WIDTH, LAYERS, SIDE, TEXT, NEW = 1024, 8, 24, 40, 16
 SCHEDULES: Mapping[str, list[tuple[int, str, int | float]]] = {

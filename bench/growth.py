@@ -11,12 +11,12 @@ import sys
 import time
 
 import torch
+from infohorizon.engine.decoder import Decoder
 from matplotlib.figure import Figure
 from run import decoder, flops, measure, prompt
 
-from infohorizon.decoder import Decoder
 from infohorizon.figures import style
-from infohorizon.information import windows
+from infohorizon.measure.information import windows
 
 WIDTH, DEPTH, TEXT, SIDE = 256, 8, 40, 12
 Point = tuple[int, float, float]  # how much of what grows, seconds, FLOPs

@@ -24,15 +24,16 @@ from transformers import LlamaConfig, LlamaForCausalLM
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from infohorizon.engine.decoder import Decoder  # noqa: E402
+
 from infohorizon import strategies  # noqa: E402
-from infohorizon.batching import Batch  # noqa: E402
-from infohorizon.decoder import Decoder  # noqa: E402
-from infohorizon.information import token_information, windows  # noqa: E402
-from infohorizon.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
+from infohorizon.engine.batching import Batch  # noqa: E402
+from infohorizon.engine.layers import ATTENTION, PrefixCache, run_layer  # noqa: E402
+from infohorizon.engine.trace import Prompt  # noqa: E402
+from infohorizon.measure.information import token_information, windows  # noqa: E402
+from infohorizon.measure.sweep import Questioner, settings_of  # noqa: E402
 from infohorizon.models.base import Encoded  # noqa: E402
-from infohorizon.specs import tokens_of  # noqa: E402
-from infohorizon.sweep import Questioner, settings_of  # noqa: E402
-from infohorizon.trace import Prompt  # noqa: E402
+from infohorizon.units import tokens_of  # noqa: E402
 
 PREFIX = 35  # LLaVA-1.5's tokens before the image
 SWEPT = ("random", "fastv", "sparsevlm", "dart", "divprune", "pyramiddrop")

@@ -31,7 +31,7 @@ def make_case(kind: str, folder: Path, dtype: str) -> Case:
 
     from checkpoints import write_llava, write_qwen
     from infohorizon import models
-    from infohorizon.naive import Naive
+    from infohorizon.measure.reference import Naive
 
     write = {"llava": write_llava, "qwen2_5_vl": write_qwen}[kind]
     if not (folder / "config.json").exists():

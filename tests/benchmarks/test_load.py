@@ -16,8 +16,8 @@ from fixtures import SIZES, WRITERS, picture, write, write_gqa, write_mme, write
 from huggingface_hub.errors import OfflineModeIsEnabled
 from PIL import Image as Pictures
 
-from infohorizon import tables
-from infohorizon.benchmarks import get_task, images
+from infohorizon import benchmarks, tables
+from infohorizon.benchmarks import images
 from infohorizon.benchmarks import load as load_module
 from infohorizon.benchmarks.load import load
 from infohorizon.errors import UserError
@@ -118,7 +118,7 @@ def test_limit_keeps_rotations_together(tmp_path):
 def test_metrics_are_defined_on_a_limited_set(tmp_path):
     questions, _, _ = load("mme", {**write_mme(tmp_path, 8), "limit": 5})
     frame = pl.from_arrow(questions).with_columns(answer=pl.lit("Yes"), score=(pl.col("label") == "Yes").cast(float))
-    assert get_task("mme").metrics(frame)["accuracy"] == 0.5
+    assert benchmarks.create("mme").metrics(frame)["accuracy"] == 0.5
 
 
 # --- a user's own data

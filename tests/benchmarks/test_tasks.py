@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from fixtures import WRITERS
 
-from infohorizon.benchmarks import TASKS, get_task
+from infohorizon import benchmarks
 from infohorizon.benchmarks.base import Task
 from infohorizon.benchmarks.mmbench import chosen
 from infohorizon.benchmarks.mme import yes_or_no
@@ -22,7 +22,7 @@ def frame(*rows):
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_registry_names_module_and_class(name):
-    task = get_task(name)
+    task = benchmarks.create(name)
     assert isinstance(task, Task)
     assert task.name == name == type(task).__module__.rpartition(".")[2]
     assert inspect.getmodule(type(task)).__doc__
@@ -30,12 +30,12 @@ def test_registry_names_module_and_class(name):
 
 def test_registry_refuses_what_it_does_not_know():
     with pytest.raises(UserError, match=r"no task 'texvqa'; set `task:` to one of chartqa, .*textvqa"):
-        get_task("texvqa")
+        benchmarks.create("texvqa")
     with pytest.raises(UserError, match="Task 'textvqa' has no option 'ocr'; its options: ocr_tokens"):
-        get_task("textvqa", {"ocr": True})
+        benchmarks.create("textvqa", {"ocr": True})
     with pytest.raises(UserError, match="Task 'mme' has no option 'x'; its options: none"):
-        get_task("mme", {"x": 1})
-    assert set(WRITERS) < set(TASKS)
+        benchmarks.create("mme", {"x": 1})
+    assert set(WRITERS) < set(benchmarks.REGISTRY)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_registry_refuses_what_it_does_not_know():
     ],
 )
 def test_metric_and_generation_length(name, metric, length):
-    task = get_task(name)
+    task = benchmarks.create(name)
     assert (task.metric, task.max_new_tokens) == (metric, length)
 
 
@@ -68,7 +68,7 @@ def test_mme_question():
         "answer": "Yes",
         "category": "code_reasoning",
     }
-    question = get_task("mme").question(row, 7)
+    question = benchmarks.create("mme").question(row, 7)
     assert question.question == (
         "The image shows a python code. Is the output of the code 'Hello'?"
         "\nAnswer the question using a single word or phrase."
@@ -95,12 +95,12 @@ def test_mme_reads_the_first_four_characters(answer, expected):
 
 
 def test_mme_other_is_never_right():
-    assert [get_task("mme").score("perhaps", [truth]) for truth in ("Yes", "No")] == [0, 0]
-    assert [get_task("mme").score("no.", [truth]) for truth in ("Yes", "No")] == [0, 1]
+    assert [benchmarks.create("mme").score("perhaps", [truth]) for truth in ("Yes", "No")] == [0, 0]
+    assert [benchmarks.create("mme").score("no.", [truth]) for truth in ("Yes", "No")] == [0, 1]
 
 
 def test_mme_metrics():
-    metrics = get_task("mme").metrics(
+    metrics = benchmarks.create("mme").metrics(
         frame(
             ("color/1.png#0", "color", ["Yes"], "Yes", 1.0),  # both right: 100 + 100
             ("color/1.png#1", "color", ["No"], "No", 1.0),
@@ -136,27 +136,27 @@ ROW = {
 
 
 def test_textvqa_question_with_and_without_ocr_tokens():
-    question = get_task("textvqa").question(ROW, 0)
+    question = benchmarks.create("textvqa").question(ROW, 0)
     assert question.question == (
         "What is the brand of this camera?\nReference OCR token: DAKOTA, DIGITAL, Single-Use"
         "\nAnswer the question using a single word or phrase."
     )
-    plain = get_task("textvqa", {"ocr_tokens": False}).question(ROW, 0)
+    plain = benchmarks.create("textvqa", {"ocr_tokens": False}).question(ROW, 0)
     assert plain.question == "What is the brand of this camera?\nAnswer the question using a single word or phrase."
-    empty = get_task("textvqa").question({**ROW, "ocr_tokens": []}, 0)
+    empty = benchmarks.create("textvqa").question({**ROW, "ocr_tokens": []}, 0)
     assert "\nReference OCR token: \nAnswer" in empty.question
     assert (question.question_id, question.image_id) == ("34602", "003a8ae2ef43b901")
 
 
 def test_textvqa_label_is_the_normalised_consensus_and_answers_stay_raw():
-    question = get_task("textvqa").question(ROW, 0)
+    question = benchmarks.create("textvqa").question(ROW, 0)
     assert question.label == "dakota"
     assert question.answers == ROW["answers"]
-    assert get_task("textvqa").question({**ROW, "answers": ["?"] * 10}, 0).label == "?"
+    assert benchmarks.create("textvqa").question({**ROW, "answers": ["?"] * 10}, 0).label == "?"
 
 
 def test_textvqa_score():
-    task = get_task("textvqa")
+    task = benchmarks.create("textvqa")
     assert task.score("Dakota.", ROW["answers"]) == pytest.approx(1.0)
     assert task.score("dakota digital", ROW["answers"]) == pytest.approx(0.9)
     assert task.score("nikon", ROW["answers"]) == 0
@@ -173,17 +173,19 @@ def test_scienceqa_question():
         "hint": "Select the better answer.",
         "subject": "natural science",
     }
-    question = get_task("scienceqa").question(row, 3)
+    question = benchmarks.create("scienceqa").question(row, 3)
     assert question.question == (
         "Context: Select the better answer.\nWhich property do these objects have in common?"
         "\nA. hard\nB. soft\nC. salty\nAnswer with the option's letter from the given choices directly."
     )
     assert (question.question_id, question.label, question.answers) == ("3", "C", ["C"])
-    assert get_task("scienceqa").question({**row, "hint": ""}, 3).question.startswith("Which property")
+    assert benchmarks.create("scienceqa").question({**row, "hint": ""}, 3).question.startswith("Which property")
 
 
 def test_scienceqa_score():
-    scores = [get_task("scienceqa").score(answer, ["C"]) for answer in ("C", "C. salty", "The answer is C.", "salty")]
+    scores = [
+        benchmarks.create("scienceqa").score(answer, ["C"]) for answer in ("C", "C. salty", "The answer is C.", "salty")
+    ]
     assert scores == [1, 1, 1, 0]
 
 
@@ -199,14 +201,14 @@ def test_mmbench_question():
         "D": None,
         "category": "object_localization",
     }
-    question = get_task("mmbench").question(row, 0)
+    question = benchmarks.create("mmbench").question(row, 0)
     assert question.question == (
         "Which one is right? There are several options:\nA. a cat\nB. a dog"
         "\nAnswer with the option's letter from the given choices directly."
     )
     assert (question.question_id, question.label) == ("1000241", "B")
     assert question.answers == ["B", "A. a cat", "B. a dog"]
-    hinted = get_task("mmbench").question({**row, "hint": "Look."}, 0)
+    hinted = benchmarks.create("mmbench").question({**row, "hint": "Look."}, 0)
     assert hinted.question.startswith("Look. Which one is right? There are several options:\nA. ")
 
 
@@ -225,11 +227,11 @@ def test_mmbench_question():
 def test_mmbench_letter_then_text(answer, expected):
     options = ["A. red", "B. dark red", "C. green"]
     assert chosen(answer, options) == expected
-    assert get_task("mmbench").score(answer, [expected or "A", *options]) == (expected is not None)
+    assert benchmarks.create("mmbench").score(answer, [expected or "A", *options]) == (expected is not None)
 
 
 def test_mmbench_is_circular():
-    metrics = get_task("mmbench").metrics(
+    metrics = benchmarks.create("mmbench").metrics(
         frame(
             ("241", "c", [], "", 1.0),
             ("1000241", "c", [], "", 1.0),
@@ -246,7 +248,7 @@ def test_mmbench_is_circular():
 
 def test_pope_question():
     row = {"question_id": "1", "question": "Is there a snowboard in the image?", "answer": "yes", "category": "popular"}
-    question = get_task("pope").question(row, 0)
+    question = benchmarks.create("pope").question(row, 0)
     assert question.question == (
         "Is there a snowboard in the image?\nAnswer the question using a single word or phrase."
     )
@@ -269,7 +271,7 @@ def test_pope_rule(answer, expected):
 
 
 def test_pope_metrics():
-    metrics = get_task("pope").metrics(
+    metrics = benchmarks.create("pope").metrics(
         frame(
             ("random/1", "random", ["yes"], "Yes", 1.0),  # TP
             ("random/2", "random", ["no"], "Yes", 0.0),  # FP
@@ -286,7 +288,7 @@ def test_pope_metrics():
         "f1_random": pytest.approx(2 / 3),
     }
     always = frame(("a/1", "a", ["no"], "Yes", 0.0), ("a/2", "a", ["yes"], "Yes", 1.0))
-    assert get_task("pope").metrics(always)["yes_rate"] == 1.0
+    assert benchmarks.create("pope").metrics(always)["yes_rate"] == 1.0
 
 
 # --- short answers
@@ -294,10 +296,10 @@ def test_pope_metrics():
 
 def test_ocrbench():
     row = {"question": " what is written in the image? ", "question_type": "Digit String Recognition"}
-    question = get_task("ocrbench").question({**row, "answer": ["50", "fifty"]}, 12)
+    question = benchmarks.create("ocrbench").question({**row, "answer": ["50", "fifty"]}, 12)
     assert question.question == "what is written in the image?"
     assert (question.question_id, question.label, question.category) == ("12", "50", "Digit String Recognition")
-    task = get_task("ocrbench")
+    task = benchmarks.create("ocrbench")
     formulas = "Handwritten Mathematical Expression Recognition"
     assert task.score("x^{2}", ["x ^ { 2 }"], formulas) == 1
     assert task.score("x^{2}", ["x ^ { 2 }"], "Doc-oriented VQA") == 0
@@ -308,41 +310,45 @@ def test_ocrbench():
 
 def test_gqa():
     row = {"id": "201307251", "imageId": "n161313", "question": "Is it overcast?", "answer": "no"}
-    question = get_task("gqa").question(row, 0)
+    question = benchmarks.create("gqa").question(row, 0)
     assert question.question == "Is it overcast?\nAnswer the question using a single word or phrase."
     assert (question.question_id, question.image_id) == ("201307251", "n161313")
     assert (question.label, question.answers) == ("No", ["no"])
-    assert [get_task("gqa").score(answer, ["no"]) for answer in ("No.", "no", "no it is not")] == [1, 1, 0]
+    assert [benchmarks.create("gqa").score(answer, ["no"]) for answer in ("No.", "no", "no it is not")] == [1, 1, 0]
 
 
 def test_docvqa():
     row = {"questionId": "49153", "question": "What is the ‘actual’ value?", "answers": ["0.28", "0.280"]}
-    question = get_task("docvqa").question(row, 0)
+    question = benchmarks.create("docvqa").question(row, 0)
     assert question.question == "What is the ‘actual’ value?\nAnswer the question using a single word or phrase."
     assert (question.question_id, question.label, question.answers) == ("49153", "0.28", ["0.28", "0.280"])
-    assert get_task("docvqa").score("0.29", row["answers"]) == pytest.approx(0.75)
-    assert get_task("docvqa").metrics(frame(("0", "", [], "", 0.75), ("1", "", [], "", 0.0))) == {"ANLS": 0.375}
+    assert benchmarks.create("docvqa").score("0.29", row["answers"]) == pytest.approx(0.75)
+    assert benchmarks.create("docvqa").metrics(frame(("0", "", [], "", 0.75), ("1", "", [], "", 0.0))) == {
+        "ANLS": 0.375
+    }
 
 
 def test_chartqa():
     row = {"type": "human_test", "question": "How many bars?", "answer": "12"}
-    question = get_task("chartqa").question(row, 4)
+    question = benchmarks.create("chartqa").question(row, 4)
     assert question.question == "How many bars?\nAnswer the question with a single word."
     assert (question.question_id, question.label, question.category) == ("4", "12", "human_test")
-    metrics = get_task("chartqa").metrics(frame(("0", "human_test", [], "", 1.0), ("1", "augmented_test", [], "", 0.0)))
+    metrics = benchmarks.create("chartqa").metrics(
+        frame(("0", "human_test", [], "", 1.0), ("1", "augmented_test", [], "", 0.0))
+    )
     assert metrics == {"relaxed accuracy": 0.5, "augmented_test": 0.0, "human_test": 1.0}
 
 
 def test_vqa_takes_answer_or_answers_and_a_scoring_rule():
-    task = get_task("vqa")
+    task = benchmarks.create("vqa")
     one = task.question({"question": "What is it?", "answer": 3}, 5)
     assert one.question == "What is it?\nAnswer the question using a single word or phrase."
     assert (one.question_id, one.image_id, one.label, one.answers) == ("5", None, "3", ["3"])
     row = {"question": "Q", "answers": ["Paris", "the Rome", "rome"], "question_id": 0, "image_id": 0, "category": "x"}
-    many = get_task("vqa", {"suffix": " Short."}).question(row, 5)
+    many = benchmarks.create("vqa", {"suffix": " Short."}).question(row, 5)
     assert (many.question, many.label) == ("Q Short.", "the Rome")
     assert (many.question_id, many.image_id, many.category) == ("0", "0", "x")
     assert task.score("Paris.", row["answers"]) == 1
-    assert get_task("vqa", {"scoring": "anls"}).score("pari", row["answers"]) == pytest.approx(0.8)
+    assert benchmarks.create("vqa", {"scoring": "anls"}).score("pari", row["answers"]) == pytest.approx(0.8)
     with pytest.raises(UserError, match="option 'scoring' is 'gpt'; set it to one of exact, soft, anls, relaxed"):
-        get_task("vqa", {"scoring": "gpt"})
+        benchmarks.create("vqa", {"scoring": "gpt"})

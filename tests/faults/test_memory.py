@@ -5,13 +5,12 @@ import math
 import pytest
 import torch
 
-from infohorizon import batching
-from infohorizon.batching import Batch
-from infohorizon.decoder import Decoder
+from infohorizon.engine import Batch, batching
 from infohorizon.errors import UserError
-from infohorizon.information import token_information
+from infohorizon.measure import information
+from infohorizon.measure import sweep as sweeps
+from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.strategies import create
-from infohorizon.sweep import Questioner, settings_of
 
 CPU = torch.device("cpu")
 ERRORS = [
@@ -63,27 +62,27 @@ def test_an_error_is_recognized_as_torch_raises_it() -> None:
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The decoder runs out of memory at more than three rows; sizes of the calls that failed."""
-    resume, failed = Decoder.resume, []
+    resume, failed = information.resume, []
 
-    def limited(self, trace, layers, *arguments, **options):
+    def limited(trace, layers, *arguments, **options):
         if len(layers) > 3:
             failed.append(len(layers))
             raise ERRORS[0]
-        return resume(self, trace, layers, *arguments, **options)
+        return resume(trace, layers, *arguments, **options)
 
-    monkeypatch.setattr(Decoder, "resume", limited)
+    for module in (information, sweeps):
+        monkeypatch.setattr(module, "resume", limited)
     return failed
 
 
 def measure(case) -> list[dict]:
     """Token information and a sweep of one question."""
     model, batch = case.model, Batch(16, 1, CPU)
-    rows = token_information(model, case.question, "yes", case.encoded, [1, 3], batch)
-    asker, strategy = Questioner(model, batch, 4), create("random")
-    settings = settings_of(strategy, [1, 2, 4], [3], 3)
-    return rows + asker.sweep(
-        asker.trace(case.question, case.encoded), "yes", case.encoded, "q", {"random": strategy}, settings
-    )
+    asked = Asked("q", case.question, "yes", case.encoded)
+    rows = information.token_information(model, asked, [1, 3], batch)
+    questioner, strategy = Questioner(model, batch, 4), create("random")
+    settings = sweeps.settings_of(strategy, [1, 2, 4], [3], 3)
+    return rows + sweeps.sweep(questioner, questioner.trace(asked), asked, {"random": strategy}, settings)
 
 
 def test_stages_give_the_same_numbers_in_smaller_batches(case, request: pytest.FixtureRequest) -> None:

@@ -11,7 +11,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from faults.study import CONFIGURATION, ROOT
-from infohorizon import chunks, tables
+from infohorizon import tables
+from infohorizon.tables import resumable as chunks
 
 SCHEMA = Draft202012Validator(yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))
 HOSTILE = [

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from figures import planted, synthetic
 from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRATEGIES, Study
 from infohorizon import tables
-from infohorizon.figures import data, examples, style
+from infohorizon.analysis import summaries
+from infohorizon.figures import examples, style
 from infohorizon.figures.heatmaps import cropped, heatmaps_figure, overlaid, upsampled
 from infohorizon.figures.horizon import horizon_figure
 from infohorizon.figures.information import information_figure
@@ -24,11 +25,11 @@ class Frames:
     """What the figures take."""
 
     def __init__(self, study: Study) -> None:
-        self.asked = data.questions(study.questions)
-        self.information = data.information(study.paths["information"], self.asked)
-        self.answers = data.answers(study.paths["answers"], self.asked)
-        self.sweep = data.sweep(study.paths.get("sweep", {}), self.asked)
-        self.schedules = data.schedules(study.paths.get("schedules", {}), self.asked)
+        self.asked = summaries.questions(study.questions)
+        self.information = summaries.information(study.paths["information"], self.asked)
+        self.answers = summaries.answers(study.paths["answers"], self.asked)
+        self.sweep = summaries.sweep(study.paths.get("sweep", {}), self.asked)
+        self.schedules = summaries.schedules(study.paths.get("schedules", {}), self.asked)
         self.horizon = tables.read(study.horizon, "horizon")
 
 
@@ -103,11 +104,11 @@ def test_horizon_draws_every_criterion_with_its_interval(frames: Frames) -> None
         for criterion in ("no-advantage", "random-parity")
         for name in ("divprune", "fastv", "information (oracle)")
     ]
-    shown = data.configured(frames.horizon).filter(model="strong", benchmark="reading").sort("layer")
+    shown = summaries.configured(frames.horizon).filter(model="strong", benchmark="reading").sort("layer")
     drawn = [one for one in figure.axes[2].get_lines() if one.get_label() == "strong"]
     assert sorted(float(one.get_xdata()[0]) for one in drawn) == shown["layer"].to_list()
     spans = [tuple(segment[:, 0]) for group in figure.axes[2].collections for segment in group.get_segments()]
-    expected = data.configured(frames.horizon).filter(benchmark="reading").select("low", "high").rows()
+    expected = summaries.configured(frames.horizon).filter(benchmark="reading").select("low", "high").rows()
     assert sorted(spans) == sorted(expected)
 
 

@@ -11,11 +11,12 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
-from infohorizon import inputs, models
-from infohorizon.download import download
+from infohorizon import models
 from infohorizon.errors import UserError
+from infohorizon.models.hub import download
+from infohorizon.pipeline import inputs
 
-SCRIPT = Path(__file__).resolve().parents[2] / "workflow/scripts/model.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "workflow/scripts/fetch_model.py"
 COMMIT, OTHER = "a" * 40, "b" * 40
 
 

@@ -88,7 +88,7 @@ def test_label_tokens_follow_the_prompt(model, case):
     forced = model.prompt("what?", case.encoded, forced=model.label_ids("Yes")[:-1])
     assert (forced.start, forced.count, forced.forced) == (plain.start, plain.count, 2)
     assert torch.equal(forced.embeddings[:-2], plain.embeddings)
-    assert torch.equal(forced.embeddings[-2:], model.decoder.embed(torch.tensor(model.label_ids("Ye"))))
+    assert torch.equal(forced.embeddings[-2:], model.language_model.embed(torch.tensor(model.label_ids("Ye"))))
 
 
 def test_one_beginning_of_sequence(case, monkeypatch):

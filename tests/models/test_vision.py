@@ -7,7 +7,8 @@ import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
-from infohorizon.models.qwen2_5_vl import Qwen25VL, window_order
+from infohorizon.models.grid import windows
+from infohorizon.models.qwen2_5_vl import Qwen25VL
 
 GRIDS = [(2, 2), (5, 7), (4, 6), (1, 9), (8, 3)]
 
@@ -59,7 +60,7 @@ def test_llavas_positions_count(case):
 def test_window_order_is_the_towers_own(grid, case, eager):
     of_kind(case, "qwen2_5_vl")
     tower = eager[0].model.visual
-    assert torch.equal(window_order(grid, side=2), own_window_index(tower, grid))
+    assert torch.equal(torch.cat(windows(grid, side=2)), own_window_index(tower, grid))
 
 
 def test_llava_encodes_as_eager_attention_says(case, eager):

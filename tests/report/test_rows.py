@@ -4,23 +4,23 @@ import polars as pl
 
 from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
-from infohorizon.figures import data
-from infohorizon.report import paper, rows
+from infohorizon.analysis import paper, summaries
+from infohorizon.report import rows
 
 
 def test_tables_of_scores(study: Study) -> None:
-    asked = data.questions(study.questions)
-    scores = rows.scores(data.answers(study.paths["answers"], asked), MODELS, BENCHMARKS)
+    asked = summaries.questions(study.questions)
+    scores = rows.scores(summaries.answers(study.paths["answers"], asked), MODELS, BENCHMARKS)
     assert [row[:3] for row in scores[:2]] == [["base", "knowledge", "20"], ["base", "perception", "20"]]
     assert scores[0][3].startswith("0.750 [") and scores[0][4].startswith("0.600 [")
-    best = rows.best_strategies(data.sweep(study.paths["sweep"], asked), MODELS, BENCHMARKS)
+    best = rows.best_strategies(summaries.sweep(study.paths["sweep"], asked), MODELS, BENCHMARKS)
     assert [row[2:5] for row in best[:2]] == [["16 tokens", "1–7", "divprune"], ["12.5 %", "1–7", "divprune"]]
 
 
 def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:
     horizon = tables.read(study.horizon, "horizon")
-    asked = data.questions(study.questions)
-    frames = data.schedules(study.paths["schedules"], asked), data.answers(study.paths["answers"], asked)
+    asked = summaries.questions(study.questions)
+    frames = summaries.schedules(study.paths["schedules"], asked), summaries.answers(study.paths["answers"], asked)
     tasks = {"knowledge": "mme", "perception": "pope", "reading": "textvqa"}
     assert paper.beside(horizon, *frames, tasks, {"base": {"source": "resources/base"}}) == {}
     llava = paper.beside(horizon, *frames, tasks, {"base": {"source": "llava-hf/llava-1.5-7b-hf"}})

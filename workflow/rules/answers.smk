@@ -3,15 +3,15 @@
 # OUTPUTS: answers/{model}/{benchmark}/part-{shard}.arrow
 
 
-rule answers:
+rule answer_questions:
     input:
         unpack(asked),
     output:
         f"{RESULTS}/answers/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
     log:
-        f"{RESULTS}/logs/answers/{{model}}/{{benchmark}}/{{shard}}.log",
+        f"{RESULTS}/logs/answer_questions/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/timings/answers/{{model}}/{{benchmark}}/{{shard}}.tsv"
+        f"{RESULTS}/timings/answer_questions/{{model}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         GPU_ENV
     threads: 1
@@ -26,8 +26,8 @@ rule answers:
             "shards": config["shards"],
             "batch_size": config["batch_size"],
         },
-        code=lambda wildcards: code("answers", task_module(wildcards)),
+        code=lambda wildcards: code("answer_questions", task_module(wildcards)),
     message:
         "Full and blind answers of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:
-        "../scripts/answers.py"
+        "../scripts/answer_questions.py"

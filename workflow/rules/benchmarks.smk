@@ -4,19 +4,19 @@
 
 
 localrules:
-    benchmark,
+    build_benchmark,
 
 
-rule benchmark:
+rule build_benchmark:
     input:
         data_files,
     output:
         questions=f"{RESULTS}/benchmarks/{{benchmark}}.arrow",
         images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
     log:
-        f"{RESULTS}/logs/benchmark/{{benchmark}}.log",
+        f"{RESULTS}/logs/build_benchmark/{{benchmark}}.log",
     benchmark:
-        f"{RESULTS}/timings/benchmark/{{benchmark}}.tsv"
+        f"{RESULTS}/timings/build_benchmark/{{benchmark}}.tsv"
     retries: 2
     conda:
         CPU_ENV
@@ -25,8 +25,8 @@ rule benchmark:
         mem_mb=growing(4000),
     params:
         configuration=data_settings,
-        code=lambda wildcards: code("benchmark", task_module(wildcards)),
+        code=lambda wildcards: code("build_benchmark", task_module(wildcards)),
     message:
         "Questions and images of {wildcards.benchmark}"
     script:
-        "../scripts/benchmark.py"
+        "../scripts/build_benchmark.py"

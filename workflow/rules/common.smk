@@ -14,9 +14,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
 
-from infohorizon import alive, configuration, download, schema, specs
+from infohorizon.study import configuration
+from infohorizon.models import hub
+from infohorizon.study import schema
+from infohorizon import units
 from infohorizon import strategies as strategy_registry
-from infohorizon.digest import code
+from infohorizon.pipeline.digest import code
 from infohorizon.errors import UserError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -28,9 +31,6 @@ try:
     configuration.check(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
-
-if workflow.is_main_process:
-    alive.register(Path(".snakemake"))
 
 RESULTS = config["results"].rstrip("/")
 MODELS = config["run"]["models"]
@@ -80,7 +80,7 @@ def growing(start):
 
 def layers(section, first=0):
     """params function: the layers of a section of config.yaml on the wildcard's model."""
-    return lambda wildcards: specs.layers_of(
+    return lambda wildcards: units.layers_of(
         config[section]["layers"],
         configuration.depth_of(wildcards.model, model_settings(wildcards)),
         first,

@@ -15,7 +15,7 @@ IMAGES = {name: f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMAR
 NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
 
 
-rule figure_information:
+rule draw_information:
     input:
         flat(STUDY["information"]),
         QUESTIONS.values(),
@@ -28,9 +28,9 @@ rule figure_information:
         ),
         png=f"{RESULTS}/figures/information.png",
     log:
-        f"{RESULTS}/logs/figure_information.log",
+        f"{RESULTS}/logs/draw_information.log",
     benchmark:
-        f"{RESULTS}/timings/figure_information.tsv"
+        f"{RESULTS}/timings/draw_information.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -41,14 +41,14 @@ rule figure_information:
         **NAMES,
         questions=QUESTIONS,
         information=STUDY["information"],
-        code=code("figure_information"),
+        code=code("draw_information"),
     message:
         "Figure: token information by layer"
     script:
-        "../scripts/figure_information.py"
+        "../scripts/draw_information.py"
 
 
-rule figure_sweep:
+rule draw_sweep:
     input:
         flat(STUDY["sweep"]),
         flat(STUDY["answers"]),
@@ -62,9 +62,9 @@ rule figure_sweep:
         ),
         png=f"{RESULTS}/figures/sweep.png",
     log:
-        f"{RESULTS}/logs/figure_sweep.log",
+        f"{RESULTS}/logs/draw_sweep.log",
     benchmark:
-        f"{RESULTS}/timings/figure_sweep.tsv"
+        f"{RESULTS}/timings/draw_sweep.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -76,14 +76,14 @@ rule figure_sweep:
         questions=QUESTIONS,
         sweep=STUDY["sweep"],
         answers=STUDY["answers"],
-        code=code("figure_sweep"),
+        code=code("draw_sweep"),
     message:
         "Figure: score by layer for every strategy"
     script:
-        "../scripts/figure_sweep.py"
+        "../scripts/draw_sweep.py"
 
 
-rule figure_horizon:
+rule draw_horizons:
     input:
         horizon=f"{RESULTS}/horizon.arrow",
     output:
@@ -94,9 +94,9 @@ rule figure_horizon:
         ),
         png=f"{RESULTS}/figures/horizon.png",
     log:
-        f"{RESULTS}/logs/figure_horizon.log",
+        f"{RESULTS}/logs/draw_horizons.log",
     benchmark:
-        f"{RESULTS}/timings/figure_horizon.tsv"
+        f"{RESULTS}/timings/draw_horizons.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -105,14 +105,14 @@ rule figure_horizon:
         runtime=growing(60),
     params:
         **NAMES,
-        code=code("figure_horizon"),
+        code=code("draw_horizons"),
     message:
         "Figure: horizons by benchmark and model"
     script:
-        "../scripts/figure_horizon.py"
+        "../scripts/draw_horizons.py"
 
 
-rule figure_schedules:
+rule draw_schedules:
     input:
         flat(STUDY["schedules"]),
         flat(STUDY["answers"]),
@@ -125,9 +125,9 @@ rule figure_schedules:
         ),
         png=f"{RESULTS}/figures/schedules.png",
     log:
-        f"{RESULTS}/logs/figure_schedules.log",
+        f"{RESULTS}/logs/draw_schedules.log",
     benchmark:
-        f"{RESULTS}/timings/figure_schedules.tsv"
+        f"{RESULTS}/timings/draw_schedules.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -139,14 +139,14 @@ rule figure_schedules:
         questions=QUESTIONS,
         schedules=STUDY["schedules"],
         answers=STUDY["answers"],
-        code=code("figure_schedules"),
+        code=code("draw_schedules"),
     message:
         "Figure: score against mean visual tokens"
     script:
-        "../scripts/figure_schedules.py"
+        "../scripts/draw_schedules.py"
 
 
-rule figure_heatmaps:
+rule draw_heatmaps:
     input:
         flat(STUDY["information"]),
         flat(STUDY["vision"]),
@@ -160,9 +160,9 @@ rule figure_heatmaps:
         ),
         png=f"{RESULTS}/figures/heatmaps.png",
     log:
-        f"{RESULTS}/logs/figure_heatmaps.log",
+        f"{RESULTS}/logs/draw_heatmaps.log",
     benchmark:
-        f"{RESULTS}/timings/figure_heatmaps.tsv"
+        f"{RESULTS}/timings/draw_heatmaps.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -176,8 +176,8 @@ rule figure_heatmaps:
         information=STUDY["information"],
         vision=STUDY["vision"],
         window=config["information"]["window"],
-        code=code("figure_heatmaps"),
+        code=code("draw_heatmaps"),
     message:
         "Figure: heat maps of token information"
     script:
-        "../scripts/figure_heatmaps.py"
+        "../scripts/draw_heatmaps.py"

@@ -3,16 +3,16 @@
 # OUTPUTS: horizon.arrow, comparison.arrow
 
 
-rule horizon:
+rule estimate_horizons:
     input:
         [path for _, path in horizon_tables()],
     output:
         horizon=f"{RESULTS}/horizon.arrow",
         comparison=f"{RESULTS}/comparison.arrow",
     log:
-        f"{RESULTS}/logs/horizon.log",
+        f"{RESULTS}/logs/estimate_horizons.log",
     benchmark:
-        f"{RESULTS}/timings/horizon.tsv"
+        f"{RESULTS}/timings/estimate_horizons.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -27,8 +27,8 @@ rule horizon:
             "depths": {m: configuration.depth_of(m, config["models"][m]) for m in MODELS},
             "baselines": {s: config["schedules"][s].get("baseline") for s in SCHEDULES},
         },
-        code=code("horizon"),
+        code=code("estimate_horizons"),
     message:
         "Horizons and paired comparisons of {RESULTS}"
     script:
-        "../scripts/horizon.py"
+        "../scripts/estimate_horizons.py"

@@ -3,15 +3,15 @@
 # OUTPUTS: information/{model}/{benchmark}/part-{shard}.arrow
 
 
-rule information:
+rule measure_information:
     input:
         unpack(asked),
     output:
         f"{RESULTS}/information/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
     log:
-        f"{RESULTS}/logs/information/{{model}}/{{benchmark}}/{{shard}}.log",
+        f"{RESULTS}/logs/measure_information/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/timings/information/{{model}}/{{benchmark}}/{{shard}}.tsv"
+        f"{RESULTS}/timings/measure_information/{{model}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         GPU_ENV
     threads: 1
@@ -29,8 +29,8 @@ rule information:
             "shards": config["shards"],
             "batch_size": config["batch_size"],
         },
-        code=code("information"),
+        code=code("measure_information"),
     message:
         "Token information of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:
-        "../scripts/information.py"
+        "../scripts/measure_information.py"

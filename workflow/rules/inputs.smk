@@ -35,7 +35,7 @@ def model_files(wildcards):
     if not configuration.is_local(source):
         return []
     folder = Path(source).expanduser()
-    return sorted(str(path) for path in folder.glob("*") if path.suffix in download.SUFFIXES)
+    return sorted(str(path) for path in folder.glob("*") if path.suffix in hub.SUFFIXES)
 
 
 def bracket(wildcards):

@@ -4,18 +4,18 @@
 
 
 localrules:
-    model,
+    fetch_model,
 
 
-rule model:
+rule fetch_model:
     input:
         model_files,
     output:
         f"{RESULTS}/models/{{model}}.json",
     log:
-        f"{RESULTS}/logs/model/{{model}}.log",
+        f"{RESULTS}/logs/fetch_model/{{model}}.log",
     benchmark:
-        f"{RESULTS}/timings/model/{{model}}.tsv"
+        f"{RESULTS}/timings/fetch_model/{{model}}.tsv"
     retries: 2
     conda:
         CPU_ENV
@@ -28,8 +28,8 @@ rule model:
             for key, value in model_settings(wildcards).items()
             if key in ("source", "revision")
         },
-        code=code("model"),
+        code=code("fetch_model"),
     message:
         "Weights of {wildcards.model}"
     script:
-        "../scripts/model.py"
+        "../scripts/fetch_model.py"

@@ -6,7 +6,7 @@ FIGURES = ["information", "horizon", "sweep", "schedules", "heatmaps"]
 PAGE = ["report.html.j2", "style.css", "explorer.js"]
 
 
-rule report:
+rule build_report:
     input:
         QUESTIONS.values(),
         IMAGES.values(),
@@ -23,9 +23,9 @@ rule report:
             caption="../report/report.rst",
         ),
     log:
-        f"{RESULTS}/logs/report.log",
+        f"{RESULTS}/logs/build_report.log",
     benchmark:
-        f"{RESULTS}/timings/report.tsv"
+        f"{RESULTS}/timings/build_report.tsv"
     conda:
         CPU_ENV
     threads: 1
@@ -43,8 +43,8 @@ rule report:
             "questions": QUESTIONS,
             "images": IMAGES,
         },
-        code=code("report"),
+        code=code("build_report"),
     message:
         "Report of {RESULTS}"
     script:
-        "../scripts/report.py"
+        "../scripts/build_report.py"

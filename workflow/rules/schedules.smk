@@ -9,7 +9,7 @@ SCHEDULE_STRATEGIES = sorted(
 
 if SCHEDULES:
 
-    rule schedules:
+    rule run_schedules:
         input:
             unpack(schedule_inputs),
             own=strategy_files(SCHEDULE_STRATEGIES),
@@ -19,9 +19,9 @@ if SCHEDULES:
                 for name in SCHEDULES
             ],
         log:
-            f"{RESULTS}/logs/schedules/{{model}}/{{benchmark}}/{{shard}}.log",
+            f"{RESULTS}/logs/run_schedules/{{model}}/{{benchmark}}/{{shard}}.log",
         benchmark:
-            f"{RESULTS}/timings/schedules/{{model}}/{{benchmark}}/{{shard}}.tsv"
+            f"{RESULTS}/timings/run_schedules/{{model}}/{{benchmark}}/{{shard}}.tsv"
         conda:
             GPU_ENV
         threads: 1
@@ -44,11 +44,11 @@ if SCHEDULES:
                 "seed": config["seed"],
             },
             code=lambda wildcards: code(
-                "schedules",
+                "run_schedules",
                 task_module(wildcards),
                 *strategy_modules(SCHEDULE_STRATEGIES),
             ),
         message:
             "Schedules on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
         script:
-            "../scripts/schedules.py"
+            "../scripts/run_schedules.py"

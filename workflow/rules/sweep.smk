@@ -3,16 +3,16 @@
 # OUTPUTS: sweep/{model}/{benchmark}/{strategies}/part-{shard}.arrow
 
 
-rule sweep:
+rule sweep_strategies:
     input:
         unpack(sweep_inputs),
         own=lambda wildcards: strategy_files(bracket(wildcards)),
     output:
         f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategies}}/part-{{shard}}.arrow",
     log:
-        f"{RESULTS}/logs/sweep/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.log",
+        f"{RESULTS}/logs/sweep_strategies/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/timings/sweep/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.tsv"
+        f"{RESULTS}/timings/sweep_strategies/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.tsv"
     conda:
         GPU_ENV
     threads: 1
@@ -32,9 +32,9 @@ rule sweep:
             "seed": config["seed"],
         },
         code=lambda wildcards: code(
-            "sweep", task_module(wildcards), *strategy_modules(bracket(wildcards))
+            "sweep_strategies", task_module(wildcards), *strategy_modules(bracket(wildcards))
         ),
     message:
         "Sweep of {wildcards.strategies} on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
     script:
-        "../scripts/sweep.py"
+        "../scripts/sweep_strategies.py"

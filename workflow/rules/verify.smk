@@ -3,7 +3,7 @@
 # OUTPUTS: verify/{model}/{benchmark}.json, verify.txt
 
 
-rule verify_one:
+rule verify_tables:
     input:
         unpack(verified),
     output:
@@ -29,11 +29,11 @@ rule verify_one:
             "merging": merging(),
             "seed": config["seed"],
         },
-        code=lambda wildcards: code("verify_one", task_module(wildcards)),
+        code=lambda wildcards: code("verify_tables", task_module(wildcards)),
     message:
         "Recomputing sampled rows of {wildcards.model} on {wildcards.benchmark} naively"
     script:
-        "../scripts/verify_one.py"
+        "../scripts/verify_tables.py"
 
 
 rule verify:

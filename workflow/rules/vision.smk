@@ -3,16 +3,16 @@
 # OUTPUTS: vision/{model}/{benchmark}/part-{shard}.arrow
 
 
-rule vision:
+rule encode_images:
     input:
         images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
         model=f"{RESULTS}/models/{{model}}.json",
     output:
         f"{RESULTS}/vision/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
     log:
-        f"{RESULTS}/logs/vision/{{model}}/{{benchmark}}/{{shard}}.log",
+        f"{RESULTS}/logs/encode_images/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/timings/vision/{{model}}/{{benchmark}}/{{shard}}.tsv"
+        f"{RESULTS}/timings/encode_images/{{model}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         GPU_ENV
     threads: 1
@@ -25,8 +25,8 @@ rule vision:
             "model": model_settings(wildcards),
             "shards": config["shards"],
         },
-        code=code("vision"),
+        code=code("encode_images"),
     message:
         "Vision encoding of {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
     script:
-        "../scripts/vision.py"
+        "../scripts/encode_images.py"

@@ -8,39 +8,39 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from infohorizon.rendered.dataset import BENCHMARKS
-from infohorizon.rendered.facts import ATTRIBUTES, NAMES
-from infohorizon.stage import Stage, log, run
-from infohorizon.training.card import card
-from infohorizon.training.evaluation import Loaded, evaluate, load_folder, load_questions
+from infohorizon.mini.rendered.dataset import BENCHMARKS
+from infohorizon.mini.rendered.facts import ATTRIBUTES, NAMES
+from infohorizon.mini.training.card import card
+from infohorizon.mini.training.evaluation import Loaded, evaluate, load_folder, load_questions
+from infohorizon.pipeline.job import Job, log, run
 
 TRAINING_CODE = ("workflow/infohorizon/training", "workflow/infohorizon/rendered", "resources/training.yaml")
 
 
-def main(stage: Stage) -> None:
-    torch.set_num_threads(stage.threads)
-    name, recipe = stage.wildcards.model, stage.params.recipe
-    trained, bundled = Path(stage.input.model), Path(stage.params.folder)
+def main(job: Job) -> None:
+    torch.set_num_threads(job.threads)
+    name, recipe = job.wildcards.model, job.params.recipe
+    trained, bundled = Path(job.input.model), Path(job.params.folder)
     loaded = load_folder(trained)
     results = {}
     for task in BENCHMARKS:
-        results[task] = evaluate(loaded, task, load_questions(task, Path(stage.input[task])))
+        results[task] = evaluate(loaded, task, load_questions(task, Path(job.input[task])))
         log.info("%s: %s", task, results[task])
     facts = {
         "model": name,
         "commit": last_commit(),
         "recipe": recipe,
-        "provenance": stage.params.provenance,
+        "provenance": job.params.provenance,
         "sizes": sizes(loaded),
-        "training": course(pl.read_csv(stage.input.history), recipe["decoder"]["batch"]),
-        "validation": last_validation(pl.read_csv(stage.input.history)),
+        "training": course(pl.read_csv(job.input.history), recipe["decoder"]["batch"]),
+        "validation": last_validation(pl.read_csv(job.input.history)),
         "benchmarks": results,
     }
-    Path(stage.output.metrics).write_text(json.dumps(facts, indent=2) + "\n")
+    Path(job.output.metrics).write_text(json.dumps(facts, indent=2) + "\n")
     bundled.mkdir(parents=True, exist_ok=True)
     for file in trained.glob("[!.]*"):  # Snakemake leaves a hidden file of its own
         shutil.copyfile(file, bundled / file.name)
-    shutil.copyfile(stage.output.metrics, bundled / "metrics.json")
+    shutil.copyfile(job.output.metrics, bundled / "metrics.json")
     (bundled / "README.md").write_text(card(facts))
 
 
@@ -77,4 +77,5 @@ def last_commit() -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infohorizon import catalogue, tables
-from infohorizon.configuration import is_local
-from infohorizon.cost import BANDWIDTH, EFFICIENCY, IMPORTS, LOADING, PEAK, Geometry, geometry, visual_tokens
+from infohorizon import tables
 from infohorizon.errors import UserError
-from infohorizon.plan import ELEMENT, Case, plan, text
-from infohorizon.stage import Stage, run
+from infohorizon.models.geometry import Geometry, geometry
+from infohorizon.pipeline.job import Job, run
+from infohorizon.study import catalogue
+from infohorizon.study.configuration import is_local
+from infohorizon.study.cost import BANDWIDTH, EFFICIENCY, IMPORTS, LOADING, PEAK, visual_tokens
+from infohorizon.study.plan import ELEMENT, Case, plan, text
 
 NOTES = f"""
 Estimates throughout: nothing was run for them. GPU hours are those of one A100 (80 GB) at {PEAK / 1e12:.0f} TFLOP/s
@@ -21,8 +23,8 @@ Disk of `model` is the download, kept in HF_HOME; the data sets' downloads and i
 """
 
 
-def main(stage: Stage) -> None:
-    config, results = stage.params.configuration, Path(stage.params.results)
+def main(job: Job) -> None:
+    config, results = job.params.configuration, Path(job.params.results)
     cases, lines = [], []
     for name in config["run"]["benchmarks"]:
         size, known = size_of(name, config["benchmarks"][name], results)
@@ -78,4 +80,5 @@ def geometry_of(name: str, settings: dict[str, Any]) -> Geometry:
         ) from error
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

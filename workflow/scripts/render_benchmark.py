@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from infohorizon.rendered.dataset import render
-from infohorizon.stage import Stage, run
+from infohorizon.mini.rendered.dataset import render
+from infohorizon.pipeline.job import Job, run
 
 
-def main(stage: Stage) -> None:
-    render(stage.wildcards.task, "test", Path(stage.output[0]))
+def main(job: Job) -> None:
+    render(job.wildcards.task, "test", Path(job.output[0]))
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -18,7 +18,7 @@ from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RevisionNotFoundError
 
 from infohorizon import tables
-from infohorizon.benchmarks import get_task, images
+from infohorizon.benchmarks import create, images
 from infohorizon.benchmarks.base import Task
 from infohorizon.errors import UserError
 
@@ -57,7 +57,7 @@ def load(name: str, settings: Mapping[str, Any]) -> Benchmark:
     Raises:
         UserError: everything a user can mend, in one sentence.
     """
-    task = get_task(settings.get("task") or name, settings.get("options"))
+    task = create(settings.get("task") or name, settings.get("options"))
     source = _open(name, settings, settings.get("config"))
     pictures, positions = source, None
     if images_config := task.options.get("images_config"):

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.figures import data
+from infohorizon.analysis import summaries
 from infohorizon.figures.heatmaps import Example
 
 __all__ = ["Example", "clearest", "evenly", "load"]
@@ -37,16 +37,16 @@ def load(
     """The chosen questions of one model and benchmark, in the order given.
 
     Args:
-        asked: `data.questions`.
+        asked: `summaries.questions`.
         images, information, vision: paths of the images table and of the stages' parts.
     """
     questions = {row["question_id"]: row for row in asked.filter(benchmark=benchmark).iter_rows(named=True)}
     wanted = [questions[question]["image_id"] for question in chosen]
     pictures = _by_id(tables.read(images, "images").filter(pl.col("image_id").is_in(wanted)))
-    grids = _by_id(data.read(vision, "vision", ["image_id", "grid_height", "grid_width"]))
+    grids = _by_id(summaries.read(vision, "vision", ["image_id", "grid_height", "grid_width"]))
     columns = ["question_id", "layer", "window", "information"]
     rows = pl.concat(
-        data.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen)) for part in information
+        summaries.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen)) for part in information
     )
     examples = []
     for question in chosen:

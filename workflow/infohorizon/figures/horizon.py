@@ -6,7 +6,8 @@ import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.figures import data, style
+from infohorizon.analysis import summaries
+from infohorizon.figures import style
 
 CRITERIA = ("information", "answer-information", "label-free", "redundancy", "no-advantage", "random-parity")
 
@@ -19,14 +20,17 @@ def horizon_figure(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Seq
     """
     if horizon.is_empty():
         return style.empty("No horizon was estimated in this study.")
-    benchmarks, models = data.ordered(benchmarks, horizon, "benchmark"), data.ordered(models, horizon, "model")
+    benchmarks, models = (
+        summaries.ordered(benchmarks, horizon, "benchmark"),
+        summaries.ordered(models, horizon, "model"),
+    )
     horizon = horizon.filter(pl.col("keep").is_null())
-    shown = data.configured(horizon)
+    shown = summaries.configured(horizon)
     lines = _lines(shown)
     figure, axes = style.panels(1, len(benchmarks), 3.3, 0.34 * len(lines) + 0.5, sharey=True)
     offset = 0.5 / max(len(models), 2)
     for panel, benchmark in zip(axes[0], benchmarks, strict=True):
-        depth = data.depth_of(horizon, horizon, benchmark=benchmark)
+        depth = summaries.depth_of(horizon, horizon, benchmark=benchmark)
         panel.axvline(depth, color=style.GREY, linewidth=1, linestyle=(0, (1, 2)))
         for index, model in enumerate(models):
             look = style.series_look(index)

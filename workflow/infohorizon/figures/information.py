@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.figures import data, style
+from infohorizon.analysis import summaries
+from infohorizon.figures import style
 
 # Column of the frame, axis label, and the criterion whose horizon belongs to the row.
 ROWS = (
@@ -23,18 +24,18 @@ def information_figure(
     """Mean over questions by layer, one column a benchmark, one line a model, bands over images.
 
     Args:
-        information: `data.information`.
+        information: `summaries.information`.
         horizon: the horizon table.
     """
     if information.is_empty():
         return style.empty("No token information was measured in this study.")
-    benchmarks = data.ordered(benchmarks, information, "benchmark")
-    models = data.ordered(models, information, "model")
-    shown = data.configured(horizon)
+    benchmarks = summaries.ordered(benchmarks, information, "benchmark")
+    models = summaries.ordered(models, information, "model")
+    shown = summaries.configured(horizon)
     rows = [row for row in ROWS if information[row[0]].is_not_nan().any()]
     figure, axes = style.panels(len(rows), len(benchmarks), 3.3, 2.3, sharex="col", sharey="row")
     for row, (column, label, criterion) in enumerate(rows):
-        curves = data.intervals(information, ["layer"], column)
+        curves = summaries.intervals(information, ["layer"], column)
         for place, benchmark in enumerate(benchmarks):
             panel = axes[row, place]
             for index, model in enumerate(models):
@@ -44,7 +45,7 @@ def information_figure(
         axes[row, 0].set_ylabel(label)
         axes[row, 0].set_ylim(bottom=0, top=curves["high"].max() * (1.12 + 0.07 * len(models)))
     for place, benchmark in enumerate(benchmarks):
-        style.layer_axis(axes[-1, place], data.depth_of(horizon, information, benchmark=benchmark))
+        style.layer_axis(axes[-1, place], summaries.depth_of(horizon, information, benchmark=benchmark))
         axes[0, place].set_title(benchmark)
         axes[-1, place].set_xlabel("layer at whose input tokens leave")
     horizons = [

@@ -6,7 +6,8 @@ import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.figures import data, style
+from infohorizon.analysis import summaries
+from infohorizon.figures import style
 
 
 def schedules_figure(
@@ -15,18 +16,21 @@ def schedules_figure(
     """One row a model, one column a benchmark, one point a schedule with its interval; levels as lines.
 
     Args:
-        schedules: `data.schedules`.
-        answers: `data.answers`, for the unpruned and the blind level.
+        schedules: `summaries.schedules`.
+        answers: `summaries.answers`, for the unpruned and the blind level.
     """
     if schedules.is_empty():
         return style.empty("No schedule was run in this study.")
-    models, benchmarks = data.ordered(models, schedules, "model"), data.ordered(benchmarks, schedules, "benchmark")
-    scores = data.intervals(schedules, ["schedule"])
-    tokens = data.intervals(schedules, ["schedule"], "mean_tokens").rename({"mean": "tokens"})
+    models, benchmarks = (
+        summaries.ordered(models, schedules, "model"),
+        summaries.ordered(benchmarks, schedules, "benchmark"),
+    )
+    scores = summaries.intervals(schedules, ["schedule"])
+    tokens = summaries.intervals(schedules, ["schedule"], "mean_tokens").rename({"mean": "tokens"})
     points = scores.join(
         tokens.select("model", "benchmark", "schedule", "tokens"), on=["model", "benchmark", "schedule"]
     )
-    levels = data.intervals(answers, ["condition"]) if not answers.is_empty() else None
+    levels = summaries.intervals(answers, ["condition"]) if not answers.is_empty() else None
     names = sorted(points["schedule"].unique())
     looks = {name: style.series_look(index) for index, name in enumerate(names)}
     figure, axes = style.panels(len(models), len(benchmarks), 3.3, 2.4, sharex="row", sharey="col")

@@ -6,7 +6,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infohorizon.figures import data, style
+from infohorizon.analysis import summaries
+from infohorizon.figures import style
 
 
 def sweep_figure(
@@ -19,20 +20,20 @@ def sweep_figure(
     """One row a model and benchmark, one column a keep; random thick with a band, the others with error bars.
 
     Args:
-        sweep: `data.sweep`; drop-all (keep 0) is drawn in every column.
-        answers: `data.answers`.
+        sweep: `summaries.sweep`; drop-all (keep 0) is drawn in every column.
+        answers: `summaries.answers`.
         horizon: the horizon table, which knows the models' depths.
     """
     if sweep.is_empty():
         return style.empty("No strategy was swept in this study.")
-    scores = data.intervals(sweep, ["strategy", "keep", "layer"])
-    levels = data.intervals(answers, ["condition"]) if not answers.is_empty() else None
+    scores = summaries.intervals(sweep, ["strategy", "keep", "layer"])
+    levels = summaries.intervals(answers, ["condition"]) if not answers.is_empty() else None
     keeps = sorted(scores.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
     strategies = style.strategy_order(scores["strategy"].unique())
     pairs = [
         (model, benchmark)
-        for benchmark in data.ordered(benchmarks, scores, "benchmark")
-        for model in data.ordered(models, scores, "model")
+        for benchmark in summaries.ordered(benchmarks, scores, "benchmark")
+        for model in summaries.ordered(models, scores, "model")
         if scores.filter(model=model, benchmark=benchmark).height
     ]
     figure, axes = style.panels(
@@ -45,7 +46,7 @@ def sweep_figure(
             if levels is not None:
                 style.levels(panel, levels.filter(model=model, benchmark=benchmark))
             _strategies(panel, chosen, strategies)
-            style.layer_axis(panel, data.depth_of(horizon, sweep, model=model, benchmark=benchmark))
+            style.layer_axis(panel, summaries.depth_of(horizon, sweep, model=model, benchmark=benchmark))
             if row == 0:
                 panel.set_title(f"keep {amount(keep)}")
         style.score_axis(axes[row, 0])

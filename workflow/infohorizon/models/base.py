@@ -2,20 +2,20 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from infohorizon.decoder import Decoder
+from infohorizon.engine.language_model import LanguageModel
+from infohorizon.engine.layers import ATTENTION
+from infohorizon.engine.trace import Prompt
 from infohorizon.errors import UserError
-from infohorizon.layers import ATTENTION
-from infohorizon.trace import Prompt
 
 VICUNA_V1 = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
@@ -52,21 +52,31 @@ class VisionLanguageModel(ABC):
     model_type: str
     image_token: str
 
-    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, settings: dict[str, Any]) -> None:
+    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, settings: Mapping[str, Any]) -> None:
         self.model, self.tokenizer, self.image_processor = (
             model.eval().requires_grad_(False),
             tokenizer,
             image_processor,
         )
         self.settings = settings
-        self.decoder = Decoder(model.model.language_model, model.lm_head)
+        self.language_model = LanguageModel(model.model.language_model, model.lm_head)
         self.device = model.lm_head.weight.device
         self.dtype = model.lm_head.weight.dtype
+
+    @classmethod
+    def load(cls, source: str, folder: Path, settings: Mapping[str, Any]) -> Self:
+        """Load from a folder in hub format; `source` is what error messages call the model.
+
+        Raises:
+            UserError: weights that are damaged, missing, of other shapes or pickled; no tokenizer or image processor.
+        """
+        parts = load_parts(source, folder, settings.get("dtype", "float32"), settings.get("device", "auto"))
+        return cls(*parts, settings)
 
     @property
     def depth(self) -> int:
         """Number of decoder layers L."""
-        return len(self.decoder.layers)
+        return self.language_model.depth
 
     @property
     def image_token_id(self) -> int:
@@ -130,7 +140,7 @@ class VisionLanguageModel(ABC):
         ids = self.token_ids(question) + list(forced)
         start = ids.index(self.image_token_id)
         count = len(encoded.features)
-        text = self.decoder.embed(torch.tensor(ids, device=self.device))
+        text = self.language_model.embed(torch.tensor(ids, device=self.device))
         visual = self.visual_embeddings(encoded.features.to(self.device, self.dtype)).to(text.dtype)
         embeddings = torch.cat([text[:start], visual, text[start + 1 :]])
         positions = self.positions(len(embeddings), start, encoded.grid).to(self.device)

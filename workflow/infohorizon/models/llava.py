@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from infohorizon.layers import tapping
+from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
 
 

@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from infohorizon.layers import tapping
+from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.models.grid import windows
 
 QUERY_CHUNK = 512  # rows of the tower's attention at a time: 8192 patches would need gigabytes at once
 
@@ -48,7 +49,7 @@ class Qwen25VL(VisionLanguageModel):
         _, height, width = batch["image_grid_thw"][0].tolist()
         grid = height // merge, width // merge
         # The tower works in window order, the patches of one merged token side by side; undo that order.
-        back = window_order(grid, tower.window_size // merge // tower.patch_size).argsort().to(merged.device)
+        back = torch.cat(windows(grid, tower.window_size // merge // tower.patch_size)).argsort().to(merged.device)
         saliency = seen["saliency"].reshape(-1, merge**2).mean(1)[back]
         keys = seen["keys"].reshape(len(back), merge**2, -1).mean(1)[back]
         return Encoded(grid, merged, saliency, keys)
@@ -64,15 +65,3 @@ class Qwen25VL(VisionLanguageModel):
         visual = start + torch.stack([torch.zeros_like(row), row, column]).flatten(1)
         after = start + max(grid) + torch.arange(length - start - rows * columns)
         return torch.cat([before, visual, after.expand(3, -1)], dim=1)
-
-
-def window_order(grid: tuple[int, int], side: int) -> Tensor:
-    """Merged tokens in the order of the tower's attention windows of side × side tokens, (N,)."""
-    rows, columns = grid
-    index = torch.arange(rows * columns).reshape(grid)
-    windows = [
-        index[top : top + side, left : left + side].flatten()
-        for top in range(0, rows, side)
-        for left in range(0, columns, side)
-    ]
-    return torch.cat(windows)

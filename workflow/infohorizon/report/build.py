@@ -15,10 +15,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from infohorizon import tables
-from infohorizon.figures import data, examples
-from infohorizon.report import paper, rows
+from infohorizon.analysis import paper, summaries
+from infohorizon.analysis.findings import AGAINST_RANDOM, HORIZONS, findings
+from infohorizon.figures import examples
+from infohorizon.report import rows
 from infohorizon.report.explorer import COUNTS, embedded, explorer
-from infohorizon.report.findings import AGAINST_RANDOM, HORIZONS, findings
 
 HERE = Path(__file__).parent
 LARGEST_SVG = 600_000  # bytes; a larger figure is embedded as a JPEG
@@ -54,7 +55,7 @@ class Inputs:
     tasks: Mapping[str, str]
     settings: Mapping[str, Any]
     window: int
-    paths: Mapping[str, data.Paths]
+    paths: Mapping[str, summaries.Paths]
     questions: Mapping[str, str]
     images: Mapping[str, str]
     horizon: str
@@ -64,11 +65,11 @@ class Inputs:
 
 def build(inputs: Inputs) -> str:
     """The page as text; equal inputs give equal text."""
-    asked = data.questions(inputs.questions)
-    answers = data.answers(inputs.paths["answers"], asked)
-    information = data.information(inputs.paths["information"], asked)
-    sweep = data.sweep(inputs.paths["sweep"], asked)
-    schedules = data.schedules(inputs.paths["schedules"], asked)
+    asked = summaries.questions(inputs.questions)
+    answers = summaries.answers(inputs.paths["answers"], asked)
+    information = summaries.information(inputs.paths["information"], asked)
+    sweep = summaries.sweep(inputs.paths["sweep"], asked)
+    schedules = summaries.schedules(inputs.paths["schedules"], asked)
     horizon = tables.read(inputs.horizon, "horizon")
     comparison = tables.read(inputs.comparison, "comparison")
     standing = {"benchmarks": list(inputs.questions.values()), "horizon": [inputs.horizon, inputs.comparison]}

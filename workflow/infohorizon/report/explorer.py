@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from infohorizon.figures import data
+from infohorizon.analysis import summaries
 from infohorizon.figures.heatmaps import Example, cropped
 from infohorizon.figures.sweep import amount
 
@@ -18,12 +18,14 @@ LIMIT = 3_500_000  # characters of JSON
 LONGEST = 300  # characters of an answer
 
 
-def explorer(examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep_paths: data.Paths) -> dict[str, Any]:
+def explorer(
+    examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep_paths: summaries.Paths
+) -> dict[str, Any]:
     """The explorer's data: as many examples of every (model, benchmark) as fit into LIMIT.
 
     Args:
         examples: a list per (model, benchmark).
-        answers: `data.answers`.
+        answers: `summaries.answers`.
         sweep_paths: parts of the sweep, read for the sampled questions alone.
     """
     pruned = {(of[0].model, of[0].benchmark): _pruned(of, sweep_paths) for of in examples if of}
@@ -69,12 +71,12 @@ def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame, images
     }
 
 
-def _pruned(examples: Sequence[Example], paths: data.Paths) -> pl.DataFrame:
+def _pruned(examples: Sequence[Example], paths: summaries.Paths) -> pl.DataFrame:
     """The sweep's answers to the examples' questions."""
     columns = ["question_id", "strategy", "layer", "keep", "repeat", "answer", "score"]
     chosen = [example.question_id for example in examples]
     parts = paths.get(examples[0].model, {}).get(examples[0].benchmark, [])
-    frames = [data.read(part, "sweep", columns).filter(pl.col("question_id").is_in(chosen)) for part in parts]
+    frames = [summaries.read(part, "sweep", columns).filter(pl.col("question_id").is_in(chosen)) for part in parts]
     return pl.concat(frames).sort("keep", "strategy", "layer", "repeat") if frames else pl.DataFrame()
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.figures import data
+from infohorizon.analysis import summaries
+from infohorizon.analysis.cases import ORACLE, layers
 from infohorizon.figures.sweep import amount
-from infohorizon.report.cases import ORACLE, layers
 
 Rows = list[list[str]]
 
@@ -17,7 +17,7 @@ def scores(answers: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[st
     """model, benchmark, questions, unpruned, blind."""
     if answers.is_empty():
         return []
-    levels = data.intervals(answers, ["condition"])
+    levels = summaries.intervals(answers, ["condition"])
     rows = []
     for model, benchmark in _pairs(levels, models, benchmarks):
         own = {row["condition"]: row for row in levels.filter(model=model, benchmark=benchmark).to_dicts()}
@@ -42,7 +42,7 @@ def best_strategies(sweep: pl.DataFrame, models: Sequence[str], benchmarks: Sequ
             shared = spread.filter(strategy=chosen["strategy"].n_unique())["layer"].sort()
             if shared.is_empty():
                 continue
-            means = data.intervals(chosen.filter(pl.col("layer").is_in(shared.implode())), ["strategy"])
+            means = summaries.intervals(chosen.filter(pl.col("layer").is_in(shared.implode())), ["strategy"])
             by_name = {row["strategy"]: row for row in means.to_dicts()}
             methods = [name for name in by_name if name not in ("random", ORACLE)]
             best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
@@ -72,8 +72,8 @@ def horizons(horizon: pl.DataFrame) -> Rows:
 
 def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[str], Rows]:
     """Heads and rows at the configured thresholds: model, benchmark, strategy if any, and a column a criterion."""
-    shown = data.configured(horizon).filter(pl.col("criterion").is_in(criteria))
-    present = data.ordered(criteria, shown, "criterion")
+    shown = summaries.configured(horizon).filter(pl.col("criterion").is_in(criteria))
+    present = summaries.ordered(criteria, shown, "criterion")
     limits = dict(shown.select("criterion", "threshold").iter_rows())
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for row in shown.iter_rows(named=True):
@@ -104,7 +104,7 @@ def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
     ]
 
 
-def provenance(paths: Mapping[str, data.Paths], others: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def provenance(paths: Mapping[str, summaries.Paths], others: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Sources and revisions of models and benchmarks, package versions and code digests, as the tables record them.
 
     Args:

@@ -1,0 +1,117 @@
+"""From the tables of one model on one benchmark to panels: every question × every cell, complete and in one order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from infohorizon.analysis.statistics import Array, Clusters, cluster
+from infohorizon.errors import UserError
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one model on one benchmark; what was not run is absent or empty.
+
+    Attributes:
+        depth: number of decoder layers of the model: the layer of a horizon that is never reached.
+        questions: benchmark table (question_id and image_id are read).
+        answers: answers table.
+        information: `peaks` of the information table.
+        sweeps, schedules: tables by strategy and by schedule.
+    """
+
+    model: str
+    benchmark: str
+    depth: int
+    questions: pl.DataFrame
+    answers: pl.DataFrame | None = None
+    information: pl.DataFrame | None = None
+    sweeps: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    schedules: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def full(self) -> pl.DataFrame:
+        """Unpruned scores: question_id, score, tokens (null: the tables do not say)."""
+        full = self.answers.filter(pl.col("condition") == "full")
+        return full.select("question_id", "score", tokens=pl.lit(None, pl.Float64))
+
+    def panel(self, frame: pl.DataFrame, keys: Sequence[str], what: str) -> "Panel":
+        """Panel of a frame with one row per question and cell; raises UserError where it is not complete."""
+        frame = frame.join(self.questions.select("question_id", "image_id"), on="question_id")
+        panel = Panel(frame.sort("question_id", *keys), list(keys))
+        if frame.height != panel.questions * panel.cells.height:
+            raise UserError(
+                f"{what} of {self.model} on {self.benchmark}: not every question has a row for each "
+                f"{' and '.join(keys)}; delete these tables and run snakemake again."
+            )
+        return panel
+
+    def paired(self, frame: pl.DataFrame, baseline: pl.DataFrame, keys: Sequence[str], what: str) -> "Panel":
+        """Panel of `difference` = score − baseline's score, joined on the question and on the keys both have."""
+        on = [column for column in ("question_id", *keys) if column in baseline.columns]
+        pairs = per_question(frame, keys).join(baseline, on=on, suffix="_baseline")
+        return self.panel(pairs.with_columns(difference=pl.col("score") - pl.col("score_baseline")), keys, what)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows sorted by question and cell; keys: the columns that make a cell."""
+
+    frame: pl.DataFrame
+    keys: list[str]
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """The K cells in order, one row each."""
+        return self.frame.select(self.keys).unique().sort(self.keys)
+
+    @property
+    def layers(self) -> NDArray[np.int64]:
+        """(K,) layer of each cell."""
+        return self.cells["layer"].to_numpy()
+
+    @property
+    def questions(self) -> int:
+        return self.frame["question_id"].n_unique()
+
+    @property
+    def images(self) -> int:
+        return self.frame["image_id"].n_unique()
+
+    def where(self, **key: float) -> "Panel":
+        """The cells with this value of a key."""
+        return Panel(self.frame.filter(**key), self.keys)
+
+    def values(self, column: str) -> Array:
+        """(questions, K) values of a column; null becomes NaN."""
+        return self.frame[column].cast(pl.Float64).to_numpy().reshape(self.questions, -1)
+
+    def clusters(self, column: str) -> Clusters:
+        """Sums of a column over the questions of each image; raises UserError at a value that is not finite."""
+        values = self.values(column)
+        if not np.isfinite(values).all():
+            row = self.frame.row(int(np.argmin(np.isfinite(values))), named=True)
+            cell = ", ".join(f"{key} {row[key]}" for key in self.keys)
+            raise UserError(f"'{column}' of question {row['question_id']} at {cell} is no finite number.")
+        return cluster(values, self.frame["image_id"].gather_every(values.shape[1]).to_numpy())
+
+
+def peaks(information: pl.DataFrame) -> pl.DataFrame:
+    """Information table → per question and layer the largest |information| over windows, and the divergence.
+
+    Returns:
+        question_id, layer, information, answer_information, text_divergence. A part at a time may be reduced.
+    """
+    return information.group_by("question_id", "layer").agg(
+        pl.col("information", "answer_information").abs().nan_max(), pl.col("text_divergence").nan_max()
+    )
+
+
+def per_question(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Mean over repeats: question_id, keys, score, tokens (visual tokens kept, or the schedule's mean)."""
+    if "mean_tokens" in frame.columns:
+        frame = frame.rename({"mean_tokens": "tokens"})
+    by = ["question_id", *keys]
+    return frame.sort(*by, "repeat").group_by(by, maintain_order=True).agg(pl.col("score", "tokens").mean())

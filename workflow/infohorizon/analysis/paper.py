@@ -1,0 +1,82 @@
+"""The paper's reported values (arXiv 2512.07580) beside what was measured; only where its models were run."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from infohorizon.analysis import summaries
+from infohorizon.analysis.cases import layers
+
+KNOWLEDGE, OCR = ("mme", "pope", "scienceqa"), ("textvqa", "ocrbench")
+
+
+class Reported(NamedTuple):
+    """A model of the paper: how its source is recognised, the layer at which its horizon is reported, by task."""
+
+    name: str
+    source: str
+    layers: Mapping[str, int]
+
+
+MODELS = (
+    Reported("LLaVA-1.5-7B", "llava-1.5-7b", {"mme": 16, "textvqa": 24}),
+    Reported("Qwen2.5-VL-7B", "qwen2.5-vl-7b", dict.fromkeys(KNOWLEDGE, 20) | dict.fromkeys(OCR, 27)),
+)
+
+# Qwen2.5-VL-7B, half of the visual tokens pruned: MME, TextVQA, MMBench, OCRBench; all relative to unpruned.
+QWEN = (
+    ("unpruned", "2313", "85.4", "79.8", "88.5", "100 %"),
+    ("DART", "2295", "82.1", "79.6", "75.5", "92.7 %"),
+    ("DivPrune", "2291", "83.1", "79.4", "84.1", "96.7 %"),
+    ("DART + random", "2318", "82.7", "79.6", "77.9", "93.9 %"),
+    ("DivPrune + random", "2302", "83.4", "79.5", "85.3", "96.9 %"),
+)
+
+
+def beside(
+    horizon: pl.DataFrame,
+    schedules: pl.DataFrame,
+    answers: pl.DataFrame,
+    tasks: Mapping[str, str],
+    sources: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Horizons and relative scores reported and measured; an empty dict where none of the paper's models was run.
+
+    Args:
+        sources: model → its metadata with `source`.
+    """
+    run = {
+        name: reported
+        for name, metadata in sources.items()
+        for reported in MODELS
+        if reported.source in str(metadata.get("source", "")).lower()
+    }
+    if not run:
+        return {}
+    rows = [
+        [model, benchmark, f"≈ {run[model].layers[task]}", layers(row)]
+        for model in run
+        for benchmark, task in tasks.items()
+        if task in run[model].layers
+        for row in summaries.configured(horizon)
+        .filter(model=model, benchmark=benchmark, criterion="information")
+        .iter_rows(named=True)
+    ]
+    qwen = [name for name, reported in run.items() if reported.name.startswith("Qwen")]
+    measured = [row for name in qwen for row in relative(schedules, answers, name)]
+    return {"horizons": rows, "qwen": QWEN if qwen else (), "relative": measured}
+
+
+def relative(schedules: pl.DataFrame, answers: pl.DataFrame, model: str) -> list[list[str]]:
+    """model, schedule, mean tokens, score relative to unpruned: the mean over benchmarks of the ratios."""
+    if schedules.is_empty() or answers.is_empty():
+        return []
+    full = answers.filter(model=model, condition="full").group_by("benchmark").agg(full=pl.col("score").mean())
+    own = schedules.filter(model=model).group_by("benchmark", "schedule").agg(pl.col("score", "mean_tokens").mean())
+    ratios = own.join(full, on="benchmark").with_columns(ratio=pl.col("score") / pl.col("full"))
+    means = ratios.group_by("schedule").agg(pl.col("ratio", "mean_tokens").mean()).sort("schedule")
+    return [
+        [model, row["schedule"], f"{row['mean_tokens']:.4g}", f"{100 * row['ratio']:.1f} %"]
+        for row in means.iter_rows(named=True)
+    ]

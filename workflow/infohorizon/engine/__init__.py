@@ -1,0 +1,19 @@
+"""The decoder, run once per question and resumed from any layer with fewer visual tokens."""
+
+from infohorizon.engine.batching import Batch
+from infohorizon.engine.language_model import LanguageModel, Positions
+from infohorizon.engine.resume import Branches, decode, prefill, resume, unpruned
+from infohorizon.engine.trace import Prompt, Trace
+
+__all__ = [
+    "Batch",
+    "Branches",
+    "LanguageModel",
+    "Positions",
+    "Prompt",
+    "Trace",
+    "decode",
+    "prefill",
+    "resume",
+    "unpruned",
+]

@@ -1,0 +1,89 @@
+"""The language model of a vision-language model as the engine uses it: layers, norm, head, rotary embedding."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from infohorizon.engine.layers import keep_residual_in_float32
+
+Positions = Literal["original", "contiguous"]
+ROOM = 512  # places prepared beyond the prompt, for generated tokens
+LOGITS_AT_ONCE = 1 << 26  # values of a logits tensor that is only needed for a few of its entries
+
+
+class Rope:
+    """cos and sin of every place of a sequence; rows are gathered from one table computed once.
+
+    A *place* is an index into the table: the token's index in the full prompt under original positions, its index in
+    the shortened sequence under contiguous ones. Generated tokens follow the last place of the prompt.
+    """
+
+    def __init__(self, rotary: nn.Module, ids: Tensor, like: Tensor) -> None:
+        new = ids[..., -1:] + torch.arange(1, ROOM + 1, device=ids.device)
+        ids = torch.cat([ids, new], dim=-1).unsqueeze(-2)  # (1, S + ROOM) or (3, 1, S + ROOM)
+        cos, sin = rotary(like, ids)
+        self.cos, self.sin = cos[..., 0, :, :], sin[..., 0, :, :]
+
+    def at(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """cos, sin at places (R, n): (R, n, head width), with a leading 3 where the layer merges M-RoPE itself."""
+        return self.cos[..., places, :], self.sin[..., places, :]
+
+
+class LanguageModel:
+    """Embeds tokens, holds the decoder layers, and turns final states into logits.
+
+    The residual stream is fp32 (fp64 for an fp64 model) whatever the weights' dtype.
+
+    Args:
+        decoder: transformers' decoder; has layers, norm, rotary_emb, embed_tokens.
+        head: maps (…, d) to (…, vocabulary).
+    """
+
+    def __init__(self, decoder: nn.Module, head: nn.Module) -> None:
+        self.layers, self.norm = decoder.layers, decoder.norm
+        self.embed, self.rotary = decoder.embed_tokens, decoder.rotary_emb
+        self.width: int = self.embed.weight.shape[1]
+        self.dtype = torch.promote_types(self.embed.weight.dtype, torch.float32)
+        if self.embed.weight.dtype != self.dtype:
+            keep_residual_in_float32(decoder)
+            head = deepcopy(head).to(self.dtype)
+        self.head = head
+
+    @property
+    def depth(self) -> int:
+        """Number of decoder layers L."""
+        return len(self.layers)
+
+    def enter(self, embeddings: Tensor) -> Tensor:
+        """Input embeddings in the residual stream's dtype."""
+        return embeddings.to(self.dtype)
+
+    def rope(self, ids: Tensor, positions: Positions) -> Rope:
+        """Rotary table of a prompt with position ids (S,) or (3, S); contiguous ones count from 0."""
+        if positions == "contiguous":
+            ids = torch.arange(ids.shape[-1], device=ids.device).expand_as(ids)
+        return Rope(self.rotary, ids, torch.empty(1, dtype=self.dtype, device=ids.device))
+
+    def logits(self, final: Tensor) -> Tensor:
+        """Final-normed states (…, d) → logits (…, vocabulary), fp32 or fp64."""
+        return self.head(final.to(self.dtype))
+
+    def log_probabilities(self, final: Tensor, targets: Tensor | Sequence[int]) -> Tensor:
+        """log p of target tokens at each read position, without holding (R, read, vocabulary) at once.
+
+        Args:
+            final: (R, read, d) final-normed states.
+            targets: (read,) token ids.
+        Returns: (R, read).
+        """
+        targets = torch.as_tensor(targets, device=final.device)
+        rows = max(1, LOGITS_AT_ONCE // (self.head.weight.shape[0] * final.shape[1]))
+        parts = []
+        for chunk in final.split(rows):
+            log_p = self.logits(chunk).log_softmax(dim=-1)
+            index = targets.expand(len(chunk), -1)[..., None]
+            parts.append(log_p.gather(dim=-1, index=index)[..., 0])
+        return torch.cat(parts)

@@ -1,0 +1,169 @@
+"""The engine: run the decoder once per question, keep what enters every layer, resume from there with fewer tokens.
+
+    trace = prefill(language_model, prompt)          one unpruned pass, layer by layer, as far as it is asked
+    branches = resume(trace, layers, kept)           rows: from the input of layers[r], only visual tokens kept[r] stay
+    decode(language_model, branches, limit, stop)    greedy answers, each layer with the cache it really saw
+    trace.prune(layer, kept)                         a trace of the pruned run: the next stage of a schedule
+
+Causality leaves the prefix untouched by anything that happens to visual tokens, and each kept token untouched by what
+is dropped after it: their keys and values are reused, once for all rows; only what follows the first dropped token is
+recomputed. Notation as in trace.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from infohorizon.engine.language_model import LanguageModel, Positions, Rope
+from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer
+from infohorizon.engine.trace import Prompt, Trace
+
+
+@dataclass
+class Group:
+    """Rows of a batch that share one cache layout at one layer; `next` is the next generated token's place."""
+
+    rows: slice
+    cache: PrefixCache
+    rope: Rope
+    next: int
+
+
+@dataclass
+class Branches:
+    """R resumed rows.
+
+    Attributes:
+        final: (R, read, d) final-normed states of the tokens that are read.
+        caches: for each layer, the groups that make up the R rows; empty where nothing will be decoded.
+    """
+
+    final: Tensor
+    caches: list[list[Group]]
+
+
+def prefill(language_model: LanguageModel, prompt: Prompt) -> Trace:
+    """The unpruned run of a prompt."""
+    return Trace(language_model, prompt)
+
+
+@torch.inference_mode()
+def resume(
+    trace: Trace,
+    layers: Sequence[int],
+    kept: Tensor,
+    positions: Positions = "original",
+    states: Tensor | None = None,
+    decodable: bool = True,
+) -> Branches:
+    """Continue R rows from the inputs of their layers with the visual tokens that stay.
+
+    Rows of one size T form a batch whatever their layers: row r joins it when layer layers[r] is reached.
+
+    Args:
+        trace: the unpruned run.
+        layers: R layers, ascending.
+        kept: (R, T) indices 0 … N−1, ascending in each row.
+        states: (R, T, d) states that replace the kept tokens' at their layer.
+        decodable: keep the caches; False where only the read tokens' states are wanted.
+    """
+    model, prompt = trace.language_model, trace.prompt
+    rows, T = kept.shape
+    kept = kept.to(trace.device)
+    reused = _reused(prompt, kept, positions, states)
+
+    # 1. Which tokens are recomputed, n = T − reused + M of each row: those kept after the reused ones, and the suffix.
+    shared = prompt.start + reused  # tokens whose keys and values are the trace's own, the same for all rows
+    after = prompt.start + prompt.count
+    suffix = torch.arange(after, after + prompt.suffix, device=trace.device).expand(rows, -1)  # (R, M)
+    own = torch.cat([prompt.start + kept[:, reused:], suffix], dim=1)  # (R, n) indices into the trace's S tokens
+
+    # 2. Where they stand: at their original places, or right behind each other.
+    rope, places = trace.ropes[0], own  # (R, n)
+    if positions == "contiguous":
+        rope = model.rope(prompt.positions, positions)
+        places = torch.arange(shared, prompt.start + T + prompt.suffix, device=trace.device).expand(rows, -1)
+    cos, sin = rope.at(places)  # (R, n, head width)
+    after_last = int(places[0, -1]) + 1  # place of the first generated token
+
+    # 3. Layer by layer: rows whose layer this is join the batch with the trace's states; the batch goes through.
+    joined = torch.bincount(torch.as_tensor(layers), minlength=model.depth).cumsum(dim=0).tolist()
+    x = trace.hidden(0).new_zeros(0, own.shape[1], model.width)  # (rows in the batch, n, d)
+    caches: list[list[Group]] = []
+    for j, layer in enumerate(model.layers):
+        old, active = len(x), joined[j]
+        groups = []
+        if active > old:
+            new = trace.hidden(j)[own[old:active]]  # (active − old, n, d)
+            if states is not None:
+                new[:, :T] = states[old:active].to(new)
+            x = torch.cat([x, new])
+        if active > 0:
+            cache = PrefixCache((trace.keys(j)[:, :shared], trace.values(j)[:, :shared]))
+            here = cos[..., :active, :, :], sin[..., :active, :, :]
+            if j + 1 < model.depth:
+                x = run_layer(layer, x, here, cache)  # (active, n, d)
+            else:
+                x = model.norm(run_last_layer(layer, x, here, cache, prompt.read))  # (R, read, d)
+            groups.append(Group(slice(0, active), cache, rope, after_last))
+        # 4. Rows that have not joined yet still hold all tokens at this layer: they decode with the trace's cache.
+        if decodable and active < rows:
+            groups.append(_whole(trace, j, slice(active, rows)))
+        caches.append(groups if decodable else [])
+    return Branches(x, caches)
+
+
+def unpruned(trace: Trace) -> Branches:
+    """The trace's own run as a batch of one row, to be decoded from."""
+    final = trace.final()[None]
+    return Branches(final, [[_whole(trace, j, slice(0, 1))] for j in range(trace.language_model.depth)])
+
+
+@torch.inference_mode()
+def decode(model: LanguageModel, branches: Branches, limit: int, stop: Sequence[int]) -> list[list[int]]:
+    """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token."""
+    stops = torch.tensor(list(stop), device=branches.final.device)
+    token = model.logits(branches.final[:, -1]).argmax(dim=-1)  # (R,)
+    generated, done = [token], torch.isin(token, stops)
+    for step in range(limit - 1):
+        if bool(done.all()):
+            break
+        x = model.enter(model.embed(token))[:, None]  # (R, 1, d)
+        for layer, groups in zip(model.layers, branches.caches, strict=True):
+            parts = []
+            for group in groups:
+                part = x[group.rows]
+                places = torch.full((len(part), 1), group.next + step, device=x.device)
+                parts.append(run_layer(layer, part, group.rope.at(places), group.cache))
+            x = torch.cat(parts) if len(parts) > 1 else parts[0]
+        token = model.logits(model.norm(x)[:, 0]).argmax(dim=-1)
+        generated.append(token)
+        done |= torch.isin(token, stops)
+    ended = set(stop)
+    return [_until(row, ended) for row in torch.stack(generated, dim=1).tolist()]
+
+
+def untouched(kept: Tensor) -> Tensor:
+    """How many tokens each row (…, T) keeps before its first dropped one: the length of its leading run 0, 1, 2, …"""
+    same = kept == torch.arange(kept.shape[-1], device=kept.device)
+    return same.long().cumprod(dim=-1).sum(dim=-1)
+
+
+def _reused(prompt: Prompt, kept: Tensor, positions: Positions, states: Tensor | None) -> int:
+    """How many leading visual tokens every row keeps, unchanged and in place: their keys and values are reused."""
+    moved = positions == "contiguous" and prompt.positions.ndim > 1  # contiguous ids differ from M-RoPE's at once
+    if states is not None or moved:
+        return 0
+    return int(untouched(kept).min())
+
+
+def _whole(trace: Trace, layer: int, rows: slice) -> Group:
+    """Rows that hold all of the trace's tokens at this layer: they share its cache."""
+    cache = PrefixCache((trace.keys(layer), trace.values(layer)))
+    return Group(rows, cache, trace.ropes[layer], int(trace.places[layer][-1]) + 1)
+
+
+def _until(tokens: list[int], ended: set[int]) -> list[int]:
+    return tokens[: next((i for i, token in enumerate(tokens) if token in ended), len(tokens))]

@@ -1,0 +1,169 @@
+"""A question on its way through the decoder: what enters every layer, every layer's keys and values, kept for reuse.
+
+A sequence is prefix | visual | suffix. Notation: R rows, S tokens, N visual, M suffix tokens, T kept tokens, P prefix
+tokens, d width, L layers.
+"""
+
+from copy import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from infohorizon.engine.language_model import LanguageModel, Positions
+from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer, tapping
+
+
+@dataclass
+class Prompt:
+    """One question as the decoder takes it.
+
+    Attributes:
+        embeddings: (S, d) input embeddings, visual tokens in place.
+        positions: (S,) position ids, or (3, S) for M-RoPE.
+        start: P, tokens before the image.
+        count: N, visual tokens.
+        grid: (rows, columns) of the visual tokens, rows · columns = N.
+        forced: how many suffix tokens at the end are teacher-forced label tokens.
+    """
+
+    embeddings: Tensor
+    positions: Tensor
+    start: int
+    count: int
+    grid: tuple[int, int]
+    forced: int = 0
+
+    @property
+    def suffix(self) -> int:
+        """M, tokens after the image (forced label tokens included)."""
+        return self.embeddings.shape[0] - self.start - self.count
+
+    @property
+    def read(self) -> int:
+        """How many tokens at the end give a prediction that is read: the last prompt token, and forced ones."""
+        return 1 + self.forced
+
+
+class Trace:
+    """One question's run through the decoder, one row; layers run when first asked for.
+
+    Below the layer of its last pruning a trace shares its parent's states. `visual[j]` are the original indices of
+    the visual tokens present at layer j, `places[j]` all present tokens' places in `ropes[j]`.
+    """
+
+    def __init__(self, language_model: LanguageModel, prompt: Prompt) -> None:
+        depth, device = language_model.depth, prompt.embeddings.device
+        self.language_model, self.prompt = language_model, prompt
+        self.visual = [torch.arange(prompt.count, device=device)] * depth
+        self.places = [torch.arange(prompt.embeddings.shape[0], device=device)] * depth
+        self.ropes = [language_model.rope(prompt.positions, "original")] * depth
+        self._hidden = [language_model.enter(prompt.embeddings)]
+        self._keys: list[Tensor] = []
+        self._values: list[Tensor] = []
+        self._queries: list[Tensor] = []
+        self._final: Tensor | None = None
+        self._scaling = 1.0  # of attention scores; each layer's call says it
+
+    @property
+    def device(self) -> torch.device:
+        return self.prompt.embeddings.device
+
+    def hidden(self, layer: int) -> Tensor:
+        """States entering the layer, (S, d)."""
+        while len(self._hidden) <= layer:
+            self._run_next()
+        return self._hidden[layer]
+
+    def keys(self, layer: int) -> Tensor:
+        """Post-RoPE keys of the layer, (key/value heads, S, head width)."""
+        self._run_through(layer)
+        return self._keys[layer]
+
+    def values(self, layer: int) -> Tensor:
+        """Values of the layer, (key/value heads, S, head width)."""
+        self._run_through(layer)
+        return self._values[layer]
+
+    def queries(self, layer: int) -> Tensor:
+        """Post-RoPE queries of the suffix tokens, (heads, M, head width)."""
+        self._run_through(layer)
+        return self._queries[layer]
+
+    def final(self) -> Tensor:
+        """Final-normed states of the last prompt token and the forced tokens, (1 + forced, d)."""
+        while self._final is None:
+            self._run_next()
+        return self._final
+
+    def attention(self, layer: int, rows: Tensor) -> Tensor:
+        """Softmax attention of suffix tokens `rows` (indices 0 … M−1), (heads, rows, S), fp32 or fp64."""
+        rows = rows.to(self.device)
+        queries, keys = self.queries(layer)[:, rows], self.keys(layer)
+        wide = torch.promote_types(queries.dtype, torch.float32)
+        keys = keys.repeat_interleave(queries.shape[0] // keys.shape[0], dim=0)
+        scores = queries.to(wide) @ keys.to(wide).transpose(1, 2) * self._scaling
+        own = keys.shape[1] - self.prompt.suffix + rows  # each row's own index among the keys
+        later = torch.arange(keys.shape[1], device=self.device)[None, :] > own[:, None]
+        return scores.masked_fill(later, -torch.inf).softmax(dim=-1)
+
+    def prune(
+        self, layer: int, kept: Tensor, positions: Positions = "original", states: Tensor | None = None
+    ) -> "Trace":
+        """The run in which only visual tokens `kept` (indices into those present at `layer`) enter `layer`.
+
+        Args:
+            kept: (T,) ascending.
+            states: (T, d) states that replace the kept tokens' (merging strategies).
+        """
+        kept = kept.to(self.device)
+        tokens = self._remaining(layer, kept)  # (P + T + M,)
+        hidden = self.hidden(layer)[tokens]
+        if states is not None:
+            hidden[self.prompt.start : self.prompt.start + len(kept)] = states.to(hidden.dtype)
+        rope, places = self.ropes[layer], self.places[layer][tokens]
+        if positions == "contiguous":
+            rope = self.language_model.rope(self.prompt.positions, positions)
+            places = torch.arange(len(tokens), device=self.device)
+
+        pruned, above = copy(self), len(self.visual) - layer
+        pruned.visual = self.visual[:layer] + [self.visual[layer][kept]] * above
+        pruned.places = self.places[:layer] + [places] * above
+        pruned.ropes = self.ropes[:layer] + [rope] * above
+        pruned._hidden = [*self._hidden[:layer], hidden]
+        pruned._keys, pruned._values = self._keys[:layer], self._values[:layer]
+        pruned._queries, pruned._final = self._queries[:layer], None
+        return pruned
+
+    def _remaining(self, layer: int, kept: Tensor) -> Tensor:
+        """Indices of the tokens present at `layer` that remain: prefix, kept, suffix."""
+        start = self.prompt.start
+        after = start + len(self.visual[layer])
+        prefix = torch.arange(start, device=self.device)
+        suffix = torch.arange(after, after + self.prompt.suffix, device=self.device)
+        return torch.cat([prefix, start + kept, suffix])
+
+    def _run_through(self, layer: int) -> None:
+        while len(self._keys) <= layer:
+            self._run_next()
+
+    @torch.inference_mode()
+    def _run_next(self) -> None:
+        """Run the first layer that has not run yet, and store what it took and made."""
+        j, layer = len(self._keys), self.language_model.layers[len(self._keys)]
+        x = self._hidden[j][None]  # (1, S, d)
+        cache, rope = PrefixCache(), self.ropes[j].at(self.places[j][None])
+
+        def tap(_: nn.Module, query: Tensor, __: Tensor, scaling: float) -> None:
+            self._queries.append(query[0, :, -self.prompt.suffix :].clone())
+            self._scaling = scaling
+
+        with tapping(tap):
+            if j + 1 < self.language_model.depth:
+                self._hidden.append(run_layer(layer, x, rope, cache)[0])
+            else:
+                last = run_last_layer(layer, x, rope, cache, self.prompt.read)
+                self._final = self.language_model.norm(last)[0]
+        keys, values = cache.own
+        self._keys.append(keys[0])
+        self._values.append(values[0])

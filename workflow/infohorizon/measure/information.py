@@ -1,0 +1,149 @@
+"""Token information: what each window of visual tokens tells the model, from each layer on.
+
+I(w, l) = p(w, l) − p_text(l), with p the probability of the label when from the input of layer l on only window w of
+the visual tokens is left (p_text: none). Layers below l saw the whole image. (arXiv 2512.07580)
+Leave-one-out (`context: image`) takes the window alone away: I(w, l) = p_full − p(all but w, l).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from infohorizon.engine import Batch, LanguageModel, Positions, Trace, prefill, resume
+from infohorizon.engine.resume import untouched
+from infohorizon.measure.questioner import Asked
+from infohorizon.measure.windows import windows
+from infohorizon.models.base import VisionLanguageModel
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured (the `information` section of config.yaml).
+
+    Attributes:
+        window: side of a window, in visual tokens.
+        removal: delete the other tokens from the sequence (the paper's code), or zero their states.
+        context: "text" keeps only the window (the paper); "image" keeps everything but the window (leave-one-out).
+        positions: position ids after the removal.
+    """
+
+    window: int = 2
+    removal: Literal["delete", "zero"] = "delete"
+    context: Literal["text", "image"] = "text"
+    positions: Positions = "original"
+
+
+class _Probabilities(NamedTuple):
+    """Of K kept sets at each of the measured layers; the last set keeps no visual token.
+
+    first: (K, layers) probability of the label's first token; whole: (K, layers) of all its tokens, teacher-forced;
+    divergence: (layers,) KL(first-token distribution without visual tokens ‖ unpruned), nats. All float64.
+    """
+
+    first: Tensor
+    whole: Tensor
+    divergence: Tensor
+
+
+def token_information(
+    model: VisionLanguageModel,
+    asked: Asked,
+    layers: Sequence[int],
+    batch: Batch,
+    measurement: Measurement = Measurement(),
+    only: Sequence[int] | None = None,
+) -> list[dict[str, Any]]:
+    """Probabilities of one question's label for every (layer, window).
+
+    Args:
+        layers: ascending.
+        only: the windows to measure, ascending; None for all.
+    Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
+    """
+    ids = model.label_ids(asked.label)
+    trace = prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+    parts = windows(asked.encoded.grid, measurement.window)
+    measured = range(len(parts)) if only is None else only
+    every = torch.arange(trace.prompt.count)
+    kept = [parts[w] if measurement.context == "text" else every[~torch.isin(every, parts[w])] for w in measured]
+    kept.append(torch.arange(0))  # no visual token: p_text
+    found = _probabilities(trace, ids, layers, kept, batch, measurement)
+
+    if measurement.context == "image":
+        unpruned = model.language_model.log_probabilities(trace.final()[None], ids)[0].double().cpu()
+        gain, whole_gain = unpruned[0].exp() - found.first, unpruned.sum().exp() - found.whole
+    else:
+        gain, whole_gain = found.first - found.first[-1], found.whole - found.whole[-1]
+    return [
+        {
+            "layer": layer,
+            "window": w,
+            "probability": float(found.first[i, l]),
+            "text_probability": float(found.first[-1, l]),
+            "information": float(gain[i, l]),
+            "answer_probability": float(found.whole[i, l]),
+            "text_answer_probability": float(found.whole[-1, l]),
+            "answer_information": float(whole_gain[i, l]),
+            "text_divergence": float(found.divergence[l]),
+        }
+        for l, layer in enumerate(layers)
+        for i, w in enumerate(measured)
+    ]
+
+
+def noise_floor(
+    model: VisionLanguageModel, asked: Asked, batch: Batch, measurement: Measurement, only: Sequence[int] | None = None
+) -> float:
+    """Largest difference in probability between the same windows one at a time and in batches.
+
+    Beside 16-bit results: information below it is rounding, and greedy tokens may differ where the margin is smaller.
+    """
+    layers = sorted({1, model.depth // 2, model.depth - 1})
+    alone = Batch(1, 1, model.device)
+    runs = [token_information(model, asked, layers, b, measurement, only) for b in (alone, batch)]
+    return max(abs(a["probability"] - b["probability"]) for a, b in zip(*runs, strict=True))
+
+
+def _probabilities(
+    trace: Trace, ids: list[int], layers: Sequence[int], kept: list[Tensor], batch: Batch, measurement: Measurement
+) -> _Probabilities:
+    """Run every (layer, kept set) as a row; rows of equal size share calls."""
+    language_model: LanguageModel = trace.language_model
+    first = torch.empty(len(kept), len(layers), dtype=torch.float64)
+    found = _Probabilities(first, torch.empty_like(first), torch.empty(len(layers), dtype=torch.float64))
+    full = language_model.logits(trace.final()[:1]).log_softmax(dim=-1)
+    runs = [int(untouched(tokens)) for tokens in kept]
+
+    for size in sorted({len(tokens) for tokens in kept}):
+        rows = [(l, i) for l in range(len(layers)) for i, tokens in enumerate(kept) if len(tokens) == size]
+        # A call reuses the tokens before the first that any of its rows drops: rows with equal runs go together.
+        rows.sort(key=lambda row: runs[row[1]])
+
+        def run(part: slice, rows: list[tuple[int, int]] = rows) -> None:
+            chosen = sorted(rows[part])
+            sets = torch.stack([kept[i] for _, i in chosen])
+            final = _final(trace, [layers[l] for l, _ in chosen], sets, measurement)
+            log_p = language_model.log_probabilities(final, ids).double().cpu()
+            for row, (l, i) in enumerate(chosen):
+                found.first[i, l], found.whole[i, l] = log_p[row, 0].exp(), log_p[row].sum().exp()
+                if i == len(kept) - 1:
+                    text = language_model.logits(final[row, :1]).log_softmax(dim=-1)
+                    found.divergence[l] = (text.exp() * (text - full)).sum().double().cpu()
+
+        present = trace.prompt.count if measurement.removal == "zero" else size
+        batch.slices(len(rows), present + trace.prompt.suffix, run)
+    return found
+
+
+def _final(trace: Trace, layers: list[int], kept: Tensor, measurement: Measurement) -> Tensor:
+    """Final states of the read tokens, (R, read, d), with the other visual tokens deleted or zeroed."""
+    if measurement.removal == "delete":
+        return resume(trace, layers, kept, measurement.positions, decodable=False).final
+    start, count = trace.prompt.start, trace.prompt.count
+    states = torch.stack([trace.hidden(layer)[start : start + count] for layer in layers])  # (R, N, d)
+    stays = torch.zeros(len(layers), count, dtype=torch.bool).scatter_(1, kept, True).to(states.device)
+    every = torch.arange(count).expand(len(layers), -1)
+    return resume(trace, layers, every, measurement.positions, states * stays[..., None], decodable=False).final

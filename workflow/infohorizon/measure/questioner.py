@@ -1,0 +1,105 @@
+"""Asking one model one question about one image: unpruned, without the image, or with the tokens a strategy keeps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infohorizon.engine import Batch, Branches, Trace, decode, prefill, unpruned
+from infohorizon.errors import UserError
+from infohorizon.measure.trace_view import TraceView
+from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.strategies.base import Selection, Strategy
+from infohorizon.units import tokens_of
+
+Keep = int | float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with its image, as it is put to a model.
+
+    Attributes:
+        label: the ground-truth answer whose probability is measured.
+        encoded: the image as the vision stage stored it.
+        oracle: layer → (N,) information of the image's tokens; None where no strategy reads it.
+    """
+
+    question_id: str
+    question: str
+    label: str
+    encoded: Encoded
+    oracle: Callable[[int], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """At the input of `layer`, `strategy` leaves `keep` visual tokens; `repeat` tells random draws apart."""
+
+    strategy: str
+    layer: int
+    keep: Keep
+    repeat: int
+
+
+class Questioner:
+    """Asks one model, one question at a time.
+
+    Args:
+        model: the loaded model.
+        batch: token budget of a call.
+        max_new_tokens: length limit of answers.
+        seed: seeds all random strategies together with question, layer, keep and repeat.
+    """
+
+    def __init__(self, model: VisionLanguageModel, batch: Batch, max_new_tokens: int, seed: int = 0) -> None:
+        self.model, self.batch, self.limit, self.seed = model, batch, max_new_tokens, seed
+
+    def trace(self, asked: Asked) -> Trace:
+        """The unpruned run of the question."""
+        return prefill(self.model.language_model, self.model.prompt(asked.question, asked.encoded))
+
+    def full(self, trace: Trace, label: str) -> dict[str, Any]:
+        """The unpruned answer."""
+        return self.answers(unpruned(trace), label)[0]
+
+    def blind(self, trace: Trace, label: str) -> dict[str, Any]:
+        """The answer with no visual token from layer 0 on."""
+        nothing = trace.prune(0, torch.arange(0, device=self.model.device))
+        return self.answers(unpruned(nothing), label)[0]
+
+    def answers(self, branches: Branches, label: str) -> list[dict[str, Any]]:
+        """answer and label_probability (first label token) of each row."""
+        language_model, target = self.model.language_model, self.model.label_ids(label)[0]
+        first = language_model.logits(branches.final[:, -1]).softmax(dim=-1)[:, target].double().cpu()
+        ids = decode(language_model, branches, self.limit, self.model.stop_ids)
+        return [
+            {"answer": self.model.answer_text(row), "label_probability": float(p)}
+            for row, p in zip(ids, first, strict=True)
+        ]
+
+    def select(self, trace: Trace, asked: Asked, strategies: Mapping[str, Strategy], setting: Setting) -> Selection:
+        """Which visual tokens stay under one setting; fractions are of the image's own token count.
+
+        Raises:
+            UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
+        """
+        key = (self.seed, asked.question_id, setting.repeat)
+        view = TraceView(trace, setting.layer, asked.encoded, key, asked.oracle)
+        keep = tokens_of(setting.keep, trace.prompt.count)
+        if keep >= view.count:
+            return Selection(torch.arange(view.count))
+        chosen = strategies[setting.strategy].select(view, keep)
+        return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, setting))
+
+
+def _checked(kept: Tensor, count: int, setting: Setting) -> Tensor:
+    integers = kept.ndim == 1 and kept.dtype in (torch.int32, torch.int64)
+    if not integers or (len(kept) and (kept[0] < 0 or kept[-1] >= count or (kept.diff() <= 0).any())):
+        raise UserError(
+            f"strategy '{setting.strategy}' at layer {setting.layer}: select must return sorted, unique indices from 0 "
+            f"to {count - 1}."
+        )
+    return kept

@@ -1,0 +1,44 @@
+"""Schedules: [(layer, strategy, keep), …] on one question, tokens really leaving at each stage."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from infohorizon.engine import Positions, Trace, unpruned
+from infohorizon.measure.questioner import Asked, Keep, Questioner, Setting
+from infohorizon.strategies.base import Strategy
+
+
+class Stage(NamedTuple):
+    """At the input of `layer`, `strategy` leaves `keep` visual tokens (a fraction is of the image's tokens)."""
+
+    layer: int
+    strategy: str
+    keep: Keep
+
+
+def repeats_of(stages: Sequence[Stage], strategies: Mapping[str, Strategy], repeats: int) -> int:
+    """How often a schedule runs: `repeats` if any of its stages draws at random, else once."""
+    return repeats if any(strategies[stage.strategy].random for stage in stages) else 1
+
+
+def run_schedule(
+    questioner: Questioner,
+    trace: Trace,
+    asked: Asked,
+    stages: Sequence[Stage],
+    strategies: Mapping[str, Strategy],
+    positions: Positions = "contiguous",
+    repeat: int = 0,
+) -> dict[str, Any]:
+    """Answer one question under a schedule; stages must have ascending layers.
+
+    Returns: repeat, mean_tokens (over all layers, as really kept), kept (of each stage), answer, label_probability.
+    """
+    for stage in stages:
+        setting = Setting(stage.strategy, stage.layer, stage.keep, repeat)
+        chosen = questioner.select(trace, asked, strategies, setting)
+        trace = trace.prune(stage.layer, chosen.kept, positions, chosen.states)
+    answer = questioner.answers(unpruned(trace), asked.label)[0]
+    present = [len(tokens) for tokens in trace.visual]
+    kept = [trace.visual[stage.layer].tolist() for stage in stages]
+    return {"repeat": repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer}

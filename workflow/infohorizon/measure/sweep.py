@@ -1,0 +1,68 @@
+"""Answers under pruning: one question, many (strategy, layer, keep, repeat), grouped into few decoder calls."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from infohorizon.engine import Positions, Trace, resume
+from infohorizon.measure.questioner import Asked, Keep, Questioner, Setting
+from infohorizon.strategies.base import Selection, Strategy
+
+
+def settings_of(strategy: Strategy, layers: Sequence[int], keeps: Sequence[Keep], repeats: int) -> list[Setting]:
+    """All settings of a strategy: one repeat unless it draws at random, one keep (0) if it keeps none."""
+    keeps = [0] if strategy.keeps_none else keeps
+    repeats = repeats if strategy.random else 1
+    name = strategy.name
+    return [Setting(name, layer, keep, repeat) for layer in layers for keep in keeps for repeat in range(repeats)]
+
+
+def sweep(
+    questioner: Questioner,
+    trace: Trace,
+    asked: Asked,
+    strategies: Mapping[str, Strategy],
+    settings: Sequence[Setting],
+    positions: Positions = "original",
+) -> list[dict[str, Any]]:
+    """Answers under each setting, in the order given; rows of equal kept count share decoder calls.
+
+    Returns: rows with strategy, layer, keep, repeat, kept, tokens, answer, label_probability.
+    """
+    selections = [questioner.select(trace, asked, strategies, setting) for setting in settings]
+    batches: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    for index, selection in enumerate(selections):
+        batches[len(selection.kept), selection.states is not None].append(index)
+
+    rows: list[dict[str, Any]] = [{} for _ in settings]
+
+    def run(members: Sequence[int], part: slice) -> None:
+        picked = members[part]
+        layers = [settings[i].layer for i in picked]
+        kept = torch.stack([selections[i].kept for i in picked])
+        states = [selections[i].states for i in picked]
+        merged = None if states[0] is None else torch.stack(states)
+        branches = resume(trace, layers, kept, positions, merged)
+        for i, answer in zip(picked, questioner.answers(branches, asked.label), strict=True):
+            rows[i] = _row(settings[i], selections[i], answer)
+
+    for (size, _), members in batches.items():
+        members.sort(key=lambda index: settings[index].layer)
+        questioner.batch.slices(len(members), size + trace.prompt.suffix, partial(run, members))
+    return rows
+
+
+def _row(setting: Setting, selection: Selection, answer: Mapping[str, Any]) -> dict[str, Any]:
+    kept = selection.kept.tolist()
+    return {
+        "strategy": setting.strategy,
+        "layer": setting.layer,
+        "keep": float(setting.keep),
+        "repeat": setting.repeat,
+        "kept": kept,
+        "tokens": len(kept),
+        **answer,
+    }

@@ -1,0 +1,83 @@
+"""What strategies see, taken from a trace: computed when asked, never before."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from infohorizon.engine.trace import Trace
+from infohorizon.errors import UserError
+from infohorizon.models.base import Encoded
+from infohorizon.seeding import seed_of
+from infohorizon.strategies.base import Section, View
+
+
+class TraceView(View):
+    """The visual tokens present at the input of `layer` of a trace.
+
+    Args:
+        encoded: the image as cached by the vision stage.
+        key: what seeds random draws beside layer and keep: (seed, question_id, repeat).
+        oracle: layer → (N,) information of all tokens of the image; None where no table was given.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        layer: int,
+        encoded: Encoded,
+        key: tuple[object, ...] = (),
+        oracle: Callable[[int], Tensor] | None = None,
+    ) -> None:
+        prompt = trace.prompt
+        self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
+        self.present = trace.visual[layer]
+        self.count, self.visual_start = len(self.present), prompt.start
+        self.text_count = prompt.suffix - prompt.forced
+
+    def _section(self, section: Section, states: Tensor) -> Tensor:
+        """Rows of the asked section; `states` holds all present tokens in its second-last dimension."""
+        first = self.visual_start if section == "visual" else self.visual_start + self.count
+        length = self.count if section == "visual" else self.text_count
+        return states[..., first : first + length, :]
+
+    def hidden(self, section: Section = "visual") -> Tensor:
+        return self._section(section, self.trace.hidden(self.layer))
+
+    def normed_hidden(self, section: Section = "visual") -> Tensor:
+        return self.trace.language_model.norm(self.hidden(section))
+
+    def keys(self, section: Section = "visual") -> Tensor:
+        keys = self.trace.keys(self.layer - 1)
+        return self._section(section, keys.to(torch.promote_types(keys.dtype, torch.float32)))
+
+    def attention(self, rows: Tensor, ahead: bool = False) -> Tensor:
+        weights = self.trace.attention(self.layer if ahead else self.layer - 1, rows)
+        return weights[..., self.visual_start : self.visual_start + self.count]
+
+    def embeddings(self, section: Section = "visual") -> Tensor:
+        prompt = self.trace.prompt
+        after = prompt.start + prompt.count
+        rows = slice(prompt.start, after) if section == "visual" else slice(after, after + self.text_count)
+        return self.trace.language_model.enter(prompt.embeddings[rows])
+
+    def saliency(self) -> Tensor:
+        return self._cached(self.encoded.saliency)
+
+    def features(self) -> Tensor:
+        return self._cached(self.encoded.features)
+
+    def vision_keys(self) -> Tensor:
+        return self._cached(self.encoded.keys)
+
+    def information(self) -> Tensor:
+        if self.oracle is None:
+            raise UserError("strategy 'information' needs the information table of this model and benchmark.")
+        return self.oracle(self.layer).to(self.present.device)[self.present]
+
+    def generator(self, keep: int) -> torch.Generator:
+        return torch.Generator().manual_seed(seed_of(*self.key, self.layer, keep))
+
+    def _cached(self, values: Tensor) -> Tensor:
+        values = values.to(self.present.device)
+        return values.to(torch.promote_types(values.dtype, torch.float32))[self.present]

@@ -1,0 +1,97 @@
+"""How well a model folder answers the rendered test splits, with its images and without."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+from transformers import AutoProcessor, LlavaForConditionalGeneration, LlavaProcessor
+
+from infohorizon import benchmarks
+from infohorizon.analysis import statistics
+from infohorizon.benchmarks.images import decode
+from infohorizon.benchmarks.load import load
+from infohorizon.mini.rendered.questions import Asked
+from infohorizon.mini.training.model import tower_features
+from infohorizon.mini.training.packing import answer_logits, exact_matches, pack
+
+BATCH = 16
+RESAMPLES, CONFIDENCE = 2000, 0.95
+
+
+class Loaded(NamedTuple):
+    model: LlavaForConditionalGeneration
+    processor: LlavaProcessor
+
+
+def load_folder(folder: Path) -> Loaded:
+    """A model folder as anyone would load it."""
+    model = LlavaForConditionalGeneration.from_pretrained(folder).eval()
+    return Loaded(model, AutoProcessor.from_pretrained(folder))
+
+
+def load_questions(task: str, folder: Path, limit: int | None = None) -> pl.DataFrame:
+    """One row per question of a rendered test split, its image as PNG bytes in column `image`."""
+    questions, images, _ = load(task, {"source": str(folder), "split": "test", "task": task, "limit": limit})
+    return pl.from_arrow(questions).join(pl.from_arrow(images), on="image_id", maintain_order="left")
+
+
+def evaluate(loaded: Loaded, task: str, questions: pl.DataFrame) -> dict[str, Any]:
+    """Accuracy of full and blind answers with intervals over images, and the task's own metrics of the full ones."""
+    rules = benchmarks.create(task)
+    said = generated(loaded, questions, rules.max_new_tokens)
+    answered = questions.with_columns(
+        pl.Series("answer", said),
+        pl.Series("score", map(rules.score, said, questions["answers"].to_list()), dtype=pl.Float64),
+    )
+    blind = np.array(exactly_answered(loaded, questions, look=False), dtype=np.float64)
+    return {
+        "questions": len(questions),
+        "images": questions["image_id"].n_unique(),
+        "full": with_interval(answered["score"].to_numpy(), questions["image_id"].to_numpy()),
+        "blind": with_interval(blind, questions["image_id"].to_numpy()),
+        "metrics": {name: round(value, 4) for name, value in rules.metrics(answered).items()},
+    }
+
+
+@torch.no_grad()
+def generated(loaded: Loaded, questions: pl.DataFrame, max_new_tokens: int) -> list[str]:
+    """Greedy answers by `generate`, through the processor's chat template: nothing of this project takes part."""
+    model, processor = loaded
+    answers: list[str] = []
+    for batch in questions.iter_slices(BATCH):
+        prompts = [
+            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
+            for question in batch["question"]
+        ]
+        text = [processor.apply_chat_template(prompt, add_generation_prompt=True) for prompt in prompts]
+        inputs = processor(images=[decode(png) for png in batch["image"]], text=text, return_tensors="pt", padding=True)
+        tokens = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)
+        answers += processor.batch_decode(tokens[:, inputs.input_ids.shape[1] :], skip_special_tokens=True)
+    return answers
+
+
+@torch.no_grad()
+def exactly_answered(loaded: Loaded, questions: pl.DataFrame, look: bool = True) -> list[bool]:
+    """Whether greedy decoding gives the label and stops; with `look` False no token may attend to the image."""
+    model, processor = loaded
+    right: list[bool] = []
+    for batch in questions.iter_slices(BATCH):
+        pixels = processor.image_processor([decode(png) for png in batch["image"]], return_tensors="pt").pixel_values
+        features = tower_features(model, pixels)
+        asked: Sequence[Sequence[Asked]] = [
+            [Asked("", question, label, look)] for question, label in batch.select("question", "label").iter_rows()
+        ]
+        packed = pack(asked, processor.tokenizer, features.shape[1])
+        right += [exact for _, exact in exact_matches(packed, answer_logits(model, packed, features))]
+    return right
+
+
+def with_interval(scores: np.ndarray, images: np.ndarray) -> dict[str, float]:
+    """Mean of the scores with its bootstrap interval over images."""
+    clusters = statistics.cluster(scores[:, None], images)
+    draws = statistics.means(clusters, statistics.resample(len(clusters.sizes), RESAMPLES, seed=0))[:, 0]
+    low, high = statistics.percentile_interval(draws[1:], CONFIDENCE)
+    return {"accuracy": round(float(draws[0]), 4), "low": round(float(low), 4), "high": round(float(high), 4)}

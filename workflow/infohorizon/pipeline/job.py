@@ -1,0 +1,92 @@
+"""What every script of workflow/scripts shares: log file, progress, one-sentence errors, table metadata.
+
+A script defines `main(job)` and runs it only when Snakemake executes the script, so that it can be imported. Everything
+it needs reaches it through `job.input`, `job.output`, `job.params` and `job.wildcards` (Snakemake's own objects).
+"""
+
+import importlib.metadata
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from infohorizon.errors import UserError
+
+PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy", "polars", "pyarrow", "pillow")
+T = TypeVar("T")
+log = logging.getLogger("infohorizon")
+
+
+class Job:
+    """The running job: Snakemake's input, output, params, wildcards, threads; metadata; progress."""
+
+    def __init__(self, snakemake: Any) -> None:
+        self.input = snakemake.input
+        self.output = snakemake.output
+        self.params = snakemake.params
+        self.wildcards = snakemake.wildcards
+        self.threads = snakemake.threads
+        self.rule = snakemake.rule
+
+    def metadata(self, **sources: Any) -> dict[str, Any]:
+        """Metadata of the tables this job writes (tables.py): `params.configuration` and `params.code` are recorded.
+
+        Args:
+            sources: what the rows come from, e.g. model={"source": …, "revision": …}.
+        """
+        return {
+            "stage": self.rule,
+            "configuration": _plain(self.params.get("configuration", {})),
+            "code": self.params.get("code", ""),
+            "packages": versions(),
+            **sources,
+        }
+
+    def progress(self, items: Iterable[T], total: int, unit: str, every: float = 10.0) -> Iterator[T]:
+        """Iterate with a tqdm bar on a terminal, and with a plain line in the log every `every` seconds."""
+        start = last = time.monotonic()
+        for done, item in enumerate(tqdm(items, total=total, unit=unit, disable=not sys.stderr.isatty()), start=1):
+            yield item
+            now = time.monotonic()
+            if now - last >= every or done == total:
+                log.info("%d/%d %ss, %.1f %ss/s", done, total, unit, done / (now - start), unit)
+                last = now
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that can change a number."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def run(main: Callable[[Job], None], snakemake: Any) -> None:
+    """Run `main`; a UserError ends the job with its one sentence on stderr and in the log."""
+    handlers: list[logging.Handler] = []
+    if snakemake.log:
+        os.makedirs(os.path.dirname(str(snakemake.log[0])) or ".", exist_ok=True)
+        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(message)s", force=True)
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a log that a full disk does not take must not bury the sentence below
+    start = time.monotonic()
+    try:
+        main(Job(snakemake))
+        log.info("computed in %.2f s", time.monotonic() - start)  # bench/overhead.py reads this
+    except UserError as error:
+        log.error("%s", error)
+        sys.exit(f"{snakemake.rule}: {error}")
+    except Exception:
+        log.exception("unexpected error")
+        raise
+
+
+def _plain(value: Any) -> Any:
+    """Snakemake's params containers → plain dicts and lists for JSON."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple) or type(value).__name__ == "Namedlist":
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,149 @@
+"""The registry of pruning strategies: one line per strategy. Importing it does not import torch.
+
+CDPruner is missing: its relevance term needs the text tower of the CLIP model whose vision tower a model uses, and that
+is no part of a vision-language model's checkpoint.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from infohorizon.errors import UserError, suggestion
+
+if TYPE_CHECKING:
+    from infohorizon.strategies.base import Strategy
+
+
+class Entry(NamedTuple):
+    """Where a strategy's class is, and the facts about it that a configuration is checked against without torch."""
+
+    location: str
+    first_layer: int = 0
+    random: bool = False
+    keeps_none: bool = False
+    merges: bool = False
+
+
+REGISTRY = {
+    "random": Entry("random:Random", random=True),
+    "drop-all": Entry("drop_all:DropAll", keeps_none=True),
+    "information": Entry("information:Information"),
+    "fastv": Entry("fastv:FastV", first_layer=1),
+    "sparsevlm": Entry("sparsevlm:SparseVLM", first_layer=1),
+    "dart": Entry("dart:DART", first_layer=1),
+    "divprune": Entry("divprune:DivPrune"),
+    "pyramiddrop": Entry("pyramiddrop:PyramidDrop"),
+    "fastervlm": Entry("fastervlm:FasterVLM"),
+    "vispruner": Entry("vispruner:VisPruner"),
+    "visionzip": Entry("visionzip:VisionZip", merges=True),
+    "holov": Entry("holov:HoloV"),
+}
+
+Settings = Mapping[str, str | Mapping[str, Any]]
+
+
+def names(settings: Settings | None = None) -> list[str]:
+    """All strategy names: those of the registry, then those that the configuration adds."""
+    return [*REGISTRY, *(settings or {})]
+
+
+def entry(name: str, settings: Settings | None = None) -> Entry:
+    """The facts about a strategy. Only a user's own file has to be loaded for them (and torch with it).
+
+    Raises:
+        UserError: unknown name, or a setting that names no strategy.
+    """
+    source, _ = _resolve(name, settings)
+    if source in REGISTRY:
+        return REGISTRY[source]
+    cls = _load(Path(source))
+    return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none, cls.merges)
+
+
+def source_of(name: str, settings: Settings | None = None) -> str:
+    """The registry's name or the Python file behind a name."""
+    return _resolve(name, settings)[0]
+
+
+def create(name: str, settings: Settings | None = None) -> "Strategy":
+    """Make the strategy called `name`.
+
+    Args:
+        name: a name of the registry or a key of `settings`.
+        settings: `strategies:` of the configuration: new name → path of a Python file that defines one strategy, or
+            {strategy: NAME-OR-PATH, option: value, …}. Paths are relative to the working directory.
+
+    Raises:
+        UserError: unknown name, bad option, or a file that does not define exactly one strategy.
+    """
+    source, options = _resolve(name, settings)
+    cls = _builtin(source) if source in REGISTRY else _load(Path(source))
+    try:
+        strategy = cls(**options)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"strategies: {name}: {error}.") from error
+    strategy.name = name
+    return strategy
+
+
+def table() -> str:
+    """The strategies as a Markdown table for the README."""
+    lines = ["| name | what it does | acts at | needs | paper |", "|---|---|---|---|---|"]
+    for name, facts in REGISTRY.items():
+        cls = _builtin(name)
+        acts = "any layer" if facts.first_layer == 0 else f"layer {facts.first_layer} and above"
+        what = inspect.getdoc(cls).splitlines()[0]
+        lines.append(f"| `{name}` | {what} | {acts} | {cls.needs} | {cls.paper} |")
+    return "\n".join(lines) + "\n"
+
+
+def _resolve(name: str, settings: Settings | None) -> tuple[str, dict[str, Any]]:
+    """Name → (name in the registry or path of a Python file, options)."""
+    settings = settings or {}
+    if name in REGISTRY:
+        if name in settings:
+            raise UserError(f"strategies: '{name}' is the name of a built-in strategy: choose another name.")
+        return name, {}
+    if name not in settings:
+        raise UserError(f"There is no strategy '{name}': {suggestion(name, names(settings))}")
+    setting = settings[name]
+    options = {"strategy": setting} if isinstance(setting, str) else dict(setting)
+    source = options.pop("strategy", None)
+    if source not in REGISTRY and not str(source).endswith(".py"):
+        raise UserError(
+            f"strategies: {name}: '{source}' is neither the path of a Python file (….py) "
+            f"nor one of {', '.join(REGISTRY)}."
+        )
+    return source, options
+
+
+def _builtin(name: str) -> type["Strategy"]:
+    module, cls = REGISTRY[name].location.split(":")
+    return getattr(importlib.import_module(f"{__package__}.{module}"), cls)
+
+
+def _load(path: Path) -> type["Strategy"]:
+    """The one strategy that a user's Python file defines."""
+    from infohorizon.strategies.base import Strategy
+
+    if not path.is_file():
+        raise UserError(f"strategies: {path} does not exist.")
+    spec = importlib.util.spec_from_file_location(f"infohorizon_strategy_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"strategies: {path} cannot be imported: {type(error).__name__}: {error}.") from error
+    defined = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == spec.name]
+    classes = [cls for cls in dict.fromkeys(defined) if issubclass(cls, Strategy)]
+    if len(classes) != 1:
+        found = ", ".join(cls.__name__ for cls in classes) or "none"
+        raise UserError(f"strategies: {path} must define exactly one strategy class; it defines {found}.")
+    if missing := sorted(classes[0].__abstractmethods__):
+        raise UserError(f"strategies: {path}: {classes[0].__name__} lacks the method {', '.join(missing)}.")
+    return classes[0]

@@ -1,0 +1,93 @@
+"""FLOPs, bytes and mean visual tokens in closed form. No torch.
+
+One decoder layer on n new tokens that attend to c cached ones and to each other, width d, FFN width m, key/value
+width k: 2·(2·n·d² + 2·n·d·k) for the projections, 4·n·(c + n)·d for attention, 6·n·d·m for the FFN. A multiplication
+and an addition are two FLOPs; the causal half of attention, norms and softmax are not taken off or added.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from infohorizon.models.geometry import Geometry, kv_bytes
+from infohorizon.units import layer_of, tokens_of
+
+# One A100 (80 GB): dense bf16 FLOP/s, the fraction of it that large matrix products reach in practice, and the
+# bytes per second at which weights are read for one generated token.
+PEAK, EFFICIENCY, BANDWIDTH = 312e12, 0.4, 1.5e12
+# A job's start: seconds for imports, and bytes per second at which weights come from a shared file system.
+IMPORTS, LOADING = 20, 1e9
+# Bounds of an image's pixels in Qwen2.5-VL's own preprocessor_config.json.
+QWEN_PIXELS = 56 * 56, 28 * 28 * 16384
+
+
+def visual_tokens(shape: Geometry, pixels: int, least: int | None = None, most: int | None = None) -> int:
+    """Visual tokens of an image of so many pixels, `least` and `most` being the model's min_pixels and max_pixels."""
+    if shape.square is not None:
+        return shape.square
+    least, most = least or QWEN_PIXELS[0], most or QWEN_PIXELS[1]
+    return max(1, round(min(max(pixels, least), most) / shape.cell**2))
+
+
+def layer_flops(shape: Geometry, new: float, cached: float = 0) -> float:
+    """FLOPs of one decoder layer on `new` tokens of a row that follow `cached` ones."""
+    d, k, m = shape.width, shape.kv_width, shape.ffn
+    return 2 * (2 * new * d * d + 2 * new * d * k) + 4 * new * (cached + new) * d + 6 * new * d * m
+
+
+def head_flops(shape: Geometry) -> float:
+    """FLOPs of the logits of one token."""
+    return 2 * shape.width * shape.vocabulary
+
+
+def prefill_flops(shape: Geometry, tokens: float) -> float:
+    """FLOPs of an unpruned pass over a prompt."""
+    return shape.layers * layer_flops(shape, tokens) + head_flops(shape)
+
+
+def resume_flops(shape: Geometry, layer: int, new: float, cached: float) -> float:
+    """FLOPs of one row that goes on from the input of `layer`: `new` tokens (kept and suffix) after a shared prefix."""
+    return (shape.layers - layer) * layer_flops(shape, new, cached) + head_flops(shape)
+
+
+def vision_flops(shape: Geometry, tokens: float) -> float:
+    """FLOPs of encoding an image of so many visual tokens; attention between patches is left out."""
+    return 2 * shape.tower * shape.patches * tokens
+
+
+def trace_bytes(shape: Geometry, tokens: float, suffix: float, element: int) -> float:
+    """Bytes of a cached prefill: every layer's input (fp32), keys and values, and queries of the suffix."""
+    states = tokens * shape.width * shape.layers * max(4, element)
+    return states + kv_bytes(shape, tokens, element) + suffix * shape.width * shape.layers * element
+
+
+def weight_bytes(shape: Geometry, element: int) -> float:
+    """Bytes of the loaded model; a 16-bit model's head is held in fp32 beside it."""
+    return shape.parameters * element + (4 * shape.vocabulary * shape.width if element == 2 else 0)
+
+
+def image_bytes(shape: Geometry, tokens: float, element: int) -> float:
+    """Bytes of an image's row in the vision table: features and keys in fp16 or fp32, saliency in fp32."""
+    return tokens * ((shape.feature_width + shape.key_width) * min(4, element) + 4)
+
+
+def present_tokens(stages: Sequence[Sequence[Any]], count: int, depth: int) -> list[int]:
+    """Visual tokens at each layer under a schedule [[layer, strategy, keep], …], if strategies keep what is asked.
+
+    Their mean is what DART, SparseVLM and the paper call the schedule's budget.
+    """
+    present = [count] * depth
+    for layer, _, keep in stages:
+        first = layer_of(layer, depth)
+        kept = min(tokens_of(keep, count), present[first])
+        present[first:] = [kept] * (depth - first)
+    return present
+
+
+def gpu_seconds(flops: float, weight_reads: float = 0, weights: float = 0) -> float:
+    """Seconds on one A100: FLOPs at the stated efficiency, and the weights once per generated token and batch."""
+    return flops / (PEAK * EFFICIENCY) + weight_reads * weights / BANDWIDTH
+
+
+def start_seconds(stored: float) -> float:
+    """Seconds until a job computes: imports, and its model's bytes from disk."""
+    return IMPORTS + stored / LOADING

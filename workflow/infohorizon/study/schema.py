@@ -1,0 +1,73 @@
+"""config.yaml against its JSON schema: the first mistake in one sentence. Snakemake then fills in the defaults."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+
+from infohorizon.errors import UserError, suggestion
+
+# JSON takes 1.0 for an integer; here it is a fraction that is too large: keeping 1 token is not keeping all of them.
+STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
+    "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+)
+Validator = extend(Draft202012Validator, type_checker=STRICT)
+TYPES = {"object": "a dictionary", "array": "a list", "string": "a text", "integer": "a whole number", "null": "null"}
+
+
+def check(config: Mapping[str, Any], schema: str | Path) -> None:
+    """Check a configuration against a schema file.
+
+    Raises:
+        UserError: one sentence that names the key and what it may be.
+    """
+    validator = Validator(yaml.safe_load(Path(schema).read_text()))
+    if (error := best_match(validator.iter_errors(config))) is not None:
+        while error.parent is not None:  # the whole of a "oneOf", not one of its branches
+            error = error.parent
+        raise UserError(sentence(error))
+
+
+def sentence(error: ValidationError) -> str:
+    """What is wrong, where, and what would be right."""
+    key = ".".join(map(str, error.absolute_path))
+    if error.validator == "required":
+        name = next(name for name in error.validator_value if name not in error.instance)
+        return f"{'.'.join(filter(None, [key, name]))} is missing."
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        name = next(name for name in error.instance if name not in known)
+        return f"{'.'.join(filter(None, [key, str(name)]))}: there is no such key: {suggestion(name, known)}"
+    value = error.instance
+    return f"{key or 'the configuration'}: {value!r} does not do: it must be {_wanted(error)}."
+
+
+def _wanted(error: ValidationError) -> str:
+    schema, wanted = error.schema, error.validator_value
+    if "description" in schema:
+        return schema["description"]
+    match error.validator:
+        case "type":
+            return " or ".join(TYPES.get(kind, kind) for kind in ([wanted] if isinstance(wanted, str) else wanted))
+        case "enum":
+            return f"one of {', '.join(map(str, wanted))}"
+        case "uniqueItems":
+            return "without repetition"
+        case "minLength":
+            return "a text that is not empty"
+        case "minItems" | "maxItems":
+            return f"a list of at {'least' if error.validator == 'minItems' else 'most'} {wanted}"
+        case "minimum":
+            return f"at least {wanted}"
+        case "maximum":
+            return f"at most {wanted}"
+        case "exclusiveMinimum":
+            return f"above {wanted}"
+        case "exclusiveMaximum":
+            return f"below {wanted}"
+        case _:
+            return error.message

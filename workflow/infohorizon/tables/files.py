@@ -1,0 +1,117 @@
+"""Atomic writes and checked reads of the project's tables (schemas.py).
+
+Tables are Arrow IPC files (zstd). The schema metadata key `infohorizon` of each file holds a JSON object with the
+stage, sources and revisions, package versions, the configuration the stage read and its code digest: nothing in it
+depends on when or where the file was made, so equal runs give equal bytes.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import polars as pl
+import pyarrow as pa
+
+from infohorizon.errors import UserError
+from infohorizon.tables.schemas import TABLES, Column
+
+METADATA_KEY = b"infohorizon"
+
+
+def write(
+    path: str | Path, name: str, rows: pa.Table | Iterable[Mapping[str, Any]], metadata: Mapping[str, Any]
+) -> None:
+    """Write rows as table `name` under a temporary name in the same folder, sync, then rename.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; nothing is left under `path`.
+    """
+    path = Path(path)
+    table = rows if isinstance(rows, pa.Table) else from_rows(name, rows)
+    _check_columns(table.schema, name, path)
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+    table = table.combine_chunks().replace_schema_metadata({METADATA_KEY: text.encode()})
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pa.OSFile(str(temporary), "wb") as sink:
+            options = pa.ipc.IpcWriteOptions(compression="zstd")
+            with pa.ipc.new_file(sink, table.schema, options=options) as writer:
+                writer.write_table(table)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise UserError(f"{path} could not be written: {reason}; nothing was left there.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows as dicts → an Arrow table with the schema of table `name`."""
+    rows = list(rows)
+    columns = {key: [row[key] for row in rows] for key in TABLES[name].columns}
+    fields = [pa.field(key, _type(column, columns[key])) for key, column in TABLES[name].columns.items()]
+    return pa.Table.from_pydict(columns, schema=pa.schema(fields))
+
+
+def _type(column: Column, values: list[Any]) -> pa.DataType:
+    """The column's admitted type that the values have as NumPy arrays; its first type for all else."""
+    if column.also and values and hasattr(values[0], "dtype"):
+        return next((t for t in column.also if t.value_type == pa.from_numpy_dtype(values[0].dtype)), column.type)
+    return column.type
+
+
+def read_arrow(path: str | Path, name: str) -> pa.Table:
+    """Read and check one file of table `name`.
+
+    Raises:
+        UserError: missing, truncated or foreign file, or a schema other than this version's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: run the stage that writes it.")
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path} is not a complete Arrow file ({str(error).splitlines()[0]}): delete it and run snakemake again."
+        ) from error
+    _check_columns(table.schema, name, path)
+    return table
+
+
+def read(paths: str | Path | Iterable[str | Path], name: str) -> pl.DataFrame:
+    """Checked read of one file or of all parts of table `name`, in the order given."""
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    return pl.concat([pl.from_arrow(read_arrow(path, name)) for path in paths])
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The `infohorizon` metadata of one file; {} where it has none."""
+    with pa.memory_map(str(path)) as source:
+        schema = pa.ipc.open_file(source).schema
+    return json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+
+
+def _check_columns(schema: pa.Schema, name: str, path: Path) -> None:
+    expected = TABLES[name].columns
+    if schema.names != list(expected):
+        raise UserError(
+            f"{path} is no '{name}' table of this version: its columns are {', '.join(schema.names)}, "
+            f"expected {', '.join(expected)}; delete it and run snakemake again."
+        )
+    for field in schema:
+        column = expected[field.name]
+        if field.type not in (column.type, *column.also):
+            raise UserError(
+                f"{path}: column '{field.name}' has type {field.type}, expected {column.type}; "
+                "delete it and run snakemake again."
+            )

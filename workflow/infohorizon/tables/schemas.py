@@ -1,0 +1,207 @@
+"""Every Arrow table of the project: what a row is, its columns and their meanings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+F16_OR_F32 = (pa.list_(pa.float32()), pa.list_(pa.float16()))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its Arrow type (the first of several admitted ones) and what a value means."""
+
+    type: pa.DataType
+    meaning: str
+    also: tuple[pa.DataType, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: where it stands under the results folder, what a row is, its columns in order."""
+
+    path: str
+    row: str
+    columns: Mapping[str, Column]
+
+    def schema(self) -> pa.Schema:
+        return pa.schema([pa.field(name, column.type) for name, column in self.columns.items()])
+
+
+_question = Column(pa.string(), "question of the benchmark table")
+_image = Column(pa.string(), "image of the benchmark's images table")
+_score = Column(pa.float64(), "score of the answer in [0, 1], by the benchmark's rule")
+_answer = Column(pa.string(), "greedy answer, special tokens removed")
+_label_probability = Column(pa.float64(), "softmax probability of the label's first token as the first answer token")
+_layer = Column(pa.int32(), "0-based decoder layer at whose input visual tokens leave")
+_repeat = Column(pa.int32(), "0-based repeat of a strategy that draws at random; 0 for all others")
+_model = Column(pa.string(), "model name in config.yaml")
+_benchmark = Column(pa.string(), "benchmark name in config.yaml")
+
+TABLES: dict[str, Table] = {
+    "benchmark": Table(
+        "benchmarks/{benchmark}.arrow",
+        "a question",
+        {
+            "question_id": Column(pa.string(), "stable, unique id"),
+            "image_id": _image,
+            "question": Column(pa.string(), "the user turn as the model reads it, without chat wrapping"),
+            "label": Column(pa.string(), "ground-truth answer whose probability is measured"),
+            "answers": Column(pa.list_(pa.string()), "references the score is computed against"),
+            "category": Column(pa.string(), "the benchmark's own grouping"),
+        },
+    ),
+    "images": Table(
+        "benchmarks/{benchmark}.images.arrow",
+        "an image",
+        {
+            "image_id": Column(pa.string(), "stable, unique id"),
+            "image": Column(pa.large_binary(), "encoded bytes as the data set has them"),
+            "width": Column(pa.int32(), "pixels"),
+            "height": Column(pa.int32(), "pixels"),
+        },
+    ),
+    "vision": Table(
+        "vision/{model}/{benchmark}/part-{shard}.arrow",
+        "an image",
+        {
+            "image_id": _image,
+            "grid_height": Column(pa.int32(), "rows of the visual token grid"),
+            "grid_width": Column(pa.int32(), "columns of the visual token grid"),
+            "feature_width": Column(pa.int32(), "values per visual token in `features`"),
+            "features": Column(
+                F16_OR_F32[0],
+                "what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL), tokens × feature_width, row-major; "
+                "float16 unless the model runs in float32",
+                F16_OR_F32[1:],
+            ),
+            "saliency": Column(pa.list_(pa.float32()), "attention each visual token receives in the vision tower"),
+            "key_width": Column(pa.int32(), "values per visual token in `keys`"),
+            "keys": Column(
+                F16_OR_F32[0], "vision tower's keys, mean over heads, tokens × key_width, row-major", F16_OR_F32[1:]
+            ),
+        },
+    ),
+    "answers": Table(
+        "answers/{model}/{benchmark}/part-{shard}.arrow",
+        "a question under one condition",
+        {
+            "question_id": _question,
+            "condition": Column(pa.string(), "full: unpruned; blind: no visual token from layer 0 on"),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+    ),
+    "information": Table(
+        "information/{model}/{benchmark}/part-{shard}.arrow",
+        "a window of visual tokens at a layer, for one question",
+        {
+            "question_id": _question,
+            "layer": _layer,
+            "window": Column(pa.int32(), "0-based window in reading order of the window grid (all, or those drawn)"),
+            "probability": Column(
+                pa.float64(), "p(w, l): label's first token, only this window kept from the layer on (or all but it)"
+            ),
+            "text_probability": Column(pa.float64(), "p_text(l): the same with no visual token kept"),
+            "information": Column(
+                pa.float64(), "probability − text_probability; leave-one-out: that of the whole image − probability"
+            ),
+            "answer_probability": Column(pa.float64(), "as probability, for all tokens of the label (teacher-forced)"),
+            "text_answer_probability": Column(pa.float64(), "as text_probability, for all tokens of the label"),
+            "answer_information": Column(pa.float64(), "as information, for all tokens of the label"),
+            "text_divergence": Column(
+                pa.float64(), "KL(first-token distribution without visual tokens from the layer on ‖ unpruned), nats"
+            ),
+        },
+    ),
+    "sweep": Table(
+        "sweep/{model}/{benchmark}/{strategies}/part-{shard}.arrow",
+        "a question answered with one (strategy, layer, keep, repeat)",
+        {
+            "question_id": _question,
+            "strategy": Column(pa.string(), "strategy name"),
+            "layer": _layer,
+            "keep": Column(pa.float64(), "configured keep: a count, or a fraction below 1; 0 for drop-all"),
+            "repeat": _repeat,
+            "kept": Column(pa.list_(pa.int32()), "indices that stayed, in reading order; null where switched off"),
+            "tokens": Column(pa.int32(), "visual tokens really kept"),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+    ),
+    "schedules": Table(
+        "schedules/{model}/{benchmark}/{schedule}/part-{shard}.arrow",
+        "a question answered under a schedule",
+        {
+            "question_id": _question,
+            "schedule": Column(pa.string(), "schedule name"),
+            "repeat": _repeat,
+            "mean_tokens": Column(pa.float64(), "mean visual tokens over all decoder layers, as really kept"),
+            "kept": Column(
+                pa.list_(pa.list_(pa.int32())),
+                "per stage, indices that stayed, in reading order; null where switched off",
+            ),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+    ),
+    "horizon": Table(
+        "horizon.arrow",
+        "a horizon estimate",
+        {
+            "model": _model,
+            "benchmark": _benchmark,
+            "criterion": Column(
+                pa.string(), "information, answer-information, label-free, redundancy, no-advantage or random-parity"
+            ),
+            "strategy": Column(pa.string(), "no-advantage, random-parity: strategy compared with random; else empty"),
+            "keep": Column(
+                pa.float64(), "no-advantage, random-parity: configured keep, null for all at once; else null"
+            ),
+            "factor": Column(pa.float64(), "threshold as a multiple of the configured one: ½, 1 or 2"),
+            "threshold": Column(pa.float64(), "what the criterion's statistic may reach at most; units in README.md"),
+            "layer": Column(pa.int32(), "the estimate: first measured layer of the horizon; depth if never reached"),
+            "low": Column(pa.int32(), "lower end of the bootstrap interval over images"),
+            "high": Column(pa.int32(), "upper end of the bootstrap interval over images"),
+            "depth": Column(pa.int32(), "decoder layers of the model"),
+            "questions": Column(pa.int32(), "questions behind the estimate"),
+            "images": Column(pa.int32(), "their images"),
+        },
+    ),
+    "comparison": Table(
+        "comparison.arrow",
+        "a paired comparison of scores",
+        {
+            "model": _model,
+            "benchmark": _benchmark,
+            "kind": Column(pa.string(), "strategy or schedule"),
+            "name": Column(pa.string(), "its name"),
+            "baseline": Column(
+                pa.string(),
+                "strategies: random at the same layer and keep (drop-all: full); schedules: full, or the schedule of "
+                "about equal mean tokens named in config.yaml",
+            ),
+            "layer": Column(pa.int32(), "layer (strategies); null for schedules"),
+            "keep": Column(pa.float64(), "configured keep (strategies); null for schedules"),
+            "tokens": Column(pa.float64(), "mean visual tokens really kept; over all layers for schedules"),
+            "baseline_tokens": Column(pa.float64(), "the same of the baseline; null for full"),
+            "score": Column(pa.float64(), "mean score"),
+            "baseline_score": Column(pa.float64(), "mean score of the baseline"),
+            "difference": Column(pa.float64(), "mean paired difference, score − baseline_score"),
+            "low": Column(pa.float64(), "lower end of the bootstrap interval over images"),
+            "high": Column(pa.float64(), "upper end of the bootstrap interval over images"),
+            "p_value": Column(pa.float64(), "two-sided p of the paired difference, clustered by image"),
+            "p_holm": Column(
+                pa.float64(),
+                "p_value adjusted by Holm over the layers of one (strategy, keep), or over the schedules compared with "
+                "full, or with each other",
+            ),
+            "questions": Column(pa.int32(), "questions behind the comparison"),
+            "images": Column(pa.int32(), "their images"),
+        },
+    ),
+}
