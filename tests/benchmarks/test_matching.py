@@ -153,29 +153,3 @@ def test_equal_words(answer, expected):
 def test_exact_is_equality_after_normalisation_with_any_reference():
     assert matching.exact("The two dogs.", ["cat", "2 dogs"]) == 1
     assert matching.exact("dogs", ["2 dogs"]) == 0
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ("B", "B"),
-        (" B\n", "B"),
-        ("B.", "B"),
-        ("B. a dog", "B"),
-        ("B) a dog", "B"),
-        ("(B) a dog", "B"),
-        ("(B)", "B"),
-        ("B: a dog", "B"),
-        ("The answer is B.", "B"),
-        ("the correct answer is (B)", "B"),
-        ("The correct option is B: a dog.", "B"),
-        ("b", None),
-        ("A dog", None),  # an article
-        ("The answer is A dog", None),
-        ("Because it is red", None),
-        ("E", None),  # not among the options
-        ("", None),
-    ],
-)
-def test_option_letter(answer, expected):
-    assert matching.option_letter(answer, "ABCD") == expected

@@ -8,6 +8,7 @@ import pytest
 from datasets import load_dataset
 
 from infohorizon import benchmarks
+from infohorizon.analysis.metrics import published
 from infohorizon.errors import UserError
 from infohorizon.mini.rendered.dataset import BENCHMARKS, render
 from infohorizon.mini.rendered.scenes import SIZE
@@ -65,8 +66,8 @@ def frame(answers: list[str], labels: list[str], scores: list[float], images: li
 def test_reading_ignores_spaces_and_counts_characters() -> None:
     rules = benchmarks.create("reading")
     assert rules.score("K 7 m", ["K7M"]) == 1
-    metrics = rules.metrics(frame(["K 7 M", "K 7 X"], ["K7M", "K7M"], [1.0, 0.0], ["a", "b"]))
-    assert metrics["accuracy"] == 0.5 and metrics["characters"] == pytest.approx(5 / 6)
+    metrics = published(rules, frame(["K 7 M", "K 7 X"], ["K7M", "K7M"], [1.0, 0.0], ["a", "b"]))
+    assert metrics["accuracy", ""] == 50 and metrics["characters", ""] == pytest.approx(500 / 6)
 
 
 def test_perception_counts_pairs() -> None:
@@ -74,8 +75,8 @@ def test_perception_counts_pairs() -> None:
     assert rules.score("Yes.", ["yes"]) == 1
     answers = ["yes", "no", "yes", "yes", "red"]
     labels = ["yes", "no", "yes", "no", "red"]
-    metrics = rules.metrics(frame(answers, labels, [1.0, 1.0, 1.0, 0.0, 1.0], ["a", "a", "b", "b", "a"]))
-    assert metrics["accuracy"] == 0.8 and metrics["acc+"] == 0.5
+    metrics = published(rules, frame(answers, labels, [1.0, 1.0, 1.0, 0.0, 1.0], ["a", "a", "b", "b", "a"]))
+    assert metrics["accuracy", ""] == 80 and metrics["acc+", ""] == 50
 
 
 def test_knowledge_takes_the_letter_alone() -> None:

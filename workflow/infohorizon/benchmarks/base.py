@@ -1,9 +1,9 @@
-"""What a benchmark is: rows of a data set → questions with labels, and answers → scores."""
+"""What a benchmark is: rows of a data set → questions with labels, answers → scores, scores → the published metric."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import polars as pl
 
@@ -26,15 +26,37 @@ class Question:
     image_id: str | None = None
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A metric as a benchmark's authors publish it: in each category a sum of ratios of sums over questions.
+
+    Attributes:
+        name: accuracy, F1, …
+        unit: of its value: "%", "points", "of 1000".
+        scale: its value where the sum of ratios is 1.
+        combine: how categories make the whole: "pooled" (ratios over all questions), "mean" or "sum" of the
+            categories' values, or "share" (a sum, each category being divided by the whole's denominator).
+        groups: name → categories that are also combined by themselves (MME's perception and cognition).
+        categories: whether the value of every category is published, too.
+    """
+
+    name: str = "accuracy"
+    unit: str = "%"
+    scale: float = 100.0
+    combine: Literal["pooled", "mean", "sum", "share"] = "pooled"
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    categories: bool = True
+
+
 class Task(ABC):
-    """One benchmark: a declarative head, a row → Question rule, a per-question score, and metrics.
+    """One benchmark: a declarative head, a row → Question rule, a per-question score, and its metrics.
 
     Attributes:
         name: the `task:` value in config.yaml and the module's name.
         columns: the data set columns `question()` reads; checked before the first row is read.
         image_column: where the image stands in a row (datasets.Image, or encoded bytes).
         max_new_tokens: length limit of greedy decoding.
-        metric: one word for the mean of `score` (accuracy, ANLS, …), used as an axis label.
+        metrics: what is published of a run, the benchmark's own metric first.
         defaults: options and their default values (e.g. {"ocr_tokens": True}); config may override. The option
             `images_config` names a second config that holds the images (columns id and image), joined by image_id.
     """
@@ -43,7 +65,7 @@ class Task(ABC):
     columns: tuple[str, ...]
     image_column: str = "image"
     max_new_tokens: int = 16
-    metric: str = "accuracy"
+    metrics: Sequence[Metric] = (Metric(),)
     defaults: Mapping[str, Any] = {}
 
     def __init__(self, **options: Any) -> None:
@@ -57,10 +79,36 @@ class Task(ABC):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         """Score of one answer in [0, 1]."""
 
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """Metrics of one run as the benchmark's authors define them, the headline number first.
+    def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """What the metrics are sums of; here each metric is the mean of the score.
 
         Args:
-            frame: one row per question with question_id, image_id, category, answers, answer, score.
+            frame: a row per cell (one run over the questions) and question: cell, question_id, image_id, category,
+                answers, answer, score.
+        Returns:
+            A row per unit (a question, a pair, all copies of a question): metric, term, cell, image_id, category,
+            numerator, denominator. A metric's value in a category is its scale times the sum over its terms of
+            Σ numerator / Σ denominator.
         """
-        return {self.metric: float(frame["score"].mean())}
+        return pl.concat(term(frame, metric.name) for metric in self.metrics)
+
+
+def term(
+    frame: pl.DataFrame,
+    metric: str,
+    name: str = "",
+    numerator: pl.Expr | None = None,
+    denominator: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """One term of a metric, a row per row of `frame` (see `Task.terms`); by default the score over 1."""
+    numerator = pl.col("score") if numerator is None else numerator
+    denominator = pl.lit(1) if denominator is None else denominator
+    return frame.select(
+        "cell",
+        "image_id",
+        "category",
+        metric=pl.lit(metric),
+        term=pl.lit(name),
+        numerator=numerator.cast(pl.Float64),
+        denominator=denominator.cast(pl.Float64),
+    )

@@ -3,16 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
-from infohorizon.benchmarks.base import Question, Task
-from infohorizon.benchmarks.matching import mean_by_category, relaxed
+from infohorizon.benchmarks.base import Metric, Question, Task
+from infohorizon.benchmarks.matching import relaxed
 
 
 class ChartQA(Task):
     name = "chartqa"
     columns = ("type", "question", "answer")
-    metric = "relaxed accuracy"
+    metrics = (Metric("relaxed accuracy"), Metric("mean of both splits", combine="mean", categories=False))
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
@@ -25,7 +23,3 @@ class ChartQA(Task):
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return relaxed(answer, answers)
-
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """relaxed accuracy, then that of human_test and augmented_test."""
-        return {self.metric: float(frame["score"].mean()), **mean_by_category(frame)}

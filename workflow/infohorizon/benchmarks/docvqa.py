@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.matching import anls
 from infohorizon.benchmarks.prompts import SHORT
 
@@ -14,7 +14,7 @@ class DocVQA(Task):
     name = "docvqa"
     columns = ("questionId", "question", "answers")
     max_new_tokens = 32
-    metric = "ANLS"
+    metrics = (Metric("ANLS"),)
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(

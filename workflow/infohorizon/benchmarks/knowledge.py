@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
 from infohorizon.benchmarks.base import Question, Task
-from infohorizon.benchmarks.matching import mean_by_category
 
 LETTERS = "ABCD"
 
@@ -30,7 +27,3 @@ class Knowledge(Task):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         """The letter alone counts: the mini models say nothing else."""
         return float(answer.strip() in answers)
-
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """accuracy, then by category (the attribute that the sign asks for)."""
-        return {self.metric: float(frame["score"].mean()), **mean_by_category(frame)}

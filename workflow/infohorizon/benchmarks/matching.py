@@ -6,8 +6,6 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-import polars as pl
-
 # EvalAI answer processing (VQA, TextVQA), https://visualqa.org/evaluation.html
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)} | {"none": "0"}
@@ -21,8 +19,8 @@ _CONTRACTIONS = """
     what'll what're what's what've when's where'd where's where've who'd who'd've who'll who's who've why'll why're
     why's won't would've wouldn't wouldn't've y'all y'all'd've y'all'll you'd you'd've you'll you're you've
 """
-# The spellings that are mended: those that lack exactly one apostrophe.
-_MENDED = {
+# Spellings whose apostrophe is put back: those that lack exactly one.
+_RESTORED = {
     word[:i] + word[i + 1 :]: word for word in _CONTRACTIONS.split() for i, sign in enumerate(word) if sign == "'"
 }
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
@@ -42,7 +40,7 @@ def normalise(text: str) -> str:
         spaced = spaced.replace(sign, "" if beside_space else " ")
     words = re.sub(r"\.(?!\d)", "", spaced).split()
     words = [_DIGITS.get(word, word) for word in words if word not in _ARTICLES]
-    return " ".join(_MENDED.get(word, word) for word in words)
+    return " ".join(_RESTORED.get(word, word) for word in words)
 
 
 def soft_accuracy(answer: str, answers: Sequence[str]) -> float:
@@ -69,10 +67,16 @@ def exact(answer: str, answers: Sequence[str]) -> float:
 
 
 def anls(answer: str, answers: Sequence[str], threshold: float = 0.5) -> float:
-    """Average normalised Levenshtein similarity, best over the references; 0 below the threshold (DocVQA)."""
-    answer = " ".join(answer.lower().split())
-    references = [" ".join(reference.lower().split()) for reference in answers]
-    best = max(1 - _distance(answer, text) / max(len(answer), len(text), 1) for text in references)
+    """Average normalised Levenshtein similarity, best over the references; 0 below the threshold (DocVQA).
+
+    As in the official script, distances are of texts whose white space is squeezed, lengths of the texts as they are.
+    """
+
+    def similarity(reference: str) -> float:
+        distance = _distance(*(" ".join(text.lower().split()) for text in (answer, reference)))
+        return 1 - distance / max(len(answer), len(reference), 1)
+
+    best = max(map(similarity, answers))
     return best if best >= threshold else 0.0
 
 
@@ -82,39 +86,22 @@ def relaxed(answer: str, answers: Sequence[str], tolerance: float = 0.05) -> flo
 
 
 def contains(answer: str, answers: Sequence[str], formula: bool = False) -> float:
-    """OCRBench: 1 if the answer contains a reference, ignoring case; `formula`: ignoring all spaces, not case."""
+    """OCRBench: 1 if the answer contains a reference, ignoring case; `formula`: ignoring spaces, not case."""
 
     def plain(text: str) -> str:
-        return re.sub(r"\s", "", text) if formula else text.lower().strip().replace("\n", " ")
+        text = text.strip().replace("\n", " ")
+        return text.replace(" ", "") if formula else text.lower()
 
     return float(any(plain(reference) in plain(answer) for reference in answers if reference.strip()))
 
 
 def equal_words(answer: str, answers: Sequence[str]) -> float:
-    """GQA: equality in lower case without punctuation."""
+    """GQA: equality in lower case without punctuation; a space before a full stop stays (as in lmms-eval)."""
 
     def plain(text: str) -> str:
-        return text.lower().translate(str.maketrans("", "", string.punctuation)).strip()
+        return text.lower().strip().translate(str.maketrans("", "", string.punctuation))
 
     return float(plain(answer) in map(plain, answers))
-
-
-def option_letter(answer: str, letters: str) -> str | None:
-    """The option an answer names: "B", "B.", "B: dog", "(B) dog" or "… the answer is B."; None where it names none.
-
-    A capital that merely starts a sentence ("A dog") is no option.
-    """
-    one = f"([{letters}])"
-    match = re.match(rf"\s*(?:\({one}\)|{one}\s*(?:[.):\n]|$))", answer) or re.search(
-        rf"(?i:answer|option) (?i:is):? \(?{one}\)?\s*(?:[.:,;\n]|$)", answer
-    )
-    return next(filter(None, match.groups()), None) if match else None
-
-
-def mean_by_category(frame: pl.DataFrame) -> dict[str, float]:
-    """Mean score of every category, in alphabetical order."""
-    means = frame.group_by("category").agg(pl.col("score").mean()).sort("category")
-    return dict(means.iter_rows())
 
 
 def _relaxed_match(answer: str, reference: str, tolerance: float) -> bool:

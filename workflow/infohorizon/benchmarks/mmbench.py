@@ -3,15 +3,16 @@
 Source: lmms-lab/MMBench, config en, split dev.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from infohorizon.benchmarks.base import Question, Task
-from infohorizon.benchmarks.matching import option_letter
+from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.prompts import LETTER
 
+BLANKED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
 ROTATION = 1_000_000  # the rotated copies of question `index` are index + k · ROTATION
 
 
@@ -19,6 +20,7 @@ class MMBench(Task):
     """`answers` is the right letter followed by all options ("B", "A. cat", "B. dog"): what matching by text needs."""
 
     name = "mmbench"
+    metrics = (Metric("circular accuracy"), Metric("accuracy"))
     columns = ("index", "question", "hint", "answer", "A", "B", "C", "D", "category")
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
@@ -35,21 +37,31 @@ class MMBench(Task):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(chosen(answer, answers[1:]) == answers[0])
 
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """circular: share of questions right in all their copies; accuracy: mean over all copies."""
+    def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """circular accuracy: share of questions right in all their copies; accuracy: mean over the copies."""
         question = pl.col("question_id").cast(pl.Int64) % ROTATION
-        circular = frame.group_by(question).agg((pl.col("score") == 1).all().alias("right"))
-        return {"circular": float(circular["right"].mean()), "accuracy": float(frame["score"].mean())}
+        circular = frame.group_by("cell", question).agg(
+            pl.col("image_id", "category").first(), right=(pl.col("score") == 1).all()
+        )
+        return pl.concat([term(circular, "circular accuracy", numerator=pl.col("right")), term(frame, "accuracy")])
 
 
 def chosen(answer: str, options: Sequence[str]) -> str | None:
-    """Letter of the option an answer chooses: by its letter, else by the one option whose text it is or contains."""
-    texts = {option[0]: option[3:].lower().strip() for option in options}
-    if letter := option_letter(answer, "".join(texts)):
-        return letter
-    answer = answer.lower().strip().rstrip(".")
-    same = [letter for letter, text in texts.items() if text.rstrip(".") == answer]
-    found = same or [letter for letter, text in texts.items() if text in answer]
+    """Letter of the option an answer chooses, by VLMEvalKit's rules without a judge model; None where none decides.
+
+    The first letter after "answer is". Else the one option letter that stands alone as a word, if it is among the last
+    four words. Else, in an answer at most twice as long as all options, the one option whose text it contains.
+    """
+    texts = {option[0]: option[3:].lower() for option in options}
+    if named := re.search(rf"(?i:answer is):? \(?([{''.join(texts)}])\b", answer):
+        return named[1]
+    words = answer.translate(BLANKED).split()
+    letters = [letter for letter in texts if letter in words]
+    if len(letters) == 1 and words.index(letters[0]) >= len(words) - 4:
+        return letters[0]
+    if len(answer) > 2 * sum(map(len, texts.values())):
+        return None
+    found = [letter for letter, text in texts.items() if text in answer.lower()]
     return found[0] if len(found) == 1 else None
 
 

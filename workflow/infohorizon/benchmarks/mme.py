@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.prompts import SHORT
 
 PERCEPTION = ["existence", "count", "position", "color", "posters"]
@@ -18,6 +18,10 @@ class MME(Task):
 
     name = "mme"
     columns = ("question_id", "question", "answer", "category")
+    metrics = (
+        Metric("score", "points", 100, "sum", {"perception": PERCEPTION, "cognition": COGNITION}),
+        Metric("accuracy", categories=False),
+    )
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
@@ -31,23 +35,19 @@ class MME(Task):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(yes_or_no(answer) == yes_or_no(answers[0]))
 
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """total = perception (max 2000) + cognition (max 800), accuracy, then every category (max 200)."""
-        image = pl.col("question_id").str.replace(r"#\d+$", "")
-        images = frame.group_by("category", image).agg(
-            accuracy=100 * pl.col("score").mean(), both=100 * (pl.col("score") == 1).all().cast(pl.Float64)
+    def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A subtask's score is accuracy + acc+ (share of images with both questions right), at most 200 points."""
+        image = pl.col("question_id").str.replace(r"#\d+$", "").alias("file")
+        pairs = frame.group_by("cell", "category", image).agg(
+            pl.len(), pl.col("image_id").first(), pl.col("score").sum(), both=(pl.col("score") == 1).all()
         )
-        totals = images.group_by("category").agg(pl.col("accuracy").mean() + pl.col("both").mean()).sort("category")
-        categories = dict(totals.iter_rows())
-        perception = sum(categories.get(category, 0.0) for category in PERCEPTION)
-        cognition = sum(categories.get(category, 0.0) for category in COGNITION)
-        return {
-            "total": perception + cognition,
-            "perception": perception,
-            "cognition": cognition,
-            "accuracy": float(frame["score"].mean()),
-            **categories,
-        }
+        return pl.concat(
+            [
+                term(pairs, "score", "accuracy", denominator=pl.col("len")),
+                term(pairs, "score", "acc+", pl.col("both")),
+                term(frame, "accuracy"),
+            ]
+        )
 
 
 def yes_or_no(text: str) -> str:

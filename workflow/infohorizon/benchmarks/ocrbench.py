@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
+from infohorizon.benchmarks.base import Metric, Question, Task
+from infohorizon.benchmarks.matching import contains
 
-from infohorizon.benchmarks.base import Question, Task
-from infohorizon.benchmarks.matching import contains, mean_by_category
-
+TEXT = ("Regular Text", "Irregular Text", "Artistic Text", "Handwriting", "Digit String", "Non-Semantic Text")
 FORMULAS = "Handwritten Mathematical Expression Recognition"  # the questions from HME100k, and no others
 
 
@@ -17,6 +16,10 @@ class OCRBench(Task):
     name = "ocrbench"
     columns = ("question", "question_type", "answer")
     max_new_tokens = 128
+    metrics = (
+        Metric("points", "of 1000", 1000, "share", {"text recognition": [f"{kind} Recognition" for kind in TEXT]}),
+        Metric("accuracy"),
+    )
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
@@ -29,7 +32,3 @@ class OCRBench(Task):
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return contains(answer, answers, formula=category == FORMULAS)
-
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """accuracy (the authors' points / 1000), then that of every kind of question."""
-        return {"accuracy": float(frame["score"].mean()), **mean_by_category(frame)}

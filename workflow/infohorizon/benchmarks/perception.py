@@ -4,20 +4,21 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from infohorizon.benchmarks.matching import equal_words, mean_by_category
+from infohorizon.benchmarks.base import Metric, term
+from infohorizon.benchmarks.matching import equal_words
 from infohorizon.benchmarks.rendered import Rendered
 
 
 class Perception(Rendered):
     name = "perception"
     max_new_tokens = 4
+    metrics = (Metric(), Metric("acc+", categories=False))
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return equal_words(answer, answers)
 
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """accuracy, acc+ (share of images whose yes/no pair is answered right, as in MME), accuracy by category."""
+    def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """accuracy, and acc+: the share of images whose yes/no pair is answered right, as in MME."""
         binary = frame.filter(pl.col("answers").list.first().is_in(["yes", "no"]))
-        pairs = binary.group_by("image_id").agg((pl.col("score") == 1).all())
-        both = {"acc+": float(pairs["score"].mean())} if len(pairs) else {}
-        return {self.metric: float(frame["score"].mean()), **both, **mean_by_category(frame)}
+        pairs = binary.group_by("cell", "image_id").agg(pl.col("category").first(), right=(pl.col("score") == 1).all())
+        return pl.concat([term(frame, "accuracy"), term(pairs, "acc+", numerator=pl.col("right"))])

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.prompts import SHORT
 
 
@@ -15,6 +15,7 @@ class POPE(Task):
     name = "pope"
     columns = ("question_id", "question", "answer", "category")
     max_new_tokens = 128
+    metrics = tuple(Metric(name, combine="mean") for name in ("F1", "accuracy", "precision", "recall", "yes rate"))
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
@@ -29,23 +30,24 @@ class POPE(Task):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(says_yes(answer) == says_yes(answers[0]))
 
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """f1 (mean over categories, "yes" is positive), accuracy, yes_rate of the PREDICTIONS, f1 of each category."""
-        judged = frame.select(
-            "category",
-            yes=pl.col("answer").map_elements(says_yes, return_dtype=pl.Boolean),
-            truth=pl.col("answers").list.first().map_elements(says_yes, return_dtype=pl.Boolean),
+    def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Of each of the three categories; "yes" is positive, and the yes rate is that of the ANSWERS."""
+        answers = frame["answer"].unique()
+        says = pl.DataFrame(
+            {"answer": answers, "yes": map(says_yes, answers)}, {"answer": pl.String, "yes": pl.Boolean}
         )
-        hits, claims, truths = (pl.col("yes") & pl.col("truth")).sum(), pl.col("yes").sum(), pl.col("truth").sum()
-        # F1 = 2·TP / (2·TP + FP + FN); 0 where nothing is positive
-        f1 = (2 * hits / (claims + truths)).fill_nan(0.0)
-        categories = judged.group_by("category").agg(f1=f1).sort("category")
-        return {
-            "f1": float(categories["f1"].mean()),
-            "accuracy": float(frame["score"].mean()),
-            "yes_rate": float(judged["yes"].mean()),
-            **{f"f1_{category}": value for category, value in categories.iter_rows()},
-        }
+        judged = frame.join(says, on="answer").with_columns(truth=(pl.col("score") == 1) == pl.col("yes"))
+        hits = judged.with_columns(hit=pl.col("yes") & pl.col("truth"))
+        hit, yes, truth = pl.col("hit"), pl.col("yes").cast(pl.Int8), pl.col("truth").cast(pl.Int8)
+        return pl.concat(
+            [
+                term(hits, "F1", numerator=2 * hit.cast(pl.Int8), denominator=yes + truth),  # 2·TP / (2·TP + FP + FN)
+                term(hits, "accuracy"),
+                term(hits, "precision", numerator=hit, denominator=yes),
+                term(hits, "recall", numerator=hit, denominator=truth),
+                term(hits, "yes rate", numerator=yes),
+            ]
+        )
 
 
 def says_yes(text: str) -> bool:

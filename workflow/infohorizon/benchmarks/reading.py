@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from infohorizon.benchmarks.matching import mean_by_category
+from infohorizon.benchmarks.base import Metric, term
 from infohorizon.benchmarks.rendered import Rendered
 
 
@@ -13,21 +13,21 @@ class Reading(Rendered):
 
     name = "reading"
     max_new_tokens = 8
+    metrics = (Metric(), Metric("characters", categories=False))
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(compact(answer) in map(compact, answers))
 
-    def metrics(self, frame: pl.DataFrame) -> dict[str, float]:
-        """accuracy, the share of characters that stand where they should, then the accuracy by category."""
-        characters = [
-            sum(a == b for a, b in zip(compact(answer), compact(answers[0]), strict=False)) / len(compact(answers[0]))
-            for answer, answers in frame.select("answer", "answers").iter_rows()
+    def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """accuracy, and the share of characters that stand where they should."""
+        pairs = frame.select("answer", truth=pl.col("answers").list.first()).unique()
+        shares = [
+            sum(a == b for a, b in zip(compact(answer), compact(truth), strict=False)) / len(compact(truth))
+            for answer, truth in pairs.iter_rows()
         ]
-        return {
-            self.metric: float(frame["score"].mean()),
-            "characters": sum(characters) / len(characters),
-            **mean_by_category(frame),
-        }
+        known = pairs.with_columns(share=pl.Series(shares, dtype=pl.Float64))
+        joined = frame.with_columns(truth=pl.col("answers").list.first()).join(known, on=["answer", "truth"])
+        return pl.concat([term(frame, "accuracy"), term(joined, "characters", numerator=pl.col("share"))])
 
 
 def compact(text: str) -> str:

@@ -1,11 +1,10 @@
 """ScienceQA, questions with an image (Lu et al., arXiv 2209.09513; lmms-lab/ScienceQA, config ScienceQA-IMG)."""
 
+import re
 from collections.abc import Mapping, Sequence
-from string import ascii_uppercase
 from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
-from infohorizon.benchmarks.matching import option_letter
 from infohorizon.benchmarks.prompts import LETTER, lettered
 
 
@@ -28,4 +27,15 @@ class ScienceQA(Task):
         )
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
-        return float(option_letter(answer, ascii_uppercase) == answers[0])
+        return float(chosen(answer) == answers[0])
+
+
+def chosen(answer: str) -> str | None:
+    """The letter an answer names: "B" or "b" alone, "B." at the beginning, or one "The answer is B."; else None."""
+    answer = answer.strip()
+    if re.fullmatch("[A-Za-z]", answer):
+        return answer.upper()
+    if named := re.match(r"([A-Z])\.", answer):
+        return named[1]
+    named = re.findall(r"The answer is ([A-Z])\.", answer)
+    return named[0] if len(named) == 1 else None

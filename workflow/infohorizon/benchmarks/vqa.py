@@ -7,7 +7,7 @@ and category are used where present. The label is the answer most references giv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.matching import anls, consensus, exact, relaxed, soft_accuracy
 from infohorizon.benchmarks.prompts import SHORT
 from infohorizon.errors import UserError
@@ -32,7 +32,7 @@ class VQA(Task):
         scoring = self.options["scoring"]
         if scoring not in SCORING:
             raise UserError(f"Task 'vqa': option 'scoring' is '{scoring}'; set it to one of {', '.join(SCORING)}.")
-        self.metric = "ANLS" if scoring == "anls" else f"{scoring} accuracy"
+        self.metrics = (Metric("ANLS" if scoring == "anls" else f"{scoring} accuracy"),)
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         answers = row.get("answers") or [row.get("answer")]

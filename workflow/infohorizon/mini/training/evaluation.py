@@ -11,6 +11,7 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration, LlavaProc
 
 from infohorizon import benchmarks
 from infohorizon.analysis import statistics
+from infohorizon.analysis.metrics import published
 from infohorizon.benchmarks.images import decode
 from infohorizon.benchmarks.load import load
 from infohorizon.mini.rendered.questions import Asked
@@ -52,7 +53,10 @@ def evaluate(loaded: Loaded, task: str, questions: pl.DataFrame) -> dict[str, An
         "images": questions["image_id"].n_unique(),
         "full": with_interval(answered["score"].to_numpy(), questions["image_id"].to_numpy()),
         "blind": with_interval(blind, questions["image_id"].to_numpy()),
-        "metrics": {name: round(value, 4) for name, value in rules.metrics(answered).items()},
+        "metrics": {
+            category or metric: round(value / 100, 4)
+            for (metric, category), value in published(rules, answered).items()
+        },
     }
 
 
