@@ -59,6 +59,8 @@ models:
 	@cat resources/models/*/README.md
 
 bench: setup
-	python bench/run.py
+	python bench/token_information.py
+	python bench/pruning_sweep.py
+	python bench/prefill_rate.py
 	python bench/growth.py docs/growth.png
 	python bench/efficiency.py

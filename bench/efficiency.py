@@ -2,81 +2,77 @@
 
     python bench/efficiency.py
 
-A random decoder of LLaVA-1.5's proportions (576 visual, 40 text tokens), tokens really leaving; one thread, A and B
-alternating, medians of three. Beside each measured ratio stands the one from the FLOP formulas.
+A random decoder of LLaVA-1.5's proportions (576 visual, 40 text tokens), tokens really leaving; one thread, pruned and
+unpruned taking turns, medians of three. Beside each measured ratio is the one of the FLOPs.
 Choosing the tokens is part of the pruned prefill's time.
 """
 
 import statistics
-import time
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
 
 import torch
-from infohorizon.engine.decoder import Decoder
-from run import PREFIX, decoder, encoded, prompt
+from common import RandomModel, alternate
 
 from infohorizon import strategies
-from infohorizon.engine.trace import Prompt, Trace
-from infohorizon.measure.trace_view import TraceView
-from infohorizon.study.cost import Geometry, layer_flops
-from infohorizon.units import tokens_of
+from infohorizon.engine import Trace, decode, unpruned
+from infohorizon.measure.questioner import Questioner, Setting
+from infohorizon.measure.schedules import Stage
+from infohorizon.study.cost import layer_flops
 
-WIDTH, LAYERS, SIDE, TEXT, NEW = 1024, 8, 24, 40, 16
-SCHEDULES: Mapping[str, list[tuple[int, str, int | float]]] = {
-    "fastv-50": [(1, "fastv", 0.5)],
-    "divprune-192": [(0, "divprune", 0.3333)],
-    "divprune-random-192": [(0, "divprune", 0.4931), (5, "random", 0.066)],
-    "divprune-drop-192": [(0, "divprune", 0.4931), (5, "drop-all", 0)],
-    "divprune-random-64": [(0, "divprune", 0.1667), (5, "random", 0.0174)],
-    "pyramiddrop": [(2, "pyramiddrop", 0.5), (4, "pyramiddrop", 0.25), (6, "pyramiddrop", 0.125)],
+WIDTH, DEPTH, SIDE, TEXT, ANSWER, REPEATS = 1024, 8, 24, 40, 16, 3
+SCHEDULES: dict[str, list[Stage]] = {
+    "fastv-50": [Stage(1, "fastv", 0.5)],
+    "divprune-192": [Stage(0, "divprune", 0.3333)],
+    "divprune-random-192": [Stage(0, "divprune", 0.4931), Stage(5, "random", 0.066)],
+    "divprune-drop-192": [Stage(0, "divprune", 0.4931), Stage(5, "drop-all", 0)],
+    "divprune-random-64": [Stage(0, "divprune", 0.1667), Stage(5, "random", 0.0174)],
+    "pyramiddrop": [
+        Stage(2, "pyramiddrop", 0.5),
+        Stage(4, "pyramiddrop", 0.25),
+        Stage(6, "pyramiddrop", 0.125),
+    ],
 }
 
 
-def prefill(engine: Decoder, question: Prompt, stages: list[tuple[int, str, int | float]]) -> Trace:
-    """One run under a schedule, up to the first answer token."""
-    trace = engine.prefill(question)
-    for layer, name, keep in stages:
-        view = TraceView(trace, layer, encoded(question), key=(0,))
-        chosen = strategies.create(name).select(view, tokens_of(keep, question.count))
-        trace = trace.prune(layer, chosen.kept, "contiguous", chosen.states)
+def prefill(model: RandomModel, stages: Sequence[Stage]) -> Trace:
+    """One run of the question under a schedule, up to the first answer token."""
+    questioner = Questioner(model, model.batch, ANSWER)
+    used = {stage.strategy: strategies.create(stage.strategy) for stage in stages}
+    trace = questioner.trace(model.asked)
+    for stage in stages:
+        setting = Setting(stage.strategy, stage.layer, stage.keep, repeat=0)
+        chosen = questioner.select(trace, model.asked, used, setting)
+        trace = trace.prune(stage.layer, chosen.kept, "contiguous", chosen.states)
     trace.final()
     return trace
 
 
-def seconds(call: object) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def answer(trace: Trace) -> None:
+    """Decode from a run that is there."""
+    decode(trace.language_model, unpruned(trace), ANSWER, [])
+
+
+def present(trace: Trace) -> list[int]:
+    """Tokens that each layer sees."""
+    prompt = trace.prompt
+    return [prompt.start + len(tokens) + prompt.suffix for tokens in trace.visual]
 
 
 @torch.inference_mode()
 def main() -> None:
     torch.set_num_threads(1)
-    engine = decoder(WIDTH, LAYERS)
-    question = prompt(engine, SIDE, TEXT)
-    shape = Geometry(LAYERS, WIDTH, int(2.7 * WIDTH) // 8 * 8, WIDTH, 1000, 0, 1, None, SIDE**2, 0, 0)
-
-    def decode(trace: Trace) -> None:
-        engine.decode(trace.branches(), NEW, [])
-
-    def cache(trace: Trace) -> int:
-        return sum(PREFIX + len(tokens) + TEXT for tokens in trace.visual)
-
-    def flops(trace: Trace) -> float:
-        return sum(layer_flops(shape, PREFIX + len(tokens) + TEXT) for tokens in trace.visual)
-
+    model = RandomModel(WIDTH, DEPTH, SIDE, TEXT)
+    full = prefill(model, [])
+    full_flops = sum(layer_flops(model.shape, tokens) for tokens in present(full))
     print("| schedule | mean visual tokens | prefill | by FLOPs | decoding | cache |\n|---|---|---|---|---|---|")
     for name, stages in SCHEDULES.items():
-        times: list[list[float]] = [[], [], [], []]
-        for _ in range(3):
-            for row, plan in ((0, []), (1, stages)):
-                times[row].append(seconds(lambda plan=plan: prefill(engine, question, plan)))
-                trace = prefill(engine, question, plan)
-                times[2 + row].append(seconds(lambda trace=trace: decode(trace)))
-        full, pruned = prefill(engine, question, []), prefill(engine, question, stages)
-        unpruned, short, slow, fast = map(statistics.median, times)
+        pruned = prefill(model, stages)
+        whole, short = alternate(partial(prefill, model, []), partial(prefill, model, stages), REPEATS)
+        slow, fast = alternate(partial(answer, full), partial(answer, pruned), REPEATS)
+        flops = sum(layer_flops(model.shape, tokens) for tokens in present(pruned))
+        ratios = short / whole, flops / full_flops, fast / slow, sum(present(pruned)) / sum(present(full))
         mean = statistics.mean(len(tokens) for tokens in pruned.visual)
-        ratios = short / unpruned, flops(pruned) / flops(full), fast / slow, cache(pruned) / cache(full)
         print(f"| {name} | {mean:.0f} | " + " | ".join(f"{ratio:.2f}×" for ratio in ratios) + " |")
 
 

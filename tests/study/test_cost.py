@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoModelForCausalLM, LlamaConfig
 
+from infohorizon.models.geometry import Geometry, geometry, kv_bytes
 from infohorizon.study import cost
 from infohorizon.study.catalogue import BENCHMARKS, MODELS, Size
 from infohorizon.study.plan import (
@@ -26,7 +30,7 @@ from infohorizon.study.plan import (
 
 ROOT = Path(__file__).resolve().parents[2]
 # d 4, m 8, k 2, L 3, V 10; a tower of 100 parameters, one patch per visual token, 9 tokens per image
-TINY = cost.Geometry(3, 4, 8, 2, 10, 100, 1, None, 9, feature_width=6, key_width=2)
+TINY = Geometry(3, 4, 8, 2, 10, 100, 1, None, 9, feature_width=6, key_width=2)
 
 
 def configuration(**changes):
@@ -80,20 +84,44 @@ def test_a_stage_cannot_bring_tokens_back():
 
 
 def test_flops_of_a_layer():
-    # projections 2·(2·5·16 + 2·5·4·2) = 480, attention 4·5·(7 + 5)·4 = 960, FFN 6·5·4·8 = 960
-    assert cost.layer_flops(TINY, 5, 7) == 2400
-    assert cost.layer_flops(TINY, 5) == 480 + 400 + 960
+    # projections 2·(2·5·16 + 2·5·4·2) = 480, attention 4·5·(7 + 3)·4 = 800, FFN 6·5·4·8 = 960
+    assert cost.layer_flops(TINY, 5, 7) == 2240
+    assert cost.layer_flops(TINY, 5) == 480 + 240 + 960
+
+
+def test_tokens_cost_the_same_at_once_and_one_after_another():
+    assert cost.layer_flops(TINY, 5, 7) == sum(cost.layer_flops(TINY, 1, 7 + i) for i in range(5))
+
+
+def test_flops_of_a_token_are_those_that_torch_counts():
+    """One new token after 7 cached ones, in a real decoder layer with grouped key/value heads."""
+    model = AutoModelForCausalLM.from_config(
+        LlamaConfig(
+            vocab_size=10,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            attn_implementation="eager",
+        )
+    )
+    shape = Geometry(1, 32, 48, 16, 10, 0, 1, None, 9, 0, 0)
+    cache = model(torch.arange(7)[None]).past_key_values
+    with FlopCounterMode(display=False) as counter:
+        model(torch.tensor([[1]]), past_key_values=cache)
+    assert counter.get_total_flops() == cost.layer_flops(shape, 1, 7) + cost.head_flops(shape)
 
 
 def test_flops_of_a_prefill_and_of_a_resume():
-    assert cost.prefill_flops(TINY, 5) == 3 * 1840 + 2 * 4 * 10
-    assert cost.resume_flops(TINY, layer=2, new=5, cached=7) == 2400 + 80
+    assert cost.prefill_flops(TINY, 5) == 3 * 1680 + 2 * 4 * 10
+    assert cost.resume_flops(TINY, layer=2, new=5, cached=7) == 2240 + 80
     assert cost.resume_flops(TINY, 0, 5, 0) == cost.prefill_flops(TINY, 5)
     assert cost.vision_flops(TINY, 9) == 2 * 100 * 9
 
 
 def test_bytes():
-    assert cost.kv_bytes(TINY, 5, element=2) == 2 * 5 * 2 * 3 * 2
+    assert kv_bytes(TINY, 5, element=2) == 2 * 5 * 2 * 3 * 2
     # inputs of 3 layers in fp32, keys and values, queries of 2 suffix tokens
     assert cost.trace_bytes(TINY, 5, 2, element=2) == 5 * 4 * 3 * 4 + 120 + 2 * 4 * 3 * 2
     # a layer: 2·16 + 2·4·2 + 3·4·8 = 144; embedding and head 40 each; a second head in fp32
@@ -118,11 +146,11 @@ def test_time():
     ],
 )
 def test_catalogue_has_the_published_numbers_of_parameters(source, billions):
-    assert cost.geometry(MODELS[source]).parameters / 1e9 == pytest.approx(billions, rel=0.01)
+    assert geometry(MODELS[source]).parameters / 1e9 == pytest.approx(billions, rel=0.01)
 
 
 def test_visual_tokens():
-    llava, qwen = (cost.geometry(MODELS[f"{name}"]) for name in list(MODELS)[::2])
+    llava, qwen = (geometry(MODELS[f"{name}"]) for name in list(MODELS)[::2])
     assert cost.visual_tokens(llava, 10) == cost.visual_tokens(llava, 10**7) == 576
     assert cost.visual_tokens(qwen, 640 * 480) == 392
     assert cost.visual_tokens(qwen, 10**8, 200704, 1605632) == 2048
@@ -134,10 +162,10 @@ def test_geometry_of_the_hubs_own_config():
         "text_config": {"model_type": "llama", "vocab_size": 32064},
         "vision_config": MODELS["llava-hf/llava-1.5-7b-hf"]["vision_config"],
     }
-    assert cost.geometry(hub) == cost.geometry(MODELS["llava-hf/llava-1.5-7b-hf"])
+    assert geometry(hub) == geometry(MODELS["llava-hf/llava-1.5-7b-hf"])
     known = MODELS["Qwen/Qwen2.5-VL-7B-Instruct"]
     flat = {**known["text_config"], "vision_config": known["vision_config"]}
-    assert cost.geometry(flat) == cost.geometry(known)
+    assert geometry(flat) == geometry(known)
 
 
 CASE = Case("m", "b", TINY, 2, Size(10, 4, 100, text=5, answer=3), tokens=9)
@@ -174,20 +202,21 @@ def test_strategies_in_one_bracket_share_the_prefill():
     config = configuration(sweep={**settings, "strategies": [["random", "fastv"]]})
     alone = [sweep(CASE, config, [name]).flops for name in ("random", "fastv")]
     assert sweep(CASE, config, ["random", "fastv"]).flops == sum(alone) - 10 * cost.prefill_flops(TINY, CASE.sequence)
-    assert next(row for row in plan(config, [CASE]) if row.stage == "sweep").jobs == 1
+    assert next(row for row in plan(config, [CASE]) if row.rule == "sweep_strategies").jobs == 1
 
 
 def test_plan_counts_jobs_and_adds_up():
     config = configuration(shards=3, sweep={"strategies": ["random", "fastv"], "layers": [1], "limit": None})
     config["schedules"] = {"half": {"stages": [[1, "fastv", 4]]}}
     cases = [CASE, Case("m", "c", TINY, 2, BENCHMARKS["mme"], 9)]
-    rows = {row.stage: row for row in plan(config, cases)}
-    jobs = {"model": 1, "benchmark": 2, "vision": 6, "answers": 6, "information": 6, "sweep": 12, "schedules": 6}
+    rows = {row.rule: row for row in plan(config, cases)}
+    jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
+    jobs |= {"measure_information": 6, "sweep_strategies": 12, "run_schedules": 6}
     assert {name: row.jobs for name, row in rows.items()} == jobs
     start, stored = cost.start_seconds(612 * 2), 612 * 2
     longest = start + cost.gpu_seconds(*answers(cases[1])[:2], stored) / 3
-    assert rows["answers"].longest == pytest.approx(longest)
-    assert rows["vision"].disk == (1187 + 4) * 180
+    assert rows["answer_questions"].longest == pytest.approx(longest)
+    assert rows["encode_images"].disk == (1187 + 4) * 180
     lines = list(text(list(rows.values())))
     assert len(lines) == 9 and lines[-1].split()[:2] == ["total", "39"]
 
@@ -202,4 +231,4 @@ def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
     config = configuration(information=study["information"], sweep=study["sweep"], schedule_run=study["schedule_run"])
     config |= {"shards": study["shards"], "schedules": config["schedules"] | study["schedules"]}
     cases = [Case(m, b, TINY, 2, BENCHMARKS[b], 9) for m in study["run"]["models"] for b in study["run"]["benchmarks"]]
-    assert {row.stage: row.jobs for row in plan(config, cases)}.items() <= jobs.items()
+    assert {row.rule: row.jobs for row in plan(config, cases)}.items() <= jobs.items()

@@ -19,7 +19,7 @@ Estimates throughout: nothing was run for them. GPU hours are those of one A100 
 each job {IMPORTS} s of imports and its weights at {LOADING / 1e9:g} GB/s from disk. Not counted: kernel launches,
 a strategy's own selection, answers that run on; horizon, figures and report, which take minutes on a CPU.
 GPU memory is weights, cached prefill and a batch of one row; batch_size: auto takes up to 60 % of what is then free.
-Disk of `model` is the download, kept in HF_HOME; the data sets' downloads and images are not counted.
+Disk of `fetch_model` is the download, kept in HF_HOME; the data sets' downloads and images are not counted.
 """
 
 

@@ -1,8 +1,10 @@
 """FLOPs, bytes and mean visual tokens in closed form. No torch.
 
 One decoder layer on n new tokens that attend to c cached ones and to each other, width d, FFN width m, key/value
-width k: 2·(2·n·d² + 2·n·d·k) for the projections, 4·n·(c + n)·d for attention, 6·n·d·m for the FFN. A multiplication
-and an addition are two FLOPs; the causal half of attention, norms and softmax are not taken off or added.
+width k: 2·(2·n·d² + 2·n·d·k) for the projections, 4·n·(c + (n + 1)/2)·d for attention, 6·n·d·m for the FFN. A
+multiplication and an addition are two FLOPs; norms, softmax and rotary embedding are left out. Attention is causal:
+the i-th new token sees c + i, so that n tokens at once cost what they cost one after another. The masked half is not
+counted, because attention kernels skip it (all but blocks on the diagonal).
 """
 
 from collections.abc import Sequence
@@ -31,7 +33,7 @@ def visual_tokens(shape: Geometry, pixels: int, least: int | None = None, most: 
 def layer_flops(shape: Geometry, new: float, cached: float = 0) -> float:
     """FLOPs of one decoder layer on `new` tokens of a row that follow `cached` ones."""
     d, k, m = shape.width, shape.kv_width, shape.ffn
-    return 2 * (2 * new * d * d + 2 * new * d * k) + 4 * new * (cached + new) * d + 6 * new * d * m
+    return 2 * (2 * new * d * d + 2 * new * d * k) + 4 * new * (cached + (new + 1) / 2) * d + 6 * new * d * m
 
 
 def head_flops(shape: Geometry) -> float:

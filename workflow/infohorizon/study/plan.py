@@ -69,9 +69,9 @@ class Work(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A stage of the plan: jobs, GPU seconds of all and of the longest one, least GPU memory and disk in bytes."""
+    """A rule of the plan: jobs, GPU seconds of all and of the longest one, least GPU memory and disk in bytes."""
 
-    stage: str
+    rule: str
     jobs: int
     seconds: float = 0.0
     longest: float = 0.0
@@ -150,15 +150,15 @@ def plan(config: Config, cases: list[Case]) -> list[Row]:
     shards = config["shards"]
     models = {case.model: case for case in cases}.values()
     rows = [
-        Row("model", len(models), disk=sum(case.shape.parameters * case.element for case in models)),
-        Row("benchmark", len({case.benchmark for case in cases})),
-        _row("vision", cases, [vision], shards, trace=False),
-        _row("answers", cases, [answers], shards),
-        _row("information", cases, [lambda case: information(case, config)], shards),
-        _row("sweep", cases, [_sweep_of(config, names) for names in sweeps_of(config).values()], shards),
+        Row("fetch_model", len(models), disk=sum(case.shape.parameters * case.element for case in models)),
+        Row("build_benchmark", len({case.benchmark for case in cases})),
+        _row("encode_images", cases, [vision], shards, trace=False),
+        _row("answer_questions", cases, [answers], shards),
+        _row("measure_information", cases, [lambda case: information(case, config)], shards),
+        _row("sweep_strategies", cases, [_sweep_of(config, names) for names in sweeps_of(config).values()], shards),
     ]
     if schedules_of(config):
-        rows.append(_row("schedules", cases, [lambda case: schedules(case, config)], shards))
+        rows.append(_row("run_schedules", cases, [lambda case: schedules(case, config)], shards))
     return rows
 
 
@@ -166,7 +166,7 @@ def _sweep_of(config: Config, names: Sequence[str]) -> Any:
     return lambda case: sweep(case, config, names)
 
 
-def _row(stage: str, cases: list[Case], works: list[Any], shards: int, trace: bool = True) -> Row:
+def _row(rule: str, cases: list[Case], works: list[Any], shards: int, trace: bool = True) -> Row:
     seconds, disk, memory = [], 0.0, 0.0
     for case in cases:
         weights = weight_bytes(case.shape, case.element)
@@ -176,12 +176,12 @@ def _row(stage: str, cases: list[Case], works: list[Any], shards: int, trace: bo
         for work in (make(case) for make in works):
             seconds.append(start_seconds(stored) + gpu_seconds(work.flops, work.reads, stored) / shards)
             disk += work.disk
-    return Row(stage, len(seconds) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
+    return Row(rule, len(seconds) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
 
 
 def text(rows: list[Row]) -> Iterator[str]:
     """The plan's table, a line at a time."""
-    yield f"{'stage':12}{'jobs':>7}{'GPU hours':>12}{'longest job':>13}{'GPU memory':>12}{'disk':>10}"
+    yield f"{'rule':19}{'jobs':>7}{'GPU hours':>12}{'longest job':>13}{'GPU memory':>12}{'disk':>10}"
     total = Row(
         "total", *(sum(column) for column in list(zip(*rows, strict=True))[1:3]), disk=sum(r.disk for r in rows)
     )
@@ -190,4 +190,4 @@ def text(rows: list[Row]) -> Iterator[str]:
         longest = f"{row.longest / 3600:.1f} h" if row.longest else "–"
         memory = f"{row.memory / 1e9:.0f} GB" if row.memory else "–"
         disk = f"{row.disk / 1e9:.1f} GB" if row.disk else "–"
-        yield f"{row.stage:12}{row.jobs:>7}{hours:>12}{longest:>13}{memory:>12}{disk:>10}"
+        yield f"{row.rule:19}{row.jobs:>7}{hours:>12}{longest:>13}{memory:>12}{disk:>10}"
