@@ -46,7 +46,7 @@ def task_of(name, case):
 
 def score_of(name, case):
     task = task_of(name, case)
-    question = task.question(case["row"], 0)
+    question = task.read(case["row"], 0)
     return task.score(case["answer"], question.answers, question.category)
 
 
@@ -72,7 +72,7 @@ def frame_of(name, task, golden):
     for index, given in enumerate(row for row in golden["rows"] for _ in range(golden.get("repeat", 1))):
         if given.get("image") is False:
             continue
-        question = task.question(given["row"], index)
+        question = task.read(given["row"], index)
         score = task.score(given["answer"], question.answers, question.category)
         rows.append(
             {

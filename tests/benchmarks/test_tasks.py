@@ -76,7 +76,7 @@ def test_mme_question():
         "answer": "Yes",
         "category": "code_reasoning",
     }
-    question = benchmarks.create("mme").question(row, 7)
+    question = benchmarks.create("mme").read(row, 7)
     assert question.question == (
         "The image shows a python code. Is the output of the code 'Hello'?"
         "\nAnswer the question using a single word or phrase."
@@ -145,23 +145,23 @@ ROW = {
 
 
 def test_textvqa_question_with_and_without_ocr_tokens():
-    question = benchmarks.create("textvqa").question(ROW, 0)
+    question = benchmarks.create("textvqa").read(ROW, 0)
     assert question.question == (
         "What is the brand of this camera?\nReference OCR token: DAKOTA, DIGITAL, Single-Use"
         "\nAnswer the question using a single word or phrase."
     )
-    plain = benchmarks.create("textvqa", {"ocr_tokens": False}).question(ROW, 0)
+    plain = benchmarks.create("textvqa", {"ocr_tokens": False}).read(ROW, 0)
     assert plain.question == "What is the brand of this camera?\nAnswer the question using a single word or phrase."
-    empty = benchmarks.create("textvqa").question({**ROW, "ocr_tokens": []}, 0)
+    empty = benchmarks.create("textvqa").read({**ROW, "ocr_tokens": []}, 0)
     assert "\nReference OCR token: \nAnswer" in empty.question
     assert (question.question_id, question.image_id) == ("34602", "003a8ae2ef43b901")
 
 
 def test_textvqa_label_is_the_normalised_consensus_and_answers_stay_raw():
-    question = benchmarks.create("textvqa").question(ROW, 0)
+    question = benchmarks.create("textvqa").read(ROW, 0)
     assert question.label == "dakota"
     assert question.answers == ROW["answers"]
-    assert benchmarks.create("textvqa").question({**ROW, "answers": ["?"] * 10}, 0).label == "?"
+    assert benchmarks.create("textvqa").read({**ROW, "answers": ["?"] * 10}, 0).label == "?"
 
 
 def test_textvqa_score():
@@ -182,13 +182,13 @@ def test_scienceqa_question():
         "hint": "Select the better answer.",
         "subject": "natural science",
     }
-    question = benchmarks.create("scienceqa").question(row, 3)
+    question = benchmarks.create("scienceqa").read(row, 3)
     assert question.question == (
         "Context: Select the better answer.\nWhich property do these objects have in common?"
         "\nA. hard\nB. soft\nC. salty\nAnswer with the option's letter from the given choices directly."
     )
     assert (question.question_id, question.label, question.answers) == ("3", "C", ["C"])
-    assert benchmarks.create("scienceqa").question({**row, "hint": ""}, 3).question.startswith("Which property")
+    assert benchmarks.create("scienceqa").read({**row, "hint": ""}, 3).question.startswith("Which property")
 
 
 def test_scienceqa_score():
@@ -211,14 +211,14 @@ def test_mmbench_question():
         "D": None,
         "category": "object_localization",
     }
-    question = benchmarks.create("mmbench").question(row, 0)
+    question = benchmarks.create("mmbench").read(row, 0)
     assert question.question == (
         "Which one is right? There are several options:\nA. a cat\nB. a dog"
         "\nAnswer with the option's letter from the given choices directly."
     )
     assert (question.question_id, question.label) == ("1000241", "B")
     assert question.answers == ["B", "A. a cat", "B. a dog"]
-    hinted = benchmarks.create("mmbench").question({**row, "hint": "Look."}, 0)
+    hinted = benchmarks.create("mmbench").read({**row, "hint": "Look."}, 0)
     assert hinted.question.startswith("Look. Which one is right? There are several options:\nA. ")
 
 
@@ -263,7 +263,7 @@ def test_mmbench_is_circular():
 
 def test_pope_question():
     row = {"question_id": "1", "question": "Is there a snowboard in the image?", "answer": "yes", "category": "popular"}
-    question = benchmarks.create("pope").question(row, 0)
+    question = benchmarks.create("pope").read(row, 0)
     assert question.question == (
         "Is there a snowboard in the image?\nAnswer the question using a single word or phrase."
     )
@@ -309,7 +309,7 @@ def test_pope_metrics():
 
 def test_ocrbench():
     row = {"question": " what is written in the image? ", "question_type": "Digit String Recognition"}
-    question = benchmarks.create("ocrbench").question({**row, "answer": ["50", "fifty"]}, 12)
+    question = benchmarks.create("ocrbench").read({**row, "answer": ["50", "fifty"]}, 12)
     assert question.question == "what is written in the image?"
     assert (question.question_id, question.label, question.category) == ("12", "50", "Digit String Recognition")
     task = benchmarks.create("ocrbench")
@@ -325,7 +325,7 @@ def test_ocrbench():
 
 def test_gqa():
     row = {"id": "201307251", "imageId": "n161313", "question": "Is it overcast?", "answer": "no"}
-    question = benchmarks.create("gqa").question(row, 0)
+    question = benchmarks.create("gqa").read(row, 0)
     assert question.question == "Is it overcast?\nAnswer the question using a single word or phrase."
     assert (question.question_id, question.image_id) == ("201307251", "n161313")
     assert (question.label, question.answers) == ("No", ["no"])
@@ -334,7 +334,7 @@ def test_gqa():
 
 def test_docvqa():
     row = {"questionId": "49153", "question": "What is the ‘actual’ value?", "answers": ["0.28", "0.280"]}
-    question = benchmarks.create("docvqa").question(row, 0)
+    question = benchmarks.create("docvqa").read(row, 0)
     assert question.question == "What is the ‘actual’ value?\nAnswer the question using a single word or phrase."
     assert (question.question_id, question.label, question.answers) == ("49153", "0.28", ["0.28", "0.280"])
     assert benchmarks.create("docvqa").score("0.29", row["answers"]) == pytest.approx(0.75)
@@ -343,7 +343,7 @@ def test_docvqa():
 
 def test_chartqa():
     row = {"type": "human_test", "question": "How many bars?", "answer": "12"}
-    question = benchmarks.create("chartqa").question(row, 4)
+    question = benchmarks.create("chartqa").read(row, 4)
     assert question.question == "How many bars?\nAnswer the question with a single word."
     assert (question.question_id, question.label, question.category) == ("4", "12", "human_test")
     rows = frame(
@@ -357,11 +357,11 @@ def test_chartqa():
 
 def test_vqa_takes_answer_or_answers_and_a_scoring_rule():
     task = benchmarks.create("vqa")
-    one = task.question({"question": "What is it?", "answer": 3}, 5)
+    one = task.read({"question": "What is it?", "answer": 3}, 5)
     assert one.question == "What is it?\nAnswer the question using a single word or phrase."
     assert (one.question_id, one.image_id, one.label, one.answers) == ("5", None, "3", ["3"])
     row = {"question": "Q", "answers": ["Paris", "the Rome", "rome"], "question_id": 0, "image_id": 0, "category": "x"}
-    many = benchmarks.create("vqa", {"suffix": " Short."}).question(row, 5)
+    many = benchmarks.create("vqa", {"suffix": " Short."}).read(row, 5)
     assert (many.question, many.label) == ("Q Short.", "the Rome")
     assert (many.question_id, many.image_id, many.category) == ("0", "0", "x")
     assert task.score("Paris.", row["answers"]) == 1

@@ -1,6 +1,6 @@
 """Errors that a user can put right, and the sentences that several rooms share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -13,3 +13,9 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     known = list(known)
     close = get_close_matches(str(name), known, 1)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known) or 'none'}."
+
+
+def listed(problems: Sequence[str], most: int = 10) -> str:
+    """All problems in one sentence; of more than `most` the number of the others."""
+    more = len(problems) - most
+    return "; ".join([*problems[:most], *([f"and {more} more"] if more > 0 else [])])

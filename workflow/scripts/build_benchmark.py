@@ -13,6 +13,7 @@ def main(job: Job) -> None:
     if loaded.revision:
         lock.pin(table, settings["source"], loaded.revision)
     source = {"source": settings["source"], "revision": loaded.revision, "task": settings["task"]}
+    source |= {"skipped": loaded.skipped} if loaded.skipped else {}
     tables.write(job.output.images, "images", loaded.images, job.metadata(benchmark=source))
     tables.write(table, "benchmark", loaded.questions, job.metadata(benchmark=source))
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from infohorizon.benchmarks.columns import Reader, typed
+
 
 @dataclass(frozen=True)
 class Question:
@@ -53,7 +55,8 @@ class Task(ABC):
 
     Attributes:
         name: the `task:` value in config.yaml and the module's name.
-        columns: the data set columns `question()` reads; checked before the first row is read.
+        columns: the data set columns `question()` reads, and the reader that types each (columns.py).
+        optional: further columns; one that is absent, null or empty gives None.
         image_column: where the image stands in a row (datasets.Image, or encoded bytes).
         max_new_tokens: length limit of greedy decoding.
         metrics: what is published of a run, the benchmark's own metric first.
@@ -62,7 +65,8 @@ class Task(ABC):
     """
 
     name: str
-    columns: tuple[str, ...]
+    columns: Mapping[str, Reader]
+    optional: Mapping[str, Reader] = {}
     image_column: str = "image"
     max_new_tokens: int = 16
     metrics: Sequence[Metric] = (Metric(),)
@@ -71,9 +75,21 @@ class Task(ABC):
     def __init__(self, **options: Any) -> None:
         self.options = {**self.defaults, **options}
 
+    def read(self, record: Mapping[str, Any], index: int) -> Question:
+        """Type one row of a data set and turn it into a Question.
+
+        Raises:
+            UserError: a value of another type, or one that this task cannot ask, in words that follow "row 3:".
+        """
+        return self.question(typed(record, self.columns, self.optional), index)
+
     @abstractmethod
     def question(self, row: Mapping[str, Any], index: int) -> Question:
-        """Turn one data set row (the image column left out) into a Question; ids must be stable."""
+        """Turn one typed row (the image column left out) into a Question; ids must be stable.
+
+        Raises:
+            UserError: a value that this task cannot ask, in words that follow "row 3:".
+        """
 
     @abstractmethod
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Metric, Question, Task
+from infohorizon.benchmarks.columns import Reader, answer, optional_text, text
 from infohorizon.benchmarks.matching import relaxed
 
 
 class ChartQA(Task):
     name = "chartqa"
-    columns = ("type", "question", "answer")
+    columns: Mapping[str, Reader] = {"type": optional_text, "question": text, "answer": answer}
     metrics = (Metric("relaxed accuracy"), Metric("mean of both splits", combine="mean", categories=False))
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Metric, Question, Task
+from infohorizon.benchmarks.columns import Reader, answers, identifier, text
 from infohorizon.benchmarks.matching import anls
 from infohorizon.benchmarks.prompts import SHORT
 
@@ -12,13 +13,13 @@ class DocVQA(Task):
     """The label is the first reference as it stands in the document, case included."""
 
     name = "docvqa"
-    columns = ("questionId", "question", "answers")
+    columns: Mapping[str, Reader] = {"questionId": identifier, "question": text, "answers": answers}
     max_new_tokens = 32
     metrics = (Metric("ANLS"),)
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
-            question_id=str(row["questionId"]),
+            question_id=row["questionId"],
             question=row["question"] + SHORT,
             label=row["answers"][0],
             answers=row["answers"],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.columns import Reader, answer, identifier, text
 from infohorizon.benchmarks.matching import equal_words
 from infohorizon.benchmarks.prompts import SHORT
 
@@ -15,7 +16,7 @@ class GQA(Task):
     """The label is capitalised, as LLaVA-1.5 and Qwen2.5-VL answer ("Yes", "Left"); the data set has lower case."""
 
     name = "gqa"
-    columns = ("id", "imageId", "question", "answer")
+    columns: Mapping[str, Reader] = {"id": identifier, "imageId": identifier, "question": text, "answer": answer}
     defaults: Mapping[str, Any] = {"images_config": "testdev_balanced_images"}
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:

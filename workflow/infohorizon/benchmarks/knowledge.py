@@ -4,13 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.columns import Reader, answer, identifier, text, texts
 
 LETTERS = "ABCD"
 
 
 class Knowledge(Task):
     name = "knowledge"
-    columns = ("question_id", "image_id", "question", "choices", "answer", "category")
+    columns: Mapping[str, Reader] = {
+        "question_id": identifier,
+        "image_id": identifier,
+        "question": text,
+        "choices": texts,
+        "answer": answer,
+        "category": text,
+    }
     max_new_tokens = 4
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:

@@ -10,7 +10,9 @@ from typing import Any
 import polars as pl
 
 from infohorizon.benchmarks.base import Metric, Question, Task, term
+from infohorizon.benchmarks.columns import Reader, answer, optional_text, text, whole
 from infohorizon.benchmarks.prompts import LETTER
+from infohorizon.errors import UserError
 
 BLANKED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
 ROTATION = 1_000_000  # the rotated copies of question `index` are index + k · ROTATION
@@ -20,11 +22,20 @@ class MMBench(Task):
     """`answers` is the right letter followed by all options ("B", "A. cat", "B. dog"): what matching by text needs."""
 
     name = "mmbench"
+    columns: Mapping[str, Reader] = {
+        "index": whole,
+        "question": text,
+        "hint": optional_text,
+        "answer": answer,
+        **dict.fromkeys("ABCD", optional_text),
+        "category": text,
+    }
     metrics = (Metric("circular accuracy"), Metric("accuracy"))
-    columns = ("index", "question", "hint", "answer", "A", "B", "C", "D", "category")
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         options = [f"{letter}. {row[letter]}" for letter in "ABCD" if _present(row[letter])]
+        if row["answer"] not in [option[0] for option in options]:
+            raise UserError(f"column 'answer' is {row['answer']!r}, which is the letter of no option of this question")
         hint = f"{row['hint']} " if _present(row["hint"]) else ""
         return Question(
             question_id=str(row["index"]),
@@ -65,5 +76,5 @@ def chosen(answer: str, options: Sequence[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _present(value: str | None) -> bool:
-    return value not in (None, "", "nan")  # the data set writes missing options and hints as "nan"
+def _present(value: str) -> bool:
+    return value not in ("", "nan")  # the data set writes missing options and hints as "nan"

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from infohorizon.benchmarks.base import Metric, Question, Task, term
+from infohorizon.benchmarks.columns import Reader, identifier, text, yes_no
 from infohorizon.benchmarks.prompts import SHORT
 
 PERCEPTION = ["existence", "count", "position", "color", "posters"]
@@ -17,7 +18,7 @@ class MME(Task):
     """`question_id` of the data set names the image and is shared by its two questions."""
 
     name = "mme"
-    columns = ("question_id", "question", "answer", "category")
+    columns: Mapping[str, Reader] = {"question_id": identifier, "question": text, "answer": yes_no, "category": text}
     metrics = (
         Metric("score", "points", 100, "sum", {"perception": PERCEPTION, "cognition": COGNITION}),
         Metric("accuracy", categories=False),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Metric, Question, Task
+from infohorizon.benchmarks.columns import Reader, answers, text
 from infohorizon.benchmarks.matching import contains
 
 TEXT = ("Regular Text", "Irregular Text", "Artistic Text", "Handwriting", "Digit String", "Non-Semantic Text")
@@ -14,7 +15,7 @@ class OCRBench(Task):
     """The category is the kind of question, which also decides how spaces and case count."""
 
     name = "ocrbench"
-    columns = ("question", "question_type", "answer")
+    columns: Mapping[str, Reader] = {"question": text, "question_type": text, "answer": answers}
     max_new_tokens = 128
     metrics = (
         Metric("points", "of 1000", 1000, "share", {"text recognition": [f"{kind} Recognition" for kind in TEXT]}),

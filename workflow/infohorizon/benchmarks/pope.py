@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from infohorizon.benchmarks.base import Metric, Question, Task, term
+from infohorizon.benchmarks.columns import Reader, identifier, text, yes_no
 from infohorizon.benchmarks.prompts import SHORT
 
 
@@ -13,7 +14,7 @@ class POPE(Task):
     """The label is capitalised: the data set says "yes", the models say "Yes", which is another token."""
 
     name = "pope"
-    columns = ("question_id", "question", "answer", "category")
+    columns: Mapping[str, Reader] = {"question_id": identifier, "question": text, "answer": yes_no, "category": text}
     max_new_tokens = 128
     metrics = tuple(Metric(name, combine="mean") for name in ("F1", "accuracy", "precision", "recall", "yes rate"))
 

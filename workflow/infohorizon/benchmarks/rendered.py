@@ -4,12 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.columns import Reader, answer, identifier, text
 
 
 class Rendered(Task):
     """A question as the row has it, with its one answer as the label."""
 
-    columns = ("question_id", "image_id", "question", "answer", "category")
+    columns: Mapping[str, Reader] = {
+        "question_id": identifier,
+        "image_id": identifier,
+        "question": text,
+        "answer": answer,
+        "category": text,
+    }
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(

@@ -5,18 +5,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
+from infohorizon.benchmarks.columns import Reader, optional_text, text, texts, whole
 from infohorizon.benchmarks.prompts import LETTER, lettered
+from infohorizon.errors import UserError
 
 
 class ScienceQA(Task):
     """`answer` is the index of the right choice; the label is its letter."""
 
     name = "scienceqa"
-    columns = ("question", "choices", "answer", "hint", "subject")
+    columns: Mapping[str, Reader] = {
+        "question": text,
+        "choices": texts,
+        "answer": whole,
+        "hint": optional_text,
+        "subject": optional_text,
+    }
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         context = f"Context: {row['hint']}\n" if row["hint"] else ""
         choices = lettered(row["choices"])
+        if not 0 <= row["answer"] < len(choices):
+            raise UserError(f"column 'answer' is {row['answer']}, but the {len(choices)} choices count from 0")
         letter = choices[row["answer"]][0]
         return Question(
             question_id=str(index),

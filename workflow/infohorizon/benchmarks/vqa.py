@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Metric, Question, Task
+from infohorizon.benchmarks.columns import Reader, answer, answers, identifier, optional_text, text
 from infohorizon.benchmarks.matching import anls, consensus, exact, relaxed, soft_accuracy
 from infohorizon.benchmarks.prompts import SHORT
 from infohorizon.errors import UserError
@@ -23,7 +24,14 @@ class VQA(Task):
     """
 
     name = "vqa"
-    columns = ("question",)
+    columns: Mapping[str, Reader] = {"question": text}
+    optional: Mapping[str, Reader] = {
+        "answers": answers,
+        "answer": answer,
+        "question_id": identifier,
+        "image_id": identifier,
+        "category": optional_text,
+    }
     max_new_tokens = 32
     defaults: Mapping[str, Any] = {"suffix": SHORT, "scoring": "exact"}
 
@@ -35,22 +43,17 @@ class VQA(Task):
         self.metrics = (Metric("ANLS" if scoring == "anls" else f"{scoring} accuracy"),)
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
-        answers = row.get("answers") or [row.get("answer")]
-        answers = [str(answer) for answer in answers if answer is not None]
-        if not answers:
+        if row["answers"] is None and row["answer"] is None:
             raise UserError("there is neither `answers` nor `answer`; add one of these columns")
+        references = row["answers"] or [row["answer"]]
         return Question(
-            question_id=str(_or(row.get("question_id"), index)),
+            question_id=row["question_id"] or str(index),
             question=row["question"] + self.options["suffix"],
-            label=consensus(answers),
-            answers=answers,
-            category=str(_or(row.get("category"), "")),
-            image_id=None if row.get("image_id") is None else str(row["image_id"]),
+            label=consensus(references),
+            answers=references,
+            category=row["category"] or "",
+            image_id=row["image_id"],
         )
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return SCORING[self.options["scoring"]](answer, answers)
-
-
-def _or(value: Any, default: Any) -> Any:
-    return default if value is None else value

@@ -1,6 +1,5 @@
 """Heat maps of token information over example images, layer by layer, on one signed scale."""
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from infohorizon.benchmarks.images import decode
 from infohorizon.figures import style
 
 LOSS, GAIN = "#2166ac", "#b2182b"  # as in the report's explorer
@@ -69,7 +69,7 @@ def cropped(encoded: bytes, grid: tuple[int, int], limit: int = 224) -> Image.Im
 
     CLIP's processor cuts the centre square; Qwen's keeps the aspect, where the cut is at most half a token.
     """
-    image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    image = decode(encoded)
     rows, columns = grid
     scale = min(image.width / columns, image.height / rows)
     width, height = scale * columns, scale * rows
