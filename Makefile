@@ -1,8 +1,12 @@
 # make        set up and run the default study          make test    set up and run the fast tests
 # make smoke  both architectures, tiny, minutes         make verify  recompute sampled rows naively
-# make check  ruff, snakefmt, snakemake --lint          make docs    regenerate the generated documentation
+# make check  ruff, mypy, snakefmt, snakemake --lint    make docs    regenerate the generated documentation
 # make bench  speed as ratios (bench/)                  make test-slow  SLURM, faults, whole studies
-# make test-oldest  the engine under transformers 4.57
+# make test-oldest  the engine under transformers 4.57  make what-reruns  which jobs `make` would run, and why
+#
+# PYTHON=python3.12  makes the environment with this Python (3.11 to 3.13); later calls stay with it
+# VENV=folder        keeps the environment there; the folder is emptied when Python or the pins change
+# ARGS="…"           goes to snakemake: make what-reruns ARGS="--configfile studies/quick.yaml"
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,18 +14,13 @@ CORES ?= $(shell nproc)
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run setup test test-slow test-oldest check docs smoke verify models bench
+.PHONY: run setup test test-slow test-oldest check docs smoke verify models bench what-reruns
 
 run: setup
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) $(ARGS)
 
-setup: $(VENV)/.done
-
-$(VENV)/.done: envs/requirements.txt envs/requirements-dev.txt envs/constraints.txt
-	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check \
-	  -c envs/constraints.txt -r envs/requirements.txt -r envs/requirements-dev.txt
-	touch $@
+setup:
+	@sh envs/setup.sh "$(VENV)" "$(PYTHON)"
 
 test: setup
 	pytest -m "not slow"
@@ -31,8 +30,7 @@ test-slow: setup
 
 # The engine's differential tests under the oldest transformers that it supports, laid over the environment.
 test-oldest: setup build/transformers-4.57
-	PYTHONPATH=build/transformers-4.57:workflow pytest \
-	  tests/test_layers.py tests/test_decoder.py tests/test_information.py tests/test_sweep.py
+	PYTHONPATH=build/transformers-4.57:workflow pytest tests/engine tests/measure
 
 build/transformers-4.57:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
@@ -53,6 +51,9 @@ smoke: setup
 
 verify: setup
 	snakemake verify --cores $(CORES)
+
+what-reruns: setup
+	@snakemake --dry-run --quiet rules $(ARGS)
 
 # Answer quality of the shipped models on the test split, as their cards have it.
 models:

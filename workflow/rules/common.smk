@@ -5,6 +5,15 @@ import re
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+if " " in sys.executable:  # Snakemake does not quote it
+    raise WorkflowError(
+        f"Snakemake cannot run scripts with a Python whose path contains a space ({sys.executable}): "
+        "move the clone, or put the environment elsewhere, as in `make VENV=/path/without/spaces`."
+    )
+
 LIBRARY = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(LIBRARY))
 # Scripts run in processes of their own: this is how they find the library, and how tokenizers stay out of their way.
@@ -21,8 +30,6 @@ from infohorizon import units
 from infohorizon import strategies as strategy_registry
 from infohorizon.pipeline.digest import code
 from infohorizon.errors import UserError
-from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:
