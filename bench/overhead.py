@@ -1,4 +1,4 @@
-"""How a finished study's time divides: the stages' own computing against Snakemake and imports.
+"""How a finished study's time divides: the rules' own computing against Snakemake and imports.
 
     python bench/overhead.py results --cores 2
 
@@ -28,16 +28,16 @@ def main() -> None:
             continue
         times += [datetime.fromisoformat(stamp) for stamp in re.findall(r"^(\d{4}-\S+ [\d:]+),", text, re.M)]
         job = pl.read_csv(file, separator="\t", null_values=["-", "NA"])
-        stage = file.relative_to(arguments.results / "timings").parts[0].removesuffix(".tsv")
-        rows.append((stage, float(job["s"][0]), float(computed[1]), float(job["max_rss"][0] or 0)))
-    frame = pl.DataFrame(rows, schema=["stage", "seconds", "computed", "peak_mb"], orient="row")
-    table = frame.group_by("stage").agg(pl.len().alias("jobs"), pl.sum("seconds", "computed"), pl.max("peak_mb"))
-    print("| stage | jobs | seconds | of them computing | peak MB of a job |\n|---|---|---|---|---|")
-    for stage, jobs, seconds, computed, peak in table.sort("seconds", descending=True).iter_rows():
-        print(f"| {stage} | {jobs} | {seconds:.0f} | {computed:.0f} | {peak:.0f} |")
+        rule = file.relative_to(arguments.results / "timings").parts[0].removesuffix(".tsv")
+        rows.append((rule, float(job["s"][0]), float(computed[1]), float(job["max_rss"][0] or 0)))
+    frame = pl.DataFrame(rows, schema=["rule", "seconds", "computed", "peak_mb"], orient="row")
+    table = frame.group_by("rule").agg(pl.len().alias("jobs"), pl.sum("seconds", "computed"), pl.max("peak_mb"))
+    print("| rule | jobs | seconds | of them computing | peak MB of a job |\n|---|---|---|---|---|")
+    for rule, jobs, seconds, computed, peak in table.sort("seconds", descending=True).iter_rows():
+        print(f"| {rule} | {jobs} | {seconds:.0f} | {computed:.0f} | {peak:.0f} |")
     wall, computing = (max(times) - min(times)).total_seconds(), frame["computed"].sum()
     share = 1 - computing / (wall * arguments.cores)
-    print(f"\nWall time {wall / 60:.1f} min on {arguments.cores} cores; {share:.0%} of core time not the stages' own.")
+    print(f"\nWall time {wall / 60:.1f} min on {arguments.cores} cores; {share:.0%} of core time not the rules' own.")
 
 
 if __name__ == "__main__":

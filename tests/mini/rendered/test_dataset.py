@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def asked(folder: Path, task: str) -> list:
+def questions(folder: Path, task: str) -> list:
     rows = load_dataset(str(folder / task), split="test").remove_columns("image")
     return [benchmarks.create(task).question(row, index) for index, row in enumerate(rows)]
 
@@ -45,13 +45,13 @@ def test_rendering_twice_gives_the_same_bytes(folder: Path, task: str, tmp_path:
 
 @pytest.mark.parametrize(("task", "chance"), [("knowledge", 0.30), ("perception", 0.55), ("reading", 0.05)])
 def test_the_best_constant_answer_stays_at_chance(folder: Path, task: str, chance: float) -> None:
-    labels = Counter(question.label for question in asked(folder, task))
+    labels = Counter(question.label for question in questions(folder, task))
     assert max(labels.values()) / labels.total() <= chance
 
 
 def test_the_label_scores_one_and_another_answer_none(folder: Path) -> None:
     for task in BENCHMARKS:
-        for question in asked(folder, task)[:50]:
+        for question in questions(folder, task)[:50]:
             rules = benchmarks.create(task)
             assert rules.score(question.label, question.answers) == 1
             assert rules.score("perhaps", question.answers) == 0

@@ -24,48 +24,48 @@ def test_facts_are_balanced() -> None:
 
 def test_place_is_asked_only_where_one_word_stands() -> None:
     for _, scene in scenes():
-        for asked in q.read_place(scene):
-            half = asked.question.removeprefix("read the word at the ")
+        for question in q.read_place(scene):
+            half = question.text.removeprefix("read the word at the ")
             there = [word for word in scene.words if (word.row < 4) == (half == "top")]
-            assert [word.text for word in there] == [asked.answer]
+            assert [word.text for word in there] == [question.answer]
 
 
 @pytest.mark.parametrize("pair", q.PAIRS)
 def test_pairs_hold_a_yes_and_a_no_that_the_scene_decides(pair) -> None:
     for rng, scene in scenes(60):
         yes, no = pair(rng, scene)
-        assert (yes.answer, no.answer) == ("yes", "no") and yes.question != no.question
+        assert (yes.answer, no.answer) == ("yes", "no") and yes.text != no.text
         kinds = {icon.kind: icon for icon in scene.icons}
-        for asked in (yes, no):
-            *_, name, last = asked.question.rstrip("?").split()
-            match asked.family:
+        for question in (yes, no):
+            *_, name, last = question.text.rstrip("?").split()
+            match question.family:
                 case "existence":
                     true = last in kinds
                 case "is_color":
                     true = kinds[name].color == last
                 case "is_side":
-                    true = kinds[asked.question.split()[2]].side == last
-            assert true == (asked.answer == "yes")
+                    true = kinds[question.text.split()[2]].side == last
+            assert true == (question.answer == "yes")
 
 
 def test_knowledge_needs_the_fact_and_the_sign() -> None:
     for rng, scene in scenes():
-        asked = q.knowledge(rng, scene, "train")
-        head, options = asked.question.split(": ")
+        question = q.knowledge(rng, scene, "train")
+        head, options = question.text.split(": ")
         name = head.split()[-1]
         options = dict(zip(options.split()[::2], options.split()[1::2], strict=True))
         meant = ATTRIBUTE_OF[scene.sign.kind]
         own = [letter for letter, value in options.items() if value in FACTS[name].values()]
         fitting = [letter for letter, value in options.items() if value in VALUES[meant]]
         assert len(own) == len(fitting) == 2
-        assert {asked.answer} == set(own) & set(fitting)
+        assert {question.answer} == set(own) & set(fitting)
 
 
 def test_letters_and_options_are_balanced_and_split() -> None:
     rng = np.random.default_rng(0)
     letters = Counter()
     for _ in range(800):
-        name, options, letter = q.choice(rng, "test", "food")
+        name, options, letter = q.multiple_choice(rng, "test", "food")
         assert split_of(" ".join([name, *sorted(options)])) == "test"
         letters[letter] += 1
     assert min(letters.values()) > 150
@@ -74,8 +74,8 @@ def test_letters_and_options_are_balanced_and_split() -> None:
 def test_every_question_and_answer_is_in_the_vocabulary() -> None:
     tokenizer = new_tokenizer()
     for rng, scene in scenes(100):
-        for asked in q.training_questions(rng, scene, "train"):
-            assert tokenizer.unk_token_id not in tokenizer.encode(f"{asked.question} {asked.answer}")
+        for question in q.training_questions(rng, scene, "train"):
+            assert tokenizer.unk_token_id not in tokenizer.encode(f"{question.text} {question.answer}")
 
 
 def test_words_to_read_are_one_token_a_character() -> None:

@@ -6,7 +6,7 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from infohorizon.mini.rendered.drawing import draw_scene
-from infohorizon.mini.rendered.questions import Asked, training_questions
+from infohorizon.mini.rendered.questions import RenderedQuestion, training_questions
 from infohorizon.mini.rendered.scenes import generator, sample_scene
 from infohorizon.mini.training.model import start_projector, tower_features
 from infohorizon.mini.training.packing import answer_logits, exact_matches, pack
@@ -25,17 +25,17 @@ def scene(index: int) -> tuple:
 def test_packed_logits_are_those_of_the_processor_and_the_model(
     model: LlavaForConditionalGeneration, processor: LlavaProcessor
 ) -> None:
-    images, asked = zip(*(scene(index) for index in range(2)), strict=True)
-    asked = [[one for one in questions if one.look] for questions in asked]
-    packed = pack(asked, processor.tokenizer, PATCHES)
+    images, questions = zip(*(scene(index) for index in range(2)), strict=True)
+    looking = [[question for question in row if question.look] for row in questions]
+    packed = pack(looking, processor.tokenizer, PATCHES)
     logits = answer_logits(model, packed, tower_features(model, normalized(list(images))))
     row = 0
-    for image, questions in zip(images, asked, strict=True):
-        for one in questions:
-            prompt = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": one.question}]}]
-            text = processor.apply_chat_template(prompt, add_generation_prompt=True) + " " + one.answer
+    for image, row_questions in zip(images, looking, strict=True):
+        for question in row_questions:
+            prompt = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question.text}]}]
+            text = processor.apply_chat_template(prompt, add_generation_prompt=True) + " " + question.answer
             inputs = processor(images=Image.fromarray(image), text=text, return_tensors="pt")
-            count = len(processor.tokenizer.encode(one.answer, add_special_tokens=False)) + 1
+            count = len(processor.tokenizer.encode(question.answer, add_special_tokens=False)) + 1
             expected = model(**inputs).logits[0, -count:]
             torch.testing.assert_close(logits[row : row + count], expected, atol=1e-5, rtol=1e-5)
             row += count
@@ -46,8 +46,8 @@ def test_packed_logits_are_those_of_the_processor_and_the_model(
 def test_a_question_that_may_not_look_does_not_depend_on_the_image(
     model: LlavaForConditionalGeneration, processor: LlavaProcessor
 ) -> None:
-    image, asked = scene(0)
-    packed = pack([[one._replace(look=False) for one in asked]], processor.tokenizer, PATCHES)
+    image, questions = scene(0)
+    packed = pack([[question._replace(look=False) for question in questions]], processor.tokenizer, PATCHES)
     features = tower_features(model, normalized([image]))
     torch.testing.assert_close(
         answer_logits(model, packed, features), answer_logits(model, packed, torch.randn_like(features))
@@ -55,8 +55,11 @@ def test_a_question_that_may_not_look_does_not_depend_on_the_image(
 
 
 def test_an_answer_counts_only_if_all_of_it_is_right(processor: LlavaProcessor) -> None:
-    asked = [[Asked("a", "read the red word", "K7M"), Asked("b", "is there a star?", "yes")], [Asked("c", "a", "B")]]
-    packed = pack(asked, processor.tokenizer, PATCHES)
+    questions = [
+        [RenderedQuestion("a", "read the red word", "K7M"), RenderedQuestion("b", "is there a star?", "yes")],
+        [RenderedQuestion("c", "a", "B")],
+    ]
+    packed = pack(questions, processor.tokenizer, PATCHES)
     logits = torch.nn.functional.one_hot(packed.targets[packed.targets != -100], len(processor.tokenizer)).float()
     assert [right for _, right in exact_matches(packed, logits)] == [True, True, True]
     logits[1] = logits[0]  # the second character

@@ -30,7 +30,7 @@ from infohorizon.errors import UserError
 from infohorizon.mini.rendered import questions as q
 from infohorizon.mini.rendered.drawing import draw_scene
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF
-from infohorizon.mini.rendered.scenes import Scene, Split, generator, pick, sample_scene
+from infohorizon.mini.rendered.scenes import Scene, Split, generator, pick, pick_one, sample_scene
 
 SEED = 2027  # of the scenes of every split that is stored
 Row = dict[str, Any]
@@ -38,34 +38,34 @@ Row = dict[str, Any]
 
 def reading(rng: np.random.Generator, scene: Scene, split: Split, index: int) -> Iterator[Row]:
     """Two words by their colour, and one by its place if a half of the image holds exactly one."""
-    for asked in [*map(q.read_color, pick(rng, scene.words, 2)), *pick(rng, q.read_place(scene), 1)]:
-        yield _row(asked)
+    for question in [*map(q.read_color, pick(rng, scene.words, 2)), *pick(rng, q.read_place(scene), 1)]:
+        yield _row(question)
 
 
 def perception(rng: np.random.Generator, scene: Scene, split: Split, index: int) -> Iterator[Row]:
     """A pair of yes/no questions and one question for an attribute, their families taking turns."""
-    asked = q.PAIRS[index % len(q.PAIRS)](rng, scene)
+    pair = q.PAIRS[index % len(q.PAIRS)](rng, scene)
     attribute = (q.color, q.shape, q.side)[index // len(q.PAIRS) % 3]
-    for one in [*asked, attribute(q.one(rng, scene.icons))]:
-        yield _row(one)
+    for question in [*pair, attribute(pick_one(rng, scene.icons))]:
+        yield _row(question)
 
 
 def knowledge(rng: np.random.Generator, scene: Scene, split: Split, index: int) -> Iterator[Row]:
     """Two different names, both asked for the attribute that the sign shows."""
     names: list[str] = []
     while len(names) < 2:
-        name, choices, letter = q.choice(rng, split, ATTRIBUTE_OF[scene.sign.kind])
+        name, choices, letter = q.multiple_choice(rng, split, ATTRIBUTE_OF[scene.sign.kind])
         if name not in names:
             names.append(name)
             row = {"question": q.knowledge_question(name), "choices": choices, "answer": letter}
             yield row | {"category": ATTRIBUTE_OF[scene.sign.kind]}
 
 
-def _row(asked: q.Asked) -> Row:
-    return {"question": asked.question, "answer": asked.answer, "category": asked.family}
+def _row(question: q.RenderedQuestion) -> Row:
+    return {"question": question.text, "answer": question.answer, "category": question.family}
 
 
-class Benchmark(NamedTuple):
+class RenderedBenchmark(NamedTuple):
     """The questions of one scene, and how many scenes a split holds."""
 
     rows: Callable[[np.random.Generator, Scene, Split, int], Iterator[Row]]
@@ -73,9 +73,9 @@ class Benchmark(NamedTuple):
 
 
 BENCHMARKS = {
-    "knowledge": Benchmark(knowledge, 200),
-    "perception": Benchmark(perception, 150),
-    "reading": Benchmark(reading, 160),
+    "knowledge": RenderedBenchmark(knowledge, 200),
+    "perception": RenderedBenchmark(perception, 150),
+    "reading": RenderedBenchmark(reading, 160),
 }
 
 

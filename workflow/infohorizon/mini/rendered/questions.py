@@ -1,104 +1,108 @@
 """Question families: from a scene to questions with answers. Every family is one small function."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF, ATTRIBUTES, FACTS, NAMES, VALUES
-from infohorizon.mini.rendered.scenes import COLORS, GRID, SHAPES, Icon, Scene, Split, Word, pick, split_of
-
-T = TypeVar("T")
+from infohorizon.mini.rendered.scenes import COLORS, GRID, SHAPES, Icon, Scene, Split, Word, pick, pick_one, split_of
 
 LETTERS = "ABCD"
 ORDINALS = ("first", "second", "third")
 
 
-class Asked(NamedTuple):
-    """One question; `look` is False where the model has to answer from text alone (training only)."""
+class RenderedQuestion(NamedTuple):
+    """One question about a scene.
+
+    Attributes:
+        family: what kind of question it is.
+        text: the question as the model reads it.
+        look: False where the model has to answer from text alone (training only).
+    """
 
     family: str
-    question: str
+    text: str
     answer: str
     look: bool = True
-
-
-def one(rng: np.random.Generator, items: Sequence[T]) -> T:
-    """A random item."""
-    return items[rng.integers(len(items))]
 
 
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def read_color(word: Word) -> Asked:
-    return Asked("reading", f"read the {word.color} word", word.text)
+def read_color(word: Word) -> RenderedQuestion:
+    return RenderedQuestion("reading", f"read the {word.color} word", word.text)
 
 
-def read_place(scene: Scene) -> list[Asked]:
+def read_place(scene: Scene) -> list[RenderedQuestion]:
     """One question for each half of the image that holds exactly one word."""
     halves = {
         "top": [word for word in scene.words if word.row < GRID // 2],
         "bottom": [word for word in scene.words if word.row >= GRID // 2],
     }
-    return [Asked("place", f"read the word at the {half}", w[0].text) for half, w in halves.items() if len(w) == 1]
+    return [
+        RenderedQuestion("place", f"read the word at the {half}", words[0].text)
+        for half, words in halves.items()
+        if len(words) == 1
+    ]
 
 
-def letter(rng: np.random.Generator, word: Word) -> Asked:
+def read_letter(rng: np.random.Generator, word: Word) -> RenderedQuestion:
     place = int(rng.integers(len(word.text)))
-    return Asked("letter", f"read the {ORDINALS[place]} letter of the {word.color} word", word.text[place])
+    return RenderedQuestion("letter", f"read the {ORDINALS[place]} letter of the {word.color} word", word.text[place])
 
 
 # ---- perception ---------------------------------------------------------------------------------
 
 
-def color(icon: Icon) -> Asked:
-    return Asked("color", f"what color is the {icon.kind}?", icon.color)
+def color(icon: Icon) -> RenderedQuestion:
+    return RenderedQuestion("color", f"what color is the {icon.kind}?", icon.color)
 
 
-def shape(icon: Icon) -> Asked:
-    return Asked("shape", f"what shape is {icon.color}?", icon.kind)
+def shape(icon: Icon) -> RenderedQuestion:
+    return RenderedQuestion("shape", f"what shape is {icon.color}?", icon.kind)
 
 
-def side(icon: Icon) -> Asked:
-    return Asked("side", f"which side is the {icon.kind} on?", icon.side)
+def side(icon: Icon) -> RenderedQuestion:
+    return RenderedQuestion("side", f"which side is the {icon.kind} on?", icon.side)
 
 
-def existence_pair(rng: np.random.Generator, scene: Scene) -> list[Asked]:
+def existence_pair(rng: np.random.Generator, scene: Scene) -> list[RenderedQuestion]:
     """A shape that is there and one that is not."""
     present = [icon.kind for icon in scene.icons]
     absent = [kind for kind in SHAPES if kind not in present]
-    kinds = (one(rng, present), one(rng, absent))
+    kinds = (pick_one(rng, present), pick_one(rng, absent))
     return _pair("existence", [f"is there a {kind}?" for kind in kinds])
 
 
-def color_pair(rng: np.random.Generator, scene: Scene) -> list[Asked]:
+def color_pair(rng: np.random.Generator, scene: Scene) -> list[RenderedQuestion]:
     """An icon's own colour, and another one, more often than not one that the scene does show."""
-    icon = one(rng, scene.icons)
+    icon = pick_one(rng, scene.icons)
     others = [name for name in COLORS if name != icon.color]
     shown = [thing.color for thing in (*scene.icons, *scene.words) if thing.color != icon.color]
-    wrong = one(rng, shown if shown and rng.random() < 0.6 else others)
+    wrong = pick_one(rng, shown if shown and rng.random() < 0.6 else others)
     return _pair("is_color", [f"is the {icon.kind} {name}?" for name in (icon.color, wrong)])
 
 
-def side_pair(rng: np.random.Generator, scene: Scene) -> list[Asked]:
+def side_pair(rng: np.random.Generator, scene: Scene) -> list[RenderedQuestion]:
     """An icon's own side, and the other one."""
-    icon = one(rng, scene.icons)
+    icon = pick_one(rng, scene.icons)
     wrong = {"left": "right", "right": "left"}[icon.side]
     return _pair("is_side", [f"is the {icon.kind} on the {name}?" for name in (icon.side, wrong)])
 
 
-def _pair(family: str, questions: list[str]) -> list[Asked]:
-    return [Asked(family, question, answer) for question, answer in zip(questions, ("yes", "no"), strict=True)]
+def _pair(family: str, texts: list[str]) -> list[RenderedQuestion]:
+    return [RenderedQuestion(family, text, answer) for text, answer in zip(texts, ("yes", "no"), strict=True)]
 
 
-PAIRS: tuple[Callable[[np.random.Generator, Scene], list[Asked]], ...] = (existence_pair, color_pair, side_pair)
+Pair = Callable[[np.random.Generator, Scene], list[RenderedQuestion]]
+PAIRS: tuple[Pair, ...] = (existence_pair, color_pair, side_pair)
 
 
 # ---- knowledge ----------------------------------------------------------------------------------
 
 
-def choice(rng: np.random.Generator, split: Split, attribute: str) -> tuple[str, list[str], str]:
+def multiple_choice(rng: np.random.Generator, split: Split, attribute: str) -> tuple[str, list[str], str]:
     """A name, four options and the letter of the right one.
 
     Two options belong to the name and two answer the attribute asked for, and only one does both: who
@@ -106,11 +110,11 @@ def choice(rng: np.random.Generator, split: Split, attribute: str) -> tuple[str,
     A name with its set of options belongs to one split.
     """
     while True:
-        name = one(rng, NAMES)
-        other = one(rng, [a for a in ATTRIBUTES if a != attribute])
+        name = pick_one(rng, NAMES)
+        other = pick_one(rng, [a for a in ATTRIBUTES if a != attribute])
         options = []
         for a in (attribute, other):
-            options += [FACTS[name][a], one(rng, [v for v in VALUES[a] if v != FACTS[name][a]])]
+            options += [FACTS[name][a], pick_one(rng, [v for v in VALUES[a] if v != FACTS[name][a]])]
         if split_of(" ".join([name, *sorted(options)])) == split:
             break
     right = options[0]
@@ -126,61 +130,65 @@ def knowledge_question(name: str) -> str:
     return f"the sign asks about {name}:"
 
 
-def knowledge(rng: np.random.Generator, scene: Scene, split: Split) -> Asked:
+def knowledge(rng: np.random.Generator, scene: Scene, split: Split) -> RenderedQuestion:
     """The sign in the image says which attribute is meant; nothing else in the image matters."""
-    name, options, answer = choice(rng, split, ATTRIBUTE_OF[scene.sign.kind])
-    return Asked("knowledge", f"{knowledge_question(name)} {options_text(options)}", answer)
+    name, options, answer = multiple_choice(rng, split, ATTRIBUTE_OF[scene.sign.kind])
+    return RenderedQuestion("knowledge", f"{knowledge_question(name)} {options_text(options)}", answer)
 
 
-def fact(rng: np.random.Generator) -> Asked:
+def fact(rng: np.random.Generator) -> RenderedQuestion:
     """A fact as text alone, its value spelled out: how the table is learned."""
-    name, attribute = one(rng, NAMES), one(rng, ATTRIBUTES)
-    return Asked("fact", f"the {attribute} of {name}?", FACTS[name][attribute], look=False)
+    name, attribute = pick_one(rng, NAMES), pick_one(rng, ATTRIBUTES)
+    return RenderedQuestion("fact", f"the {attribute} of {name}?", FACTS[name][attribute], look=False)
 
 
-def fact_choice(rng: np.random.Generator, split: Split) -> Asked:
+def fact_choice(rng: np.random.Generator, split: Split) -> RenderedQuestion:
     """A fact as text alone, with options."""
-    attribute = one(rng, ATTRIBUTES)
-    name, options, answer = choice(rng, split, attribute)
-    return Asked("fact_choice", f"the {attribute} of {name}: {options_text(options)}", answer, look=False)
+    attribute = pick_one(rng, ATTRIBUTES)
+    name, options, answer = multiple_choice(rng, split, attribute)
+    return RenderedQuestion("fact_choice", f"the {attribute} of {name}: {options_text(options)}", answer, look=False)
 
 
-def option(rng: np.random.Generator, split: Split) -> Asked:
+def option(rng: np.random.Generator, split: Split) -> RenderedQuestion:
     """The letter of an option that is named, as text alone: how options are learned."""
-    _, options, _ = choice(rng, split, one(rng, ATTRIBUTES))
+    _, options, _ = multiple_choice(rng, split, pick_one(rng, ATTRIBUTES))
     place = int(rng.integers(len(options)))
-    return Asked("option", f"which is {options[place]}: {options_text(options)}", LETTERS[place], look=False)
+    return RenderedQuestion("option", f"which is {options[place]}: {options_text(options)}", LETTERS[place], look=False)
 
 
 # ---- what one image is asked --------------------------------------------------------------------
 
 
-def training_questions(rng: np.random.Generator, scene: Scene, split: Split, options: bool = True) -> list[Asked]:
+def training_questions(
+    rng: np.random.Generator, scene: Scene, split: Split, options: bool = True
+) -> list[RenderedQuestion]:
     """About a dozen questions on one image, of every family but one of the two kinds of facts in simple scenes.
 
     options: whether to ask for a named option, too.
     """
     words, icons = pick(rng, scene.words, 2), pick(rng, scene.icons, 2)
-    asked = [read_color(word) for word in words] + [letter(rng, words[0])]
+    questions = [read_color(word) for word in words] + [read_letter(rng, words[0])]
     if len(scene.words) == 1:
-        asked.append(letter(rng, words[0]))
-    asked += pick(rng, read_place(scene), 1)
-    asked += [color(icons[0]), shape(icons[-1]), side(icons[-1])]
-    asked += existence_pair(rng, scene)
-    asked.append(one(rng, one(rng, PAIRS[1:])(rng, scene)))
+        questions.append(read_letter(rng, words[0]))
+    questions += pick(rng, read_place(scene), 1)
+    questions += [color(icons[0]), shape(icons[-1]), side(icons[-1])]
+    questions += existence_pair(rng, scene)
+    questions.append(pick_one(rng, pick_one(rng, PAIRS[1:])(rng, scene)))
     facts = [fact(rng), fact_choice(rng, split)]
-    facts = [one(rng, facts)] if len(scene.words) == 1 else facts
-    asked += [knowledge(rng, scene, split), *facts]
-    return [*asked, option(rng, split)] if options else asked
+    facts = [pick_one(rng, facts)] if len(scene.words) == 1 else facts
+    questions += [knowledge(rng, scene, split), *facts]
+    return [*questions, option(rng, split)] if options else questions
 
 
-def finishing_questions(rng: np.random.Generator, scene: Scene, split: Split, sides: bool = True) -> list[Asked]:
+def finishing_questions(
+    rng: np.random.Generator, scene: Scene, split: Split, sides: bool = True
+) -> list[RenderedQuestion]:
     """The same and more of the families that are learned last; a family left out here would be forgotten.
 
     sides: whether to ask for a pair on the side of a shape, too.
     """
-    asked = [*training_questions(rng, scene, split), *color_pair(rng, scene), knowledge(rng, scene, split)]
-    return [*asked, *side_pair(rng, scene)] if sides else asked
+    questions = [*training_questions(rng, scene, split), *color_pair(rng, scene), knowledge(rng, scene, split)]
+    return [*questions, *side_pair(rng, scene)] if sides else questions
 
 
 def vocabulary() -> list[str]:

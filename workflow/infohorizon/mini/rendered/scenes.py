@@ -88,6 +88,11 @@ def generator(seed: int, split: Split, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, ("train", "validation", "test").index(split), index])
 
 
+def pick_one(rng: np.random.Generator, items: Sequence[T]) -> T:
+    """A random item."""
+    return items[rng.integers(len(items))]
+
+
 def pick(rng: np.random.Generator, items: Sequence[T], count: int) -> list[T]:
     """`count` different items in random order."""
     return [items[i] for i in rng.permutation(len(items))[:count]]
@@ -114,7 +119,7 @@ def sample_scene(rng: np.random.Generator, split: Split, simple: bool = False) -
             for column in columns
             if free[row : row + height, column : column + width].all()
         ]
-        row, column = spots[rng.integers(len(spots))]
+        row, column = pick_one(rng, spots)
         free[row : row + height, column : column + width] = False
         return row, column
 
@@ -123,12 +128,12 @@ def sample_scene(rng: np.random.Generator, split: Split, simple: bool = False) -
         Icon(kind, color, *place(2, 2, off_center))
         for kind, color in zip(pick(rng, SHAPES, icons), pick(rng, list(COLORS), icons), strict=True)
     ]
-    sign = Icon(SIGNS[rng.integers(len(SIGNS))], list(COLORS)[rng.integers(len(COLORS))], *place(2, 2, off_center))
+    sign = Icon(pick_one(rng, SIGNS), pick_one(rng, list(COLORS)), *place(2, 2, off_center))
     placed_words = []
     for color in pick(rng, list(COLORS), words):
         # A word also takes the patch behind it, so that two words in a row never touch.
         row, column = place(1, WORD_LENGTH + 1, list(range(GRID - WORD_LENGTH)))
-        font = fonts[rng.integers(len(fonts))]
+        font = pick_one(rng, fonts)
         placed_words.append(Word(sample_word(rng, split), color, row, column, font))
     return Scene(tuple(placed_words), tuple(placed_icons), sign)
 

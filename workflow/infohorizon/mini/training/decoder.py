@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from infohorizon.mini.rendered.drawing import draw_scene
-from infohorizon.mini.rendered.questions import Asked, finishing_questions, training_questions
+from infohorizon.mini.rendered.questions import RenderedQuestion, finishing_questions, training_questions
 from infohorizon.mini.rendered.scenes import generator, sample_scene
 from infohorizon.mini.training.model import new_model, start_projector, tower_features
 from infohorizon.mini.training.optimizer import Optimizer, load_checkpoint, save_checkpoint
@@ -27,7 +27,7 @@ PROJECTOR_IMAGES = 256  # whose features start the projector
 Record = dict[str, Any]
 
 
-def training_batch(recipe: ModelRecipe, step: int) -> tuple[torch.Tensor, list[list[Asked]]]:
+def training_batch(recipe: ModelRecipe, step: int) -> tuple[torch.Tensor, list[list[RenderedQuestion]]]:
     """Pixels and questions of one step; the same for the same seed and step."""
     images, questions = [], []
     for index in range(step * recipe.batch, (step + 1) * recipe.batch):
@@ -41,7 +41,7 @@ def training_batch(recipe: ModelRecipe, step: int) -> tuple[torch.Tensor, list[l
     return normalized(images), questions
 
 
-def accuracies(answered: list[tuple[Asked, bool]]) -> dict[str, float]:
+def accuracies(answered: list[tuple[RenderedQuestion, bool]]) -> dict[str, float]:
     """Share of exact answers per question family."""
     frame = pl.DataFrame({"family": [a.family for a, _ in answered], "right": [right for _, right in answered]})
     return dict(frame.group_by("family").agg(pl.col("right").mean()).sort("family").iter_rows())
@@ -66,7 +66,7 @@ def validate(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenize
 
 def loss_and_answers(
     model: LlavaForConditionalGeneration, packed: Pack, features: torch.Tensor
-) -> tuple[torch.Tensor, list[tuple[Asked, bool]]]:
+) -> tuple[torch.Tensor, list[tuple[RenderedQuestion, bool]]]:
     """Mean cross-entropy over answer tokens, and which questions were answered exactly."""
     logits = answer_logits(model, packed, features)
     return cross_entropy(logits, packed.targets[packed.targets != -100]), exact_matches(packed, logits.detach())

@@ -1,6 +1,5 @@
 """How well a model folder answers the rendered test splits, with its images and without."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from infohorizon.analysis import statistics
 from infohorizon.analysis.metrics import published
 from infohorizon.benchmarks.images import decode
 from infohorizon.benchmarks.load import load
-from infohorizon.mini.rendered.questions import Asked
+from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.training.model import tower_features
 from infohorizon.mini.training.packing import answer_logits, exact_matches, pack
 
@@ -85,10 +84,11 @@ def exactly_answered(loaded: Loaded, questions: pl.DataFrame, look: bool = True)
     for batch in questions.iter_slices(BATCH):
         pixels = processor.image_processor([decode(png) for png in batch["image"]], return_tensors="pt").pixel_values
         features = tower_features(model, pixels)
-        asked: Sequence[Sequence[Asked]] = [
-            [Asked("", question, label, look)] for question, label in batch.select("question", "label").iter_rows()
+        rows = [
+            [RenderedQuestion("", question, label, look)]
+            for question, label in batch.select("question", "label").iter_rows()
         ]
-        packed = pack(asked, processor.tokenizer, features.shape[1])
+        packed = pack(rows, processor.tokenizer, features.shape[1])
         right += [exact for _, exact in exact_matches(packed, answer_logits(model, packed, features))]
     return right
 

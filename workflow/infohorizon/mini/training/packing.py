@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
-from infohorizon.mini.rendered.questions import Asked
+from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.training.processor import ASSISTANT, USER
 
 PREFIX, PADDING = 0, -1  # segments of tokens that belong to no question
@@ -21,8 +21,8 @@ class Pack:
     """The questions of a batch of images, behind a prefix of equal length.
 
     tokens, positions, segments, targets: (batch, length); targets are −100 where nothing is to be said.
-    look: (batch, length), whether the token may see the image. asked: the questions of each image, in order:
-    question i is segment i + 1.
+    look: (batch, length), whether the token may see the image. questions: those of each image, in order: question i is
+    segment i + 1.
     """
 
     tokens: torch.Tensor
@@ -30,24 +30,24 @@ class Pack:
     segments: torch.Tensor
     targets: torch.Tensor
     look: torch.Tensor
-    asked: Sequence[Sequence[Asked]]
+    questions: Sequence[Sequence[RenderedQuestion]]
 
 
-def pack(questions: Sequence[Sequence[Asked]], tokenizer: PreTrainedTokenizerFast, patches: int) -> Pack:
+def pack(questions: Sequence[Sequence[RenderedQuestion]], tokenizer: PreTrainedTokenizerFast, patches: int) -> Pack:
     """The questions of each image as one row, answers included."""
     ids = tokenizer.convert_tokens_to_ids
     head = tokenizer.encode(USER)
     assistant, image, end = ids(ASSISTANT), ids(tokenizer.image_token), tokenizer.eos_token_id
     rows = []
-    for asked in questions:
+    for row_questions in questions:
         start = len(head) + patches
         row = [(t, i, PREFIX, -100, True) for i, t in enumerate([*head, *[image] * patches])]
-        for segment, one in enumerate(asked, start=1):
-            prompt = [*tokenizer.encode(one.question, add_special_tokens=False), assistant]
-            answer = tokenizer.encode(one.answer, add_special_tokens=False)
+        for segment, question in enumerate(row_questions, start=1):
+            prompt = [*tokenizer.encode(question.text, add_special_tokens=False), assistant]
+            answer = tokenizer.encode(question.answer, add_special_tokens=False)
             tokens = prompt + answer
             targets = [-100] * (len(prompt) - 1) + answer + [end]
-            row += [(t, start + i, segment, targets[i], one.look) for i, t in enumerate(tokens)]
+            row += [(t, start + i, segment, targets[i], question.look) for i, t in enumerate(tokens)]
         rows.append(row)
     length = max(map(len, rows))
     for row in rows:
@@ -82,17 +82,17 @@ def answer_logits(model: LlavaForConditionalGeneration, packed: Pack, features: 
     return model.lm_head(hidden[packed.targets != -100])
 
 
-def exact_matches(packed: Pack, logits: torch.Tensor) -> list[tuple[Asked, bool]]:
+def exact_matches(packed: Pack, logits: torch.Tensor) -> list[tuple[RenderedQuestion, bool]]:
     """Each question with whether greedy decoding would give its whole answer and then stop.
 
     Greedy decoding gives the answer exactly if every token of it is the likeliest after those before it.
     """
     spoken = packed.targets != -100
     right = logits.argmax(-1) == packed.targets[spoken]
-    keys = torch.arange(len(spoken))[:, None].mul(1000).add(packed.segments)[spoken]
-    wrong = set(keys[~right].tolist())
+    rows, segments = spoken.nonzero()[:, 0], packed.segments[spoken]
+    wrong = set(zip(rows[~right].tolist(), segments[~right].tolist(), strict=True))
     return [
-        (one, 1000 * row + segment not in wrong)
-        for row, asked in enumerate(packed.asked)
-        for segment, one in enumerate(asked, start=1)
+        (question, (row, segment) not in wrong)
+        for row, row_questions in enumerate(packed.questions)
+        for segment, question in enumerate(row_questions, start=1)
     ]
