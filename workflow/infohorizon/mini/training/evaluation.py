@@ -34,8 +34,10 @@ def load_folder(folder: Path) -> Loaded:
 
 def load_questions(task: str, folder: Path, limit: int | None = None) -> pl.DataFrame:
     """One row per question of a rendered test split, its image as PNG bytes in column `image`."""
-    questions, images, _ = load(task, {"source": str(folder), "split": "test", "task": task, "limit": limit})
-    return pl.from_arrow(questions).join(pl.from_arrow(images), on="image_id", maintain_order="left")
+    benchmark = load(task, {"source": str(folder), "split": "test", "task": task, "limit": limit})
+    return pl.from_arrow(benchmark.questions).join(
+        pl.from_arrow(benchmark.images), on="image_id", maintain_order="left"
+    )
 
 
 def evaluate(loaded: Loaded, task: str, questions: pl.DataFrame) -> dict[str, Any]:
