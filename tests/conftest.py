@@ -1,4 +1,5 @@
-"""Shared fixtures: the two architectures as random checkpoints, loaded by the project and by the naive reference."""
+"""Shared fixtures: the two architectures as random checkpoints, loaded by the project and by the naive reference; the
+tables of a made-up study."""
 
 import sys
 from dataclasses import dataclass
@@ -58,3 +59,11 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def case64(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """fp64 case of each architecture."""
     return make_case(request.param, tmp_path_factory.mktemp(request.param), "float64")
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The made-up study of figures/synthetic.py, written once."""
+    from figures import synthetic
+
+    return synthetic.make(tmp_path_factory.mktemp("study"))

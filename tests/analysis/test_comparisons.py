@@ -96,41 +96,47 @@ def filled(frame, name, **values):
     schema = TABLES[name].schema()
     blank = {"string": "", "double": 0.0, "int32": 0}
     missing = {c.name: values.get(c.name, blank.get(str(c.type))) for c in schema if c.name not in frame.columns}
-    columns = [pl.lit(value).alias(name) for name, value in missing.items()]
-    return frame.with_columns(columns).select(schema.names).to_arrow().cast(schema)
+    return frame.with_columns([pl.lit(value).alias(name) for name, value in missing.items()]).select(schema.names)
 
 
 def test_script(tmp_path):
     """Two parts per stage in files → both tables, with sources, equal to what the library gives."""
-    tables, curves = study(), np.random.default_rng(0).uniform(0, 0.5, (60, DEPTH))
-    frames = {("benchmarks", "", "benchmark"): tables.questions, ("answers", "", "answers"): tables.answers}
-    frames["information", "", "information"] = information(curves)
-    frames |= {("sweep", name, "sweep"): frame for name, frame in tables.sweeps.items()}
-    frames |= {("schedules", name, "schedules"): frame for name, frame in tables.schedules.items()}
-    keys, paths = [], []
+    study_tables, curves = study(), np.random.default_rng(0).uniform(0, 0.5, (60, DEPTH))
+    sweep_of_all = pl.concat(filled(frame, "sweep", strategy=name) for name, frame in study_tables.sweeps.items())
+    frames = {
+        "benchmark": filled(study_tables.questions, "benchmark"),
+        "answers": filled(study_tables.answers, "answers"),
+        "information": filled(information(curves), "information"),
+        "sweep": sweep_of_all,
+        "schedules": filled(pl.concat(study_tables.schedules.values()), "schedules"),
+    }
     metadata = {"model": {"source": "here"}, "benchmark": {"source": "there"}}
-    for (stage, name, table), frame in frames.items():
-        halves = [frame.filter(pl.col("question_id") < "q0030"), frame.filter(pl.col("question_id") >= "q0030")]
-        for part, half in enumerate(halves if stage != "benchmarks" else [frame]):
-            keys.append({"model": "mini", "benchmark": "made-up", "stage": stage, "name": name})
-            paths.append(str(tmp_path / f"{stage}-{name}-{part}.arrow"))
-            write(paths[-1], table, filled(half, table, strategy=name), metadata)
+    inputs = {}
+    place = {"model": "mini", "benchmark": "made-up", "strategies": "all", "schedule": "all"}
+    for name, frame in frames.items():
+        first = pl.col("question_id") < "q0030"
+        halves = [frame] if name == "benchmark" else [frame.filter(first), frame.filter(~first)]
+        for shard, half in enumerate(halves):
+            path = str(tmp_path / TABLES[name].path.format(**place, shard=shard))
+            write(path, name, half.to_arrow().cast(TABLES[name].schema()), metadata)
+            inputs.setdefault("questions" if name == "benchmark" else name, []).append(path)
     output = {name: str(tmp_path / f"{name}.arrow") for name in ("horizon", "comparison")}
     baselines = {"hybrid": "plain", "plain": None}
     configuration = {"horizon": {"resamples": 50}, "seed": 3, "depths": {"mini": DEPTH}, "baselines": baselines}
-
     job = SimpleNamespace(
-        input=InputFiles(paths),
+        input=InputFiles(fromdict=inputs),
         output=OutputFiles(fromdict=output),
-        params=Params(fromdict={"tables": keys, "configuration": configuration, "code": "digest"}),
-        log=[],
+        params=Params(fromdict={"configuration": configuration, "code": "digest"}),
+        log=[str(tmp_path / "horizon.log")],
         wildcards={},
         threads=1,
-        rule="horizon",
+        rule="estimate_horizons",
     )
-    runpy.run_path(str(SCRIPT), {"snakemake": job})
-    expected = comparisons(tables, {"hybrid": "plain"}, Settings(resamples=50, seed=3))
+    runpy.run_path(str(SCRIPT), {"snakemake": job}, "__main__")
+    expected = comparisons(study_tables, {"hybrid": "plain"}, Settings(resamples=50, seed=3))
     assert read(output["comparison"], "comparison").to_dicts() == expected
     horizon = read(output["horizon"], "horizon")
     assert horizon["depth"].unique().to_list() == [DEPTH] and horizon["criterion"].n_unique() == 6
     assert read_metadata(output["horizon"])["models"] == {"mini": metadata["model"]}
+    logged = Path(job.log[0]).read_text()
+    assert "mini on made-up: redundancy at 0.02 is out of reach, since 30 images show no margin below 0.076" in logged

@@ -20,7 +20,7 @@ def asked(study: Study) -> pl.DataFrame:
 def test_information_is_reduced_per_question_and_layer(study: Study, asked: pl.DataFrame) -> None:
     frame = summaries.information(study.paths["information"], asked)
     assert frame.height == 2 * 3 * 2 * IMAGES * (DEPTH - 1)
-    raw = tables.read(study.paths["information"]["base"]["reading"], "information")
+    raw = tables.read(study.parts("information", "base", "reading"), "information")
     one = raw.filter(question_id="reading-03", layer=2)["information"].to_numpy()
     row = frame.filter(model="base", benchmark="reading", question_id="reading-03", layer=2).row(0, named=True)
     assert len(one) == WINDOWS
@@ -33,7 +33,7 @@ def test_information_is_reduced_per_question_and_layer(study: Study, asked: pl.D
 def test_repeats_are_averaged_before_anything_else(study: Study, asked: pl.DataFrame) -> None:
     frame = summaries.sweep(study.paths["sweep"], asked)
     cell = {"strategy": "random", "layer": 7, "keep": 16.0, "question_id": "reading-18"}
-    raw = tables.read(study.paths["sweep"]["base"]["reading"], "sweep").filter(**cell)
+    raw = tables.read(study.parts("sweep", "base", "reading"), "sweep").filter(**cell)
     assert raw.height == 3 and raw["score"].n_unique() == 1
     row = frame.filter(model="base", benchmark="reading", **cell)
     assert row.height == 1 and row["score"].item() == raw["score"].mean()

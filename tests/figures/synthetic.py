@@ -29,29 +29,35 @@ HOSTILE = "</script><img src=x onerror=\"document.title='pwned'\"><!-- {{ 7*7 }}
 
 @dataclass
 class Study:
-    """Paths as figures and report take them, and what was planted."""
+    """Paths as figures and report take them (stage → files of all models and benchmarks), and what was planted."""
 
     folder: Path
     models: list[str]
     benchmarks: list[str]
-    paths: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
+    paths: dict[str, list[str]] = field(default_factory=dict)
     horizons: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    @property
-    def questions(self) -> dict[str, str]:
-        return {name: str(self.folder / f"benchmarks/{name}.arrow") for name in self.benchmarks}
+    def path(self, table: str, **wildcards: str | int) -> str:
+        return str(self.folder / tables.TABLES[table].path.format(**wildcards))
+
+    def parts(self, stage: str, model: str, benchmark: str) -> list[str]:
+        return tables.matching(self.paths[stage], stage, model=model, benchmark=benchmark)
 
     @property
-    def images(self) -> dict[str, str]:
-        return {name: str(self.folder / f"benchmarks/{name}.images.arrow") for name in self.benchmarks}
+    def questions(self) -> list[str]:
+        return [self.path("benchmark", benchmark=name) for name in self.benchmarks]
+
+    @property
+    def images(self) -> list[str]:
+        return [self.path("images", benchmark=name) for name in self.benchmarks]
 
     @property
     def horizon(self) -> str:
-        return str(self.folder / "horizon.arrow")
+        return self.path("horizon")
 
     @property
     def comparison(self) -> str:
-        return str(self.folder / "comparison.arrow")
+        return self.path("comparison")
 
 
 def make(
@@ -103,12 +109,12 @@ def _benchmark(study: Study, name: str) -> None:
         }
         for index, question in enumerate(_ids(name))
     ]
-    tables.write(study.questions[name], "benchmark", rows, _metadata("benchmarks", benchmark=name))
+    tables.write(study.path("benchmark", benchmark=name), "benchmark", rows, _metadata("benchmarks", benchmark=name))
     pictures = [
         {"image_id": f"image-{index}", "image": _picture(index, name), "width": 96, "height": 96}
         for index in range(IMAGES)
     ]
-    tables.write(study.images[name], "images", pictures, _metadata("benchmarks", benchmark=name))
+    tables.write(study.path("images", benchmark=name), "images", pictures, _metadata("benchmarks", benchmark=name))
 
 
 def _picture(index: int, text: str) -> bytes:
@@ -126,12 +132,12 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     jitter = np.random.default_rng([len(model), len(benchmark)])
     ids, full, blind = _ids(benchmark), FULL[benchmark] - 0.1 * (model == "base"), BLIND[benchmark]
 
-    def save(stage: str, table: str, rows: list, name: str = "") -> None:
+    def save(stage: str, rows: list, name: str = "all") -> None:
         half = len(rows) // 2
         for shard, part in enumerate([rows[:half], rows[half:]]):
-            path = study.folder / stage / model / benchmark / name / f"part-{shard}.arrow"
-            tables.write(path, table, part, _metadata(stage, model, benchmark))
-            study.paths.setdefault(stage, {}).setdefault(model, {}).setdefault(benchmark, []).append(str(path))
+            path = study.path(stage, model=model, benchmark=benchmark, shard=shard, strategies=name, schedule=name)
+            tables.write(path, stage, part, _metadata(stage, model, benchmark))
+            study.paths.setdefault(stage, []).append(path)
 
     def answer(question: str, index: int, score: float, **other: Any) -> dict[str, Any]:
         right = (index + 0.5) / len(ids) < score
@@ -141,10 +147,10 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     numbered = list(enumerate(ids))
     features = {"features": [0.0] * 4, "feature_width": 1, "saliency": [0.0], "key_width": 1, "keys": [0.0]}
     grid = {"grid_height": GRID, "grid_width": GRID}
-    save("vision", "vision", [{"image_id": f"image-{index}", **grid, **features} for index in range(IMAGES)])
+    save("vision", [{"image_id": f"image-{index}", **grid, **features} for index in range(IMAGES)])
     levels = {"full": full, "blind": blind}
-    save("answers", "answers", [answer(q, i, s, condition=c) for i, q in numbered for c, s in levels.items()])
-    save("information", "information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
+    save("answers", [answer(q, i, s, condition=c) for i, q in numbered for c, s in levels.items()])
+    save("information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
     for strategy in strategies:
         rows = []
         for layer in range(1, DEPTH):
@@ -154,10 +160,13 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
                     cell = {"strategy": strategy, "layer": layer, "keep": keep, "repeat": repeat}
                     cell |= {"kept": None, "tokens": int(keep if keep >= 1 else keep * 64)}
                     rows += [answer(q, i, score - 0.05 * repeat, **cell) for i, q in numbered]
-        save("sweep", "sweep", rows, strategy)
+        save("sweep", rows, strategy)
+    rows = []
     for index, (schedule, tokens) in enumerate(schedules.items()):
         cell = {"schedule": schedule, "repeat": 0, "mean_tokens": tokens, "kept": None}
-        save("schedules", "schedules", [answer(q, i, full - 0.05 * index, **cell) for i, q in numbered], schedule)
+        rows += [answer(q, i, full - 0.05 * index, **cell) for i, q in numbered]
+    if rows:
+        save("schedules", rows)
 
 
 def _information(question: str, index: int, horizon: int, jitter: np.random.Generator) -> list[dict[str, Any]]:

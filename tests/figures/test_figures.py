@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from matplotlib.figure import Figure
@@ -28,9 +27,11 @@ class Frames:
         self.asked = summaries.questions(study.questions)
         self.information = summaries.information(study.paths["information"], self.asked)
         self.answers = summaries.answers(study.paths["answers"], self.asked)
-        self.sweep = summaries.sweep(study.paths.get("sweep", {}), self.asked)
-        self.schedules = summaries.schedules(study.paths.get("schedules", {}), self.asked)
+        self.sweep = summaries.sweep(study.paths["sweep"], self.asked)
+        self.schedules = summaries.schedules(study.paths["schedules"], self.asked)
         self.horizon = tables.read(study.horizon, "horizon")
+        information, vision = study.paths["information"], study.paths["vision"]
+        self.sources = examples.Sources(self.asked, study.images, information, vision, synthetic.WINDOW)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,12 @@ def line(axes, label: str):
     """The data line with this label: one of several points."""
     (found,) = [one for one in axes.get_lines() if one.get_label() == label and len(one.get_xdata()) > 2]
     return found
+
+
+def clearest(frames: Frames) -> list[examples.Example]:
+    """The clearest example of one model and benchmark."""
+    chosen = examples.clearest(frames.information, "base", "reading")
+    return examples.load(frames.sources, "base", "reading", chosen)
 
 
 def legend(figure: Figure) -> list[str]:
@@ -123,10 +130,8 @@ def test_schedules_stand_at_their_mean_tokens(frames: Frames) -> None:
         assert points[name].get_ydata()[0] == pytest.approx(own["score"].mean())
 
 
-def test_heatmaps_upsample_windows_on_one_signed_scale(study: Study, frames: Frames) -> None:
-    chosen = examples.clearest(frames.information, "base", "reading")
-    of = study.paths["information"]["base"]["reading"], study.paths["vision"]["base"]["reading"]
-    shown = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, synthetic.WINDOW)
+def test_heatmaps_upsample_windows_on_one_signed_scale(frames: Frames) -> None:
+    shown = clearest(frames)
     (example,) = shown
     values = upsampled(example, 0)
     assert values.shape == (synthetic.GRID, synthetic.GRID)
@@ -139,16 +144,14 @@ def test_heatmaps_upsample_windows_on_one_signed_scale(study: Study, frames: Fra
 
 
 def test_windows_that_were_not_measured_stay_pale(study: Study, frames: Frames, tmp_path: Path) -> None:
-    part = study.paths["information"]["base"]["reading"][0]
-    vision = study.paths["vision"]["base"]["reading"]
-    kept = str(tmp_path / "part-0.arrow")
+    part = study.parts("information", "base", "reading")[0]
+    kept = str(tmp_path / "information/base/reading/part-0.arrow")
     table = tables.read_arrow(part, "information")
-    few = table.filter(pc.not_equal(table["window"], 2))
-    with pa.ipc.new_file(kept, few.schema) as file:
-        file.write_table(few)
-    chosen = examples.evenly(tables.read(part, "information")["question_id"], 1)
-    of = "base", "reading", chosen, frames.asked, study.images["reading"]
-    (whole,), (example,) = (examples.load(*of, [path], vision, synthetic.WINDOW) for path in (part, kept))
+    tables.write(kept, "information", table.filter(pc.not_equal(table["window"], 2)), {})
+    chosen = examples.evenly(pl.from_arrow(table)["question_id"], 1)
+    (whole,), (example,) = (
+        examples.load(frames.sources._replace(information=[path]), "base", "reading", chosen) for path in (part, kept)
+    )
     assert np.isnan(example.information[:, 2]).all() and np.isnan(example.information).sum() == len(example.layers)
     others = np.delete(np.arange(whole.information.shape[1]), 2)
     np.testing.assert_array_equal(example.information[:, others], whole.information[:, others])
@@ -158,10 +161,8 @@ def test_windows_that_were_not_measured_stay_pale(study: Study, frames: Frames, 
     assert heatmaps_figure([example]).axes[-1].get_xlim()[1] > 0
 
 
-def test_windows_at_the_edge_of_an_odd_grid_are_cut(study: Study, frames: Frames) -> None:
-    chosen = examples.clearest(frames.information, "base", "reading")
-    of = study.paths["information"]["base"]["reading"], study.paths["vision"]["base"]["reading"]
-    (example,) = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, 2)
+def test_windows_at_the_edge_of_an_odd_grid_are_cut(frames: Frames) -> None:
+    (example,) = clearest(frames)
     odd = example._replace(grid=(3, 5), information=np.arange(6.0)[None])
     np.testing.assert_array_equal(upsampled(odd, 0), [[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5]])
 
@@ -187,11 +188,9 @@ def test_equal_figures_give_equal_bytes(frames: Frames, tmp_path: Path) -> None:
     assert "<dc:date>" not in paths[0][0].read_text()
 
 
-def test_dollar_signs_in_a_label_are_no_formula(study: Study, frames: Frames, tmp_path: Path) -> None:
-    of = study.paths["information"]["base"]["reading"], study.paths["vision"]["base"]["reading"]
-    chosen = examples.clearest(frames.information, "base", "reading")
-    shown = examples.load("base", "reading", chosen, frames.asked, study.images["reading"], *of, synthetic.WINDOW)
-    figure = heatmaps_figure([shown[0]._replace(label="$\\frac{ $5")])
+def test_dollar_signs_in_a_label_are_no_formula(frames: Frames, tmp_path: Path) -> None:
+    (example,) = clearest(frames)
+    figure = heatmaps_figure([example._replace(label="$\\frac{ $5")])
     style.save(figure, tmp_path / "a.svg", tmp_path / "a.png")
 
 

@@ -14,7 +14,8 @@ from figures.synthetic import BENCHMARKS, HOSTILE, MODELS, Study
 from infohorizon import tables
 from infohorizon.figures import style
 from infohorizon.report import explorer
-from infohorizon.report.build import LARGEST_SVG, Inputs, build, figure_uri
+from infohorizon.report.build import LARGEST_SVG, Files, build, figure_uri
+from infohorizon.report.build import Study as Told
 
 STAGES = ("vision", "answers", "information", "sweep", "schedules")
 
@@ -36,35 +37,31 @@ class Page(HTMLParser):
             self.scripts[self.elements[-1][1].get("id", "code")] = text
             self.elements.append(("", {}))
 
-    def of(self, tag: str) -> list[dict]:
+    def all(self, tag: str) -> list[dict]:
         return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
-def inputs(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    return inputs_of(study, tmp_path_factory.mktemp("figures"))
+def files(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return files_of(study, tmp_path_factory.mktemp("figures"))
 
 
-def inputs_of(study: Study, folder: Path) -> Inputs:
-    style.save(style.empty("a figure"), folder / "a.svg", folder / "a.png")
-    return Inputs(
-        models=study.models,
-        benchmarks=study.benchmarks,
-        tasks={name: name for name in study.benchmarks},
-        settings={"seed": 7, "note": HOSTILE},
-        window=synthetic.WINDOW,
-        paths={stage: study.paths.get(stage, {}) for stage in STAGES},
-        questions=study.questions,
-        images=study.images,
-        horizon=study.horizon,
-        comparison=study.comparison,
-        figures={"information": (str(folder / "a.svg"), str(folder / "a.png"))},
-    )
+def files_of(study: Study, folder: Path) -> Files:
+    svg, png = str(folder / "information.svg"), str(folder / "information.png")
+    style.save(style.empty("a figure"), svg, png)
+    stages = {stage: study.paths.get(stage, []) for stage in STAGES}
+    tables_of_all = {"horizon": study.horizon, "comparison": study.comparison}
+    return Files(study.questions, study.images, **stages, **tables_of_all, svg=[svg], png=[png])
+
+
+def page_of(study: Study, files: Files) -> str:
+    tasks = {name: name for name in study.benchmarks}
+    return build(files, Told(study.models, study.benchmarks, tasks, {"seed": 7, "note": HOSTILE}, synthetic.WINDOW))
 
 
 @pytest.fixture(scope="module")
-def text(inputs: Inputs) -> str:
-    return build(inputs)
+def text(study: Study, files: Files) -> str:
+    return page_of(study, files)
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +77,16 @@ def shown(page: Page) -> dict:
 def test_nothing_is_loaded_from_elsewhere(page: Page, text: str) -> None:
     loaded = [value for _, attributes in page.elements for key, value in attributes.items() if key in ("src", "srcset")]
     assert loaded and all(value.startswith("data:image/") for value in loaded)
-    assert not page.of("link") and not page.of("iframe") and not page.of("object") and not page.of("base")
-    assert all(attributes["href"].startswith("#") for attributes in page.of("a"))
+    assert not page.all("link") and not page.all("iframe") and not page.all("object") and not page.all("base")
+    assert all(attributes["href"].startswith("#") for attributes in page.all("a"))
     assert not re.search(r"url\(|@import|https?://", text)
-    (policy,) = [a["content"] for a in page.of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; img-src data:;")
 
 
 def test_hostile_texts_stay_texts(page: Page, text: str, shown: dict) -> None:
-    assert len(page.of("script")) == 2  # the data and the explorer: no third one from a question
-    assert not [attributes for attributes in page.of("img") if attributes.get("src") == "x"]
+    assert len(page.all("script")) == 2  # the data and the explorer: no third one from a question
+    assert not [attributes for attributes in page.all("img") if attributes.get("src") == "x"]
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert "<img src=x" not in text and "49" not in re.findall(r"<!-- (\d+) &", text)
     example = next(one for one in shown["examples"] if one["id"] == "reading-00")
@@ -102,7 +99,7 @@ def test_the_policy_admits_the_explorer_alone(page: Page) -> None:
     import hashlib
 
     digest = base64.b64encode(hashlib.sha256(page.scripts["code"].encode()).digest()).decode()
-    (policy,) = [a["content"] for a in page.of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert f"script-src 'sha256-{digest}'" in policy
 
 
@@ -115,7 +112,7 @@ def test_the_explorer_shows_what_the_tables_hold(study: Study, shown: dict) -> N
         if (one["model"], one["benchmark"], one["id"]) == ("strong", "reading", "reading-07")
     )
     name = {"question_id": "reading-07"}
-    paths = {stage: study.paths[stage]["strong"]["reading"] for stage in STAGES}
+    paths = {stage: study.parts(stage, "strong", "reading") for stage in STAGES}
     raw = tables.read(paths["information"], "information").filter(**name).sort("layer", "window")
     expected = raw["information"].to_numpy().reshape(len(example["layers"]), -1)
     np.testing.assert_allclose(np.array(example["information"]) / 1000, expected, atol=0.0005)
@@ -131,9 +128,9 @@ def test_the_explorer_shows_what_the_tables_hold(study: Study, shown: dict) -> N
     assert shown["images"][example["image"]].startswith("data:image/png;base64,")
 
 
-def test_the_explorer_is_bounded(study: Study, inputs: Inputs, shown: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_explorer_is_bounded(study: Study, files: Files, shown: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explorer, "LIMIT", len(explorer.embedded(shown)) // 2)
-    smaller = json.loads(Page(build(inputs)).scripts["data"])
+    smaller = json.loads(Page(page_of(study, files)).scripts["data"])
     assert 0 < len(smaller["examples"]) < len(shown["examples"])
     assert len(explorer.embedded(smaller)) <= explorer.LIMIT
 
@@ -144,13 +141,13 @@ def test_settings_sources_and_findings_are_on_the_page(text: str) -> None:
     assert text.count('<span class="verdict holds">') == 4
 
 
-def test_equal_inputs_give_an_equal_page(inputs: Inputs, text: str) -> None:
-    assert build(inputs) == text
+def test_equal_files_give_an_equal_page(study: Study, files: Files, text: str) -> None:
+    assert page_of(study, files) == text
 
 
 def test_stages_that_were_not_run(tmp_path: Path) -> None:
     study = synthetic.make(tmp_path, models=["base"], strategies=[], schedules={})
-    text = build(replace(inputs_of(study, tmp_path), paths={stage: study.paths.get(stage, {}) for stage in STAGES}))
+    text = page_of(study, files_of(study, tmp_path))
     assert "No strategy was swept in this study." in text
     assert "No schedule was run in this study." in text
     assert '<span class="verdict not-decidable">' in text  # one model, no strategy
@@ -158,12 +155,11 @@ def test_stages_that_were_not_run(tmp_path: Path) -> None:
 
 
 def test_a_benchmark_without_measured_questions_is_left_out_of_the_explorer(
-    study: Study, inputs: Inputs, tmp_path
+    study: Study, files: Files, tmp_path
 ) -> None:
-    empty = str(tmp_path / "part-0.arrow")
+    empty = str(tmp_path / "information/base/knowledge/part-0.arrow")
     tables.write(empty, "information", [], {})
-    information = {"base": {"knowledge": [empty], "reading": inputs.paths["information"]["base"]["reading"]}}
-    text = build(replace(inputs, paths={**inputs.paths, "information": information}))
+    text = page_of(study, replace(files, information=[empty, *study.parts("information", "base", "reading")]))
     shown = json.loads(Page(text).scripts["data"])["examples"]
     assert {(one["model"], one["benchmark"]) for one in shown} == {("base", "reading")}
 

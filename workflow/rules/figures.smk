@@ -3,22 +3,13 @@
 # OUTPUTS: figures/{information,sweep,horizon,schedules,heatmaps}.svg and .png
 
 
-STUDY = {
-    "vision": of_run("vision"),
-    "answers": of_run("answers"),
-    "information": of_run("information"),
-    "sweep": of_run("sweep", [{"strategies": name} for name in SWEEPS]),
-    "schedules": of_run("schedules", [{"schedule": name} for name in SCHEDULES]),
-}
-QUESTIONS = {name: f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS}
-IMAGES = {name: f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS}
 NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
 
 
 rule draw_information:
     input:
-        flat(STUDY["information"]),
-        QUESTIONS.values(),
+        questions=QUESTIONS,
+        information=INFORMATION,
         horizon=f"{RESULTS}/horizon.arrow",
     output:
         svg=report(
@@ -39,8 +30,6 @@ rule draw_information:
         runtime=growing(60),
     params:
         **NAMES,
-        questions=QUESTIONS,
-        information=STUDY["information"],
         code=code("draw_information"),
     message:
         "Figure: token information by layer"
@@ -50,9 +39,9 @@ rule draw_information:
 
 rule draw_sweep:
     input:
-        flat(STUDY["sweep"]),
-        flat(STUDY["answers"]),
-        QUESTIONS.values(),
+        questions=QUESTIONS,
+        answers=ANSWERS,
+        sweep=SWEPT,
         horizon=f"{RESULTS}/horizon.arrow",
     output:
         svg=report(
@@ -73,9 +62,6 @@ rule draw_sweep:
         runtime=growing(60),
     params:
         **NAMES,
-        questions=QUESTIONS,
-        sweep=STUDY["sweep"],
-        answers=STUDY["answers"],
         code=code("draw_sweep"),
     message:
         "Figure: score by layer for every strategy"
@@ -114,9 +100,9 @@ rule draw_horizons:
 
 rule draw_schedules:
     input:
-        flat(STUDY["schedules"]),
-        flat(STUDY["answers"]),
-        QUESTIONS.values(),
+        questions=QUESTIONS,
+        answers=ANSWERS,
+        schedules=SCHEDULED,
     output:
         svg=report(
             f"{RESULTS}/figures/schedules.svg",
@@ -136,9 +122,6 @@ rule draw_schedules:
         runtime=growing(60),
     params:
         **NAMES,
-        questions=QUESTIONS,
-        schedules=STUDY["schedules"],
-        answers=STUDY["answers"],
         code=code("draw_schedules"),
     message:
         "Figure: score against mean visual tokens"
@@ -148,10 +131,10 @@ rule draw_schedules:
 
 rule draw_heatmaps:
     input:
-        flat(STUDY["information"]),
-        flat(STUDY["vision"]),
-        QUESTIONS.values(),
-        IMAGES.values(),
+        questions=QUESTIONS,
+        images=IMAGES,
+        vision=VISION,
+        information=INFORMATION,
     output:
         svg=report(
             f"{RESULTS}/figures/heatmaps.svg",
@@ -171,10 +154,6 @@ rule draw_heatmaps:
         runtime=growing(60),
     params:
         **NAMES,
-        questions=QUESTIONS,
-        images=IMAGES,
-        information=STUDY["information"],
-        vision=STUDY["vision"],
         window=config["information"]["window"],
         code=code("draw_heatmaps"),
     message:

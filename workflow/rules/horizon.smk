@@ -5,7 +5,11 @@
 
 rule estimate_horizons:
     input:
-        [path for _, path in horizon_tables()],
+        questions=QUESTIONS,
+        answers=ANSWERS,
+        information=INFORMATION,
+        sweep=SWEPT,
+        schedules=SCHEDULED,
     output:
         horizon=f"{RESULTS}/horizon.arrow",
         comparison=f"{RESULTS}/comparison.arrow",
@@ -20,7 +24,6 @@ rule estimate_horizons:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        tables=[key for key, _ in horizon_tables()],
         configuration={
             "horizon": config["horizon"],
             "seed": config["seed"],

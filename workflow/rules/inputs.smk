@@ -83,38 +83,24 @@ def schedule_settings(wildcards):
     }
 
 
-def horizon_tables():
-    """(what a table is, its path) of every table that the estimates are made from."""
-    for model in MODELS:
-        for benchmark in BENCHMARKS:
-            of = {"model": model, "benchmark": benchmark}
-            stages = {("benchmarks", ""): [f"{RESULTS}/benchmarks/{benchmark}.arrow"]}
-            stages |= {(s, ""): parts(s, **of) for s in ("answers", "information")}
-            stages |= {("sweep", s): parts("sweep", strategies=s, **of) for s in SWEEPS}
-            stages |= {("schedules", s): parts("schedules", schedule=s, **of) for s in SCHEDULES}
-            for (stage, name), paths in stages.items():
-                for path in paths:
-                    yield {**of, "stage": stage, "name": name}, path
-
-
-def of_run(stage, variants=({},)):
-    """Parts of a stage as {model: {benchmark: [path]}}; variants: the wildcards beside model and benchmark."""
-    return {
-        model: {
-            benchmark: [
-                path
-                for variant in variants
-                for path in parts(stage, model=model, benchmark=benchmark, **variant)
-            ]
-            for benchmark in BENCHMARKS
-        }
-        for model in MODELS
-    }
-
-
-def flat(paths):
-    """All paths of an `of_run`."""
-    return [path for of in paths.values() for listed in of.values() for path in listed]
+# Every table of the run, for the stages that read all of them: horizons, figures, report.
+RUN = {"model": MODELS, "benchmark": BENCHMARKS, "shard": SHARDS}
+PART = "{model}/{benchmark}/part-{shard}.arrow"
+QUESTIONS = expand(f"{RESULTS}/benchmarks/{{benchmark}}.arrow", benchmark=BENCHMARKS)
+IMAGES = expand(f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow", benchmark=BENCHMARKS)
+VISION = expand(f"{RESULTS}/vision/{PART}", **RUN)
+ANSWERS = expand(f"{RESULTS}/answers/{PART}", **RUN)
+INFORMATION = expand(f"{RESULTS}/information/{PART}", **RUN)
+SWEPT = expand(
+    f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategies}}/part-{{shard}}.arrow",
+    **RUN,
+    strategies=list(SWEEPS),
+)
+SCHEDULED = expand(
+    f"{RESULTS}/schedules/{{model}}/{{benchmark}}/{{schedule}}/part-{{shard}}.arrow",
+    **RUN,
+    schedule=list(SCHEDULES),
+)
 
 
 def printed_settings():

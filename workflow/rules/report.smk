@@ -8,14 +8,18 @@ PAGE = ["report.html.j2", "style.css", "explorer.js"]
 
 rule build_report:
     input:
-        QUESTIONS.values(),
-        IMAGES.values(),
-        [flat(paths) for paths in STUDY.values()],
-        [f"{LIBRARY}/infohorizon/report/{name}" for name in PAGE],
+        questions=QUESTIONS,
+        images=IMAGES,
+        vision=VISION,
+        answers=ANSWERS,
+        information=INFORMATION,
+        sweep=SWEPT,
+        schedules=SCHEDULED,
         horizon=f"{RESULTS}/horizon.arrow",
         comparison=f"{RESULTS}/comparison.arrow",
         svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
         png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
+        page=[f"{LIBRARY}/infohorizon/report/{name}" for name in PAGE],
     output:
         report(
             f"{RESULTS}/report.html",
@@ -33,15 +37,11 @@ rule build_report:
         mem_mb=growing(16000),
         runtime=growing(60),
     params:
-        figures=FIGURES,
         study={
             **NAMES,
             "tasks": {name: config["benchmarks"][name]["task"] for name in BENCHMARKS},
             "settings": printed_settings(),
             "window": config["information"]["window"],
-            "paths": STUDY,
-            "questions": QUESTIONS,
-            "images": IMAGES,
         },
         code=code("build_report"),
     message:

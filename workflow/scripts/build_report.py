@@ -1,20 +1,15 @@
 """All tables and figures → the report: one self-contained HTML page."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from infohorizon.pipeline.job import Job, run
-from infohorizon.report.build import Inputs, build
+from infohorizon.report.build import Files, Study, build
 
 
 def main(job: Job) -> None:
-    names = job.params.figures
-    inputs = Inputs(
-        **job.params.study,
-        horizon=job.input.horizon,
-        comparison=job.input.comparison,
-        figures=dict(zip(names, zip(job.input.svg, job.input.png, strict=True), strict=True)),
-    )
-    Path(job.output[0]).write_text(build(inputs), encoding="utf-8")
+    files = Files(**{field.name: job.input[field.name] for field in fields(Files)})
+    Path(job.output[0]).write_text(build(files, Study(**job.params.study)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    params = job.params
-    asked = summaries.questions(params.questions)
-    information = summaries.information(params.information, asked)
+    files, params = job.input, job.params
+    questions = summaries.questions(files.questions)
+    information = summaries.information(files.information, questions)
+    sources = examples.Sources(questions, files.images, files.information, files.vision, params.window)
     shown = []
     for benchmark in params.benchmarks:
         for model in params.models:
             chosen = examples.clearest(information, model, benchmark)
-            parts = params.information[model][benchmark], params.vision[model][benchmark]
-            images = params.images[benchmark]
-            shown += examples.load(model, benchmark, chosen, asked, images, *parts, params.window)
+            shown += examples.load(sources, model, benchmark, chosen)
     style.save(heatmaps_figure(shown), job.output.svg, job.output.png)
 
 

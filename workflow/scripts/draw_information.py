@@ -8,10 +8,10 @@ from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    params = job.params
-    information = summaries.information(params.information, summaries.questions(params.questions))
+    questions = summaries.questions(job.input.questions)
+    information = summaries.information(job.input.information, questions)
     horizon = tables.read(job.input.horizon, "horizon")
-    figure = information_figure(information, horizon, params.models, params.benchmarks)
+    figure = information_figure(information, horizon, job.params.models, job.params.benchmarks)
     style.save(figure, job.output.svg, job.output.png)
 
 

@@ -7,10 +7,11 @@ from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    params = job.params
-    asked = summaries.questions(params.questions)
-    schedules, answers = summaries.schedules(params.schedules, asked), summaries.answers(params.answers, asked)
-    style.save(schedules_figure(schedules, answers, params.models, params.benchmarks), job.output.svg, job.output.png)
+    questions = summaries.questions(job.input.questions)
+    schedules = summaries.schedules(job.input.schedules, questions)
+    answers = summaries.answers(job.input.answers, questions)
+    figure = schedules_figure(schedules, answers, job.params.models, job.params.benchmarks)
+    style.save(figure, job.output.svg, job.output.png)
 
 
 if __name__ == "__main__":

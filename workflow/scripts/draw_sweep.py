@@ -8,11 +8,11 @@ from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    params = job.params
-    asked = summaries.questions(params.questions)
-    sweep, answers = summaries.sweep(params.sweep, asked), summaries.answers(params.answers, asked)
+    questions = summaries.questions(job.input.questions)
+    sweep = summaries.sweep(job.input.sweep, questions)
+    answers = summaries.answers(job.input.answers, questions)
     horizon = tables.read(job.input.horizon, "horizon")
-    figure = sweep_figure(sweep, answers, horizon, params.models, params.benchmarks)
+    figure = sweep_figure(sweep, answers, horizon, job.params.models, job.params.benchmarks)
     style.save(figure, job.output.svg, job.output.png)
 
 

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infohorizon.analysis.panels import Panel, Tables, per_question
-from infohorizon.analysis.statistics import Array, Estimate, holm, means, paired, percentile_interval, resample
+from infohorizon.analysis.statistics import (
+    Array,
+    Estimate,
+    holm,
+    means,
+    paired,
+    percentile_interval,
+    resample,
+    resolution,
+)
 
 FACTORS = (0.5, 1.0, 2.0)
 CELL = ("layer", "keep")
@@ -61,6 +70,19 @@ def horizons(tables: Tables, settings: Settings) -> list[dict[str, Any]]:
         for strategy in sorted(tables.sweeps.keys() - {"random", "drop-all"}):
             rows += _against_random(tables, strategy, settings)
     return rows
+
+
+def out_of_reach(rows: list[dict[str, Any]], settings: Settings) -> list[str]:
+    """A sentence for each criterion of `horizons` that so few images cannot meet, whatever the answers."""
+    sentences = set()
+    for row in rows:
+        finest = resolution(row["images"], settings.confidence)
+        if row["criterion"] in TESTED and row["factor"] == 1 and row["threshold"] < finest:
+            sentences.add(
+                f"{row['model']} on {row['benchmark']}: {row['criterion']} at {row['threshold']:g} is out of reach, "
+                f"since {row['images']} images show no margin below {finest:.3f}"
+            )
+    return sorted(sentences)
 
 
 def first_layer(holds: NDArray[np.bool_], layers: NDArray, depth: int) -> NDArray[np.int64]:

@@ -7,8 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from infohorizon import tables
 from infohorizon.analysis.statistics import Array, Clusters, cluster
 from infohorizon.errors import UserError
+
+STAGES = ("answers", "information", "sweep", "schedules")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,34 @@ class Panel:
             cell = ", ".join(f"{key} {row[key]}" for key in self.keys)
             raise UserError(f"'{column}' of question {row['question_id']} at {cell} is no finite number.")
         return cluster(values, self.frame["image_id"].gather_every(values.shape[1]).to_numpy())
+
+
+def read_tables(files: Mapping[str, Sequence[str]], model: str, benchmark: str, depth: int) -> Tables:
+    """The tables of one model on one benchmark; of the large ones only what is needed, a part at a time.
+
+    Args:
+        files: paths by what they hold: questions, answers, information, sweep, schedules; of all models and benchmarks.
+    """
+    own = {name: tables.matching(files[name], name, model=model, benchmark=benchmark) for name in STAGES}
+    information = [peaks(tables.read(path, "information")) for path in own["information"]]
+    return Tables(
+        model,
+        benchmark,
+        depth,
+        questions=tables.read(tables.matching(files["questions"], "benchmark", benchmark=benchmark), "benchmark"),
+        answers=tables.read(own["answers"], "answers"),
+        information=pl.concat(information) if information else None,
+        sweeps=_by_name(own["sweep"], "sweep", "strategy"),
+        schedules=_by_name(own["schedules"], "schedules", "schedule"),
+    )
+
+
+def _by_name(paths: Sequence[str], table: str, column: str) -> dict[str, pl.DataFrame]:
+    """Tables by strategy or schedule, whatever the file that holds their rows."""
+    if not paths:
+        return {}
+    frame = pl.concat(tables.read(path, table).drop("kept", "answer") for path in paths)
+    return {str(name): rows for (name,), rows in frame.partition_by(column, as_dict=True, maintain_order=True).items()}
 
 
 def peaks(information: pl.DataFrame) -> pl.DataFrame:

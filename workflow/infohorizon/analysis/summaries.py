@@ -1,10 +1,10 @@
 """From the stages' tables to the small tidy frames that figures and report draw from.
 
-Paths come as {model: {benchmark: [part files]}}. Every frame starts with the columns model, benchmark; frames with
-one row per question carry image_id, because intervals are bootstrapped over images.
+Model and benchmark of a file are read from its path. Every frame starts with the columns model, benchmark; frames
+with one row per question carry image_id, because intervals are bootstrapped over images.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,6 @@ import polars as pl
 
 from infohorizon import tables
 from infohorizon.analysis.statistics import resample
-
-Paths = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def read(paths: str | Sequence[str], name: str, columns: Sequence[str]) -> pl.DataFrame:
@@ -25,18 +23,31 @@ def read(paths: str | Sequence[str], name: str, columns: Sequence[str]) -> pl.Da
         return tables.read(paths, name).select(columns)  # says in one sentence what is wrong
 
 
-def questions(paths: Mapping[str, str]) -> pl.DataFrame:
-    """The benchmark tables as one frame with a column `benchmark`, in the benchmarks' order."""
-    frames = [tables.read(path, "benchmark").with_columns(benchmark=pl.lit(name)) for name, path in paths.items()]
+def questions(paths: Sequence[str]) -> pl.DataFrame:
+    """The benchmark tables as one frame with a column `benchmark`, in the order given."""
+    frames = []
+    for path in paths:
+        name = tables.place(path, "benchmark")["benchmark"]
+        frames.append(tables.read(path, "benchmark").with_columns(benchmark=pl.lit(name)))
     return pl.concat(frames)
 
 
-def answers(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
+def sources(answers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the answers tables record of the study's `models` and `benchmarks` (source, revision), by name."""
+    found: dict[str, dict[str, Any]] = {"models": {}, "benchmarks": {}}
+    for path in answers:
+        place, metadata = tables.place(path, "answers"), tables.read_metadata(path)
+        found["models"].setdefault(place["model"], metadata.get("model") or {})
+        found["benchmarks"].setdefault(place["benchmark"], metadata.get("benchmark") or {})
+    return found
+
+
+def answers(paths: Sequence[str], asked: pl.DataFrame) -> pl.DataFrame:
     """Full and blind: question_id, image_id, condition, answer, score."""
     return _gather(paths, "answers", ["question_id", "condition", "answer", "score"], asked)
 
 
-def information(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
+def information(paths: Sequence[str], asked: pl.DataFrame) -> pl.DataFrame:
     """Per question and layer: largest |information|, its spread (standard deviation) over windows, whole answer."""
     columns = ["question_id", "layer", "information", "answer_information"]
     return _gather(
@@ -52,7 +63,7 @@ def information(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sweep(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
+def sweep(paths: Sequence[str], asked: pl.DataFrame) -> pl.DataFrame:
     """Per question, strategy, layer and keep: the score, mean over repeats."""
     return _gather(
         paths,
@@ -63,7 +74,7 @@ def sweep(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def schedules(paths: Paths, asked: pl.DataFrame) -> pl.DataFrame:
+def schedules(paths: Sequence[str], asked: pl.DataFrame) -> pl.DataFrame:
     """Per question and schedule: score and mean tokens, mean over repeats."""
     return _gather(
         paths,
@@ -122,17 +133,14 @@ def _cells(part: pl.DataFrame, by: Sequence[str], confidence: float, resamples: 
 
 
 def _gather(
-    paths: Paths, name: str, columns: Sequence[str], asked: pl.DataFrame, reduce: Any = lambda part: part
+    paths: Sequence[str], name: str, columns: Sequence[str], asked: pl.DataFrame, reduce: Any = lambda part: part
 ) -> pl.DataFrame:
     """Read part by part, reduce each, add model, benchmark and image_id; an empty frame where nothing was run."""
-    frames = [
-        reduce(read(part, name, columns)).select(
-            pl.lit(model).alias("model"), pl.lit(benchmark).alias("benchmark"), pl.all()
-        )
-        for model, benchmarks in paths.items()
-        for benchmark, parts in benchmarks.items()
-        for part in parts
-    ]
+    frames = []
+    for path in paths:
+        place = tables.place(path, name)
+        owner = [pl.lit(place[column]).alias(column) for column in ("model", "benchmark")]
+        frames.append(reduce(read(path, name, columns)).select(*owner, pl.all()))
     if not frames:
         return pl.DataFrame()
     images = asked.select("benchmark", "question_id", "image_id")

@@ -1,19 +1,60 @@
 """Which questions are shown as examples, and everything the heat maps and the explorer show of them."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from infohorizon import tables
 from infohorizon.analysis import summaries
-from infohorizon.figures.heatmaps import Example
 
-__all__ = ["Example", "clearest", "evenly", "load"]
+
+class Example(NamedTuple):
+    """A question with its image and the information of every window at every measured layer.
+
+    Attributes:
+        image: encoded bytes.
+        grid: rows and columns of the visual token grid.
+        window: w of the w × w windows.
+        layers: (L,) the measured layers.
+        information: (L, windows) signed, windows in reading order; NaN where none was measured.
+    """
+
+    model: str
+    benchmark: str
+    question_id: str
+    question: str
+    label: str
+    image_id: str
+    image: bytes
+    grid: tuple[int, int]
+    window: int
+    layers: Sequence[int]
+    information: NDArray[np.float64]
+
+
+class Sources(NamedTuple):
+    """What examples are made from.
+
+    Attributes:
+        questions: `summaries.questions`.
+        images, information, vision: paths of these tables, of all models and benchmarks.
+        window: w of the w × w windows of the information stage.
+    """
+
+    questions: pl.DataFrame
+    images: Sequence[str]
+    information: Sequence[str]
+    vision: Sequence[str]
+    window: int
 
 
 def clearest(information: pl.DataFrame, model: str, benchmark: str) -> list[str]:
     """The question whose largest |information| at any layer is the largest of its benchmark: the clearest example."""
+    if information.is_empty():
+        return []
     rows = information.filter(model=model, benchmark=benchmark)
     return rows.sort("largest", "question_id", descending=[True, False])["question_id"].head(1).to_list()
 
@@ -21,52 +62,47 @@ def clearest(information: pl.DataFrame, model: str, benchmark: str) -> list[str]
 def evenly(questions: pl.Series, count: int) -> list[str]:
     """`count` of the questions, evenly spaced over their sorted ids: no choice by result."""
     ids = questions.unique().sort()
-    return ids.gather(np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int))).to_list()
+    return ids.gather(spaced(len(ids), count)).to_list()
 
 
-def load(
-    model: str,
-    benchmark: str,
-    chosen: Sequence[str],
-    asked: pl.DataFrame,
-    images: str,
-    information: Sequence[str],
-    vision: Sequence[str],
-    window: int,
-) -> list[Example]:
-    """The chosen questions of one model and benchmark, in the order given.
+def spaced(total: int, count: int) -> NDArray[np.int64]:
+    """At most `count` ascending indices below `total`, evenly spaced, the first and the last among them."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int))
 
-    Args:
-        asked: `summaries.questions`.
-        images, information, vision: paths of the images table and of the stages' parts.
-    """
-    questions = {row["question_id"]: row for row in asked.filter(benchmark=benchmark).iter_rows(named=True)}
-    wanted = [questions[question]["image_id"] for question in chosen]
-    pictures = _by_id(tables.read(images, "images").filter(pl.col("image_id").is_in(wanted)))
-    grids = _by_id(summaries.read(vision, "vision", ["image_id", "grid_height", "grid_width"]))
+
+def load(sources: Sources, model: str, benchmark: str, chosen: Sequence[str]) -> list[Example]:
+    """The chosen questions of one model and benchmark, in the order given."""
+    if not chosen:
+        return []
+    name = {"model": model, "benchmark": benchmark}
+    questions = _by(sources.questions.filter(pl.col("question_id").is_in(chosen), benchmark=benchmark), "question_id")
+    images = tables.read(tables.matching(sources.images, "images", benchmark=benchmark), "images")
+    wanted = [question["image_id"] for question in questions.values()]
+    pictures = _by(images.filter(pl.col("image_id").is_in(wanted)), "image_id")
+    vision = tables.matching(sources.vision, "vision", **name)
+    grids = _by(summaries.read(vision, "vision", ["image_id", "grid_height", "grid_width"]), "image_id")
     columns = ["question_id", "layer", "window", "information"]
-    rows = pl.concat(
-        summaries.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen)) for part in information
+    information = pl.concat(
+        summaries.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen))
+        for part in tables.matching(sources.information, "information", **name)
     )
     examples = []
-    for question in chosen:
-        own, asked_row = rows.filter(question_id=question).sort("layer", "window"), questions[question]
-        layers = own["layer"].unique().sort().to_list()
-        grid = grids[asked_row["image_id"]]
-        down, across = (-(-grid[side] // window) for side in ("grid_height", "grid_width"))
-        values = np.full((len(layers), down * across), np.nan)
-        values[np.searchsorted(layers, own["layer"]), own["window"]] = own["information"]
+    for question_id in chosen:
+        question = questions[question_id]
+        image_id = question["image_id"]
+        grid = grids[image_id]["grid_height"], grids[image_id]["grid_width"]
+        layers, values = _by_layer(information.filter(question_id=question_id), grid, sources.window)
         examples.append(
             Example(
                 model,
                 benchmark,
-                question,
-                asked_row["question"],
-                asked_row["label"],
-                asked_row["image_id"],
-                pictures[asked_row["image_id"]]["image"],
-                (grid["grid_height"], grid["grid_width"]),
-                window,
+                question_id,
+                question["question"],
+                question["label"],
+                image_id,
+                pictures[image_id]["image"],
+                grid,
+                sources.window,
                 layers,
                 values,
             )
@@ -74,5 +110,15 @@ def load(
     return examples
 
 
-def _by_id(frame: pl.DataFrame) -> dict[str, dict]:
-    return {row["image_id"]: row for row in frame.iter_rows(named=True)}
+def _by(frame: pl.DataFrame, key: str) -> dict[str, dict[str, Any]]:
+    """Rows by a column."""
+    return {row[key]: row for row in frame.iter_rows(named=True)}
+
+
+def _by_layer(rows: pl.DataFrame, grid: tuple[int, int], window: int) -> tuple[list[int], NDArray[np.float64]]:
+    """The measured layers (L,) and the information (L, windows) of one question, NaN where none was measured."""
+    down, across = (-(-side // window) for side in grid)
+    layers = rows["layer"].unique().sort().to_list()
+    values = np.full((len(layers), down * across), np.nan)
+    values[np.searchsorted(layers, rows["layer"]), rows["window"]] = rows["information"]
+    return layers, values

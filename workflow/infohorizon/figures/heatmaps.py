@@ -1,7 +1,6 @@
 """Heat maps of token information over example images, layer by layer, on one signed scale."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -12,33 +11,10 @@ from PIL import Image
 
 from infohorizon.benchmarks.images import decode
 from infohorizon.figures import style
+from infohorizon.figures.examples import Example, spaced
 
 LOSS, GAIN = "#2166ac", "#b2182b"  # as in the report's explorer
 COLOURS = LinearSegmentedColormap.from_list("information", [LOSS, "white", GAIN])
-
-
-class Example(NamedTuple):
-    """A question with its image and the information of every window at every measured layer.
-
-    Attributes:
-        image: encoded bytes.
-        grid: rows and columns of the visual token grid.
-        window: w of the w × w windows.
-        layers: (L,) the measured layers.
-        information: (L, windows) signed, windows in reading order; NaN where none was measured.
-    """
-
-    model: str
-    benchmark: str
-    question_id: str
-    question: str
-    label: str
-    image_id: str
-    image: bytes
-    grid: tuple[int, int]
-    window: int
-    layers: Sequence[int]
-    information: NDArray[np.float64]
 
 
 def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
@@ -50,7 +26,7 @@ def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
     figure, axes = style.panels(len(examples), 1 + columns, 1.35, 1.75)
     for row, example in enumerate(examples):
         picture = cropped(example.image, example.grid)
-        shown = np.unique(np.linspace(0, len(example.layers) - 1, columns).round().astype(int))
+        shown = spaced(len(example.layers), columns)
         for panel in axes[row]:
             panel.set_axis_off()
         axes[row, 0].imshow(picture)

@@ -38,16 +38,35 @@ CAPTIONS = {
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """Everything the page is made from.
+class Files:
+    """The files that the page is made from; tables of all models and benchmarks.
 
     Attributes:
+        svg, png: one of each for every figure, in the order of the page.
+    """
+
+    questions: Sequence[str]
+    images: Sequence[str]
+    vision: Sequence[str]
+    answers: Sequence[str]
+    information: Sequence[str]
+    sweep: Sequence[str]
+    schedules: Sequence[str]
+    horizon: str
+    comparison: str
+    svg: Sequence[str]
+    png: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the page is told beside the tables.
+
+    Attributes:
+        models, benchmarks: their names, in the order of the page.
         tasks: benchmark → task.
         settings: the configuration to print.
         window: w of the w × w windows of the information stage.
-        paths: stage (vision, answers, information, sweep, schedules) → model → benchmark → parts.
-        questions, images: benchmark → table.
-        figures: name → (SVG file, PNG file), in the order of the page.
     """
 
     models: Sequence[str]
@@ -55,50 +74,50 @@ class Inputs:
     tasks: Mapping[str, str]
     settings: Mapping[str, Any]
     window: int
-    paths: Mapping[str, summaries.Paths]
-    questions: Mapping[str, str]
-    images: Mapping[str, str]
-    horizon: str
-    comparison: str
-    figures: Mapping[str, tuple[str, str]]
 
 
-def build(inputs: Inputs) -> str:
-    """The page as text; equal inputs give equal text."""
-    asked = summaries.questions(inputs.questions)
-    answers = summaries.answers(inputs.paths["answers"], asked)
-    information = summaries.information(inputs.paths["information"], asked)
-    sweep = summaries.sweep(inputs.paths["sweep"], asked)
-    schedules = summaries.schedules(inputs.paths["schedules"], asked)
-    horizon = tables.read(inputs.horizon, "horizon")
-    comparison = tables.read(inputs.comparison, "comparison")
-    standing = {"benchmarks": list(inputs.questions.values()), "horizon": [inputs.horizon, inputs.comparison]}
-    provenance = rows.provenance(inputs.paths, standing)
+def build(files: Files, study: Study) -> str:
+    """The page as text; equal files give equal text."""
+    questions = summaries.questions(files.questions)
+    answers = summaries.answers(files.answers, questions)
+    information = summaries.information(files.information, questions)
+    sweep = summaries.sweep(files.sweep, questions)
+    schedules = summaries.schedules(files.schedules, questions)
+    horizon = tables.read(files.horizon, "horizon")
+    comparison = tables.read(files.comparison, "comparison")
+    provenance = rows.provenance(_stages(files))
+    sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
+    shown = explorer(_sampled(sources, study, information, sweep), answers, files.sweep)
     script = (HERE / "explorer.js").read_text(encoding="utf-8")
-    shown = explorer(_sampled(inputs, asked, information, sweep), answers, inputs.paths["sweep"])
     return _template().render(
-        models=inputs.models,
-        benchmarks=inputs.benchmarks,
-        questions=asked.height,
-        findings=findings(horizon, comparison, information, answers, inputs.tasks, inputs.models),
-        figures=[(name, CAPTIONS[name], figure_uri(*paths)) for name, paths in inputs.figures.items()],
-        scores=rows.scores(answers, inputs.models, inputs.benchmarks),
-        best=rows.best_strategies(sweep, inputs.models, inputs.benchmarks),
+        models=study.models,
+        benchmarks=study.benchmarks,
+        questions=questions.height,
+        findings=findings(horizon, comparison, information, answers, study.tasks, study.models),
+        figures=[_figure(svg, png) for svg, png in zip(files.svg, files.png, strict=True)],
+        scores=rows.scores(answers, study.models, study.benchmarks),
+        best=rows.best_strategies(sweep, study.models, study.benchmarks),
         horizons=rows.by_criterion(horizon, HORIZONS),
         parities=rows.by_criterion(horizon, AGAINST_RANDOM),
         all_horizons=rows.horizons(horizon),
         schedules=rows.comparisons(comparison, "schedule"),
         strategies=rows.comparisons(comparison, "strategy"),
-        paper=paper.beside(horizon, schedules, answers, inputs.tasks, provenance["models"]),
+        paper=paper.beside(horizon, schedules, answers, study.tasks, provenance["models"]),
         provenance=provenance,
-        settings=json.dumps(inputs.settings, indent=2, sort_keys=True, ensure_ascii=False),
-        confidence=f"{inputs.settings.get('horizon', {}).get('confidence', 0.95):.0%}",
+        settings=json.dumps(study.settings, indent=2, sort_keys=True, ensure_ascii=False),
+        confidence=f"{study.settings.get('horizon', {}).get('confidence', 0.95):.0%}",
         explorer=bool(shown["examples"]),
         explorer_data=Markup(embedded(shown)),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def _figure(svg: str, png: str) -> tuple[str, str, str]:
+    """Name, caption and data URI of a figure."""
+    name = Path(svg).stem
+    return name, CAPTIONS[name], figure_uri(svg, png)
 
 
 def figure_uri(svg: str | Path, png: str | Path) -> str:
@@ -111,23 +130,35 @@ def figure_uri(svg: str | Path, png: str | Path) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
+def _stages(files: Files) -> dict[str, Sequence[str]]:
+    """The files whose metadata say where the numbers come from."""
+    return {
+        "benchmarks": files.questions,
+        "vision": files.vision,
+        "answers": files.answers,
+        "information": files.information,
+        "sweep": files.sweep,
+        "schedules": files.schedules,
+        "horizon": [files.horizon, files.comparison],
+    }
+
+
 def _sampled(
-    inputs: Inputs, asked: pl.DataFrame, information: pl.DataFrame, sweep: pl.DataFrame
+    sources: examples.Sources, study: Study, information: pl.DataFrame, sweep: pl.DataFrame
 ) -> list[list[examples.Example]]:
     """Examples for the explorer: evenly spaced questions, those with swept answers where there are any."""
+    if information.is_empty():
+        return []
     sampled = []
-    for model, of in inputs.paths["information"].items():
-        for benchmark, parts in of.items():
+    for model in study.models:
+        for benchmark in study.benchmarks:
             measured = information.filter(model=model, benchmark=benchmark)
             if not sweep.is_empty():
                 swept = sweep.filter(model=model, benchmark=benchmark)
                 both = measured.join(swept, on="question_id", how="semi")
                 measured = both if both.height else measured
             chosen = examples.evenly(measured["question_id"], COUNTS[0])
-            vision = inputs.paths["vision"][model][benchmark]
-            sampled.append(
-                examples.load(model, benchmark, chosen, asked, inputs.images[benchmark], parts, vision, inputs.window)
-            )
+            sampled.append(examples.load(sources, model, benchmark, chosen))
     return sampled
 
 

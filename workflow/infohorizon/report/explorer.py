@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from infohorizon import tables
 from infohorizon.analysis import summaries
-from infohorizon.figures.heatmaps import Example, cropped
+from infohorizon.figures.examples import Example, spaced
+from infohorizon.figures.heatmaps import cropped
 from infohorizon.figures.sweep import amount
 
 COUNTS = (24, 16, 12, 8, 4, 2, 1)
@@ -18,22 +20,21 @@ LIMIT = 3_500_000  # characters of JSON
 LONGEST = 300  # characters of an answer
 
 
-def explorer(
-    examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep_paths: summaries.Paths
-) -> dict[str, Any]:
+def explorer(examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep: Sequence[str]) -> dict[str, Any]:
     """The explorer's data: as many examples of every (model, benchmark) as fit into LIMIT.
 
     Args:
         examples: a list per (model, benchmark).
         answers: `summaries.answers`.
-        sweep_paths: parts of the sweep, read for the sampled questions alone.
+        sweep: paths of the sweep's tables, read for the sampled questions alone.
     """
-    pruned = {(of[0].model, of[0].benchmark): _pruned(of, sweep_paths) for of in examples if of}
+    examples = [group for group in examples if group]
+    pruned = {(group[0].model, group[0].benchmark): _pruned(group, sweep) for group in examples}
     for count in COUNTS:
         content: dict[str, Any] = {"images": [], "examples": []}
-        for of in examples:
-            places = np.unique(np.linspace(0, len(of) - 1, min(count, len(of))).round().astype(int))
-            for example in (of[place] for place in places):
+        for group in examples:
+            for index in spaced(len(group), count):
+                example = group[index]
                 shown = _shown(example, answers, pruned[example.model, example.benchmark], content["images"])
                 content["examples"].append(shown)
         if len(embedded(content)) <= LIMIT:
@@ -71,11 +72,11 @@ def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame, images
     }
 
 
-def _pruned(examples: Sequence[Example], paths: summaries.Paths) -> pl.DataFrame:
+def _pruned(examples: Sequence[Example], sweep: Sequence[str]) -> pl.DataFrame:
     """The sweep's answers to the examples' questions."""
     columns = ["question_id", "strategy", "layer", "keep", "repeat", "answer", "score"]
     chosen = [example.question_id for example in examples]
-    parts = paths.get(examples[0].model, {}).get(examples[0].benchmark, [])
+    parts = tables.matching(sweep, "sweep", model=examples[0].model, benchmark=examples[0].benchmark)
     frames = [summaries.read(part, "sweep", columns).filter(pl.col("question_id").is_in(chosen)) for part in parts]
     return pl.concat(frames).sort("keep", "strategy", "layer", "repeat") if frames else pl.DataFrame()
 

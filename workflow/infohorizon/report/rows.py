@@ -104,31 +104,21 @@ def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
     ]
 
 
-def provenance(paths: Mapping[str, summaries.Paths], others: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def provenance(stages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
     """Sources and revisions of models and benchmarks, package versions and code digests, as the tables record them.
 
     Args:
-        paths: stage → model → benchmark → parts.
-        others: stage → files that stand alone.
+        stages: stage → its files.
     """
-    files = [
-        (stage, part) for stage, of in paths.items() for b in of.values() for parts in b.values() for part in parts
-    ]
-    files += [(stage, path) for stage, listed in others.items() for path in listed]
-    found: dict[str, dict] = {"models": {}, "benchmarks": {}, "packages": {}, "code": {}}
-    for stage, path in files:
-        metadata = tables.read_metadata(path)
-        found["code"].setdefault(stage, set()).add(metadata.get("code") or "–")
-        for package, version in metadata.get("packages", {}).items():
-            found["packages"].setdefault(package, set()).add(version)
-    for name, of in paths.get("answers", {}).items():
-        for benchmark, parts in of.items():
-            metadata = tables.read_metadata(parts[0])
-            found["models"][name] = metadata.get("model") or {}
-            found["benchmarks"][benchmark] = metadata.get("benchmark") or {}
-    for key in ("packages", "code"):
-        found[key] = {name: ", ".join(sorted(values)) for name, values in sorted(found[key].items())}
-    return found
+    values: dict[str, dict[str, set[str]]] = {"packages": {}, "code": {}}
+    for stage, paths in stages.items():
+        for path in paths:
+            metadata = tables.read_metadata(path)
+            values["code"].setdefault(stage, set()).add(metadata.get("code") or "–")
+            for package, version in metadata.get("packages", {}).items():
+                values["packages"].setdefault(package, set()).add(version)
+    joined = {kind: {name: ", ".join(sorted(found[name])) for name in sorted(found)} for kind, found in values.items()}
+    return {**summaries.sources(stages["answers"]), **joined}
 
 
 def _pairs(frame: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> list[tuple[str, str]]:
