@@ -1,6 +1,7 @@
 """Random checkpoints of the real classes, saved as the hub has them, small enough to run in milliseconds."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -10,6 +11,7 @@ from transformers import (
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -45,9 +47,19 @@ def tokenizer(special: list[str], template: str, bos: str | None, eos: str) -> P
 
 
 def write_llava(
-    folder: Path, grid: int = 5, layers: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32
+    folder: Path,
+    grid: int = 5,
+    layers: int = 6,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    decoder: type[PreTrainedConfig] = LlamaConfig,
+    **settings: Any,
 ) -> Path:
-    """LlavaForConditionalGeneration with grouped-query attention; grid × grid visual tokens."""
+    """LlavaForConditionalGeneration with grouped-query attention; grid × grid visual tokens.
+
+    Args:
+        decoder, settings: the class of the decoder's configuration, and what it says beyond sizes.
+    """
     torch.manual_seed(seed)
     size = grid * 8
     tok = tokenizer(["<image>"], LLAVA_TEMPLATE, "<s>", "</s>")
@@ -57,10 +69,11 @@ def write_llava(
             hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4, image_size=size,
             patch_size=8, projection_dim=32,
         ),
-        text_config=LlamaConfig(
-            vocab_size=len(tok), hidden_size=48, intermediate_size=96, num_hidden_layers=layers, num_attention_heads=6,
-            num_key_value_heads=2, initializer_range=0.3, max_position_embeddings=512,
-        ),
+        text_config=decoder(**{
+            "vocab_size": len(tok), "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": layers,
+            "num_attention_heads": 6, "num_key_value_heads": 2, "initializer_range": 0.3,
+            "max_position_embeddings": 512, **settings,
+        }),
         image_token_id=tok.convert_tokens_to_ids("<image>"), image_seq_length=grid * grid,
     )  # fmt: skip
     model = LlavaForConditionalGeneration(config).to(dtype)

@@ -114,7 +114,7 @@ def resolve(settings, output):
         input=[], output=Output([str(output)]), params=SimpleNamespace(configuration=settings), wildcards=None,
         threads=1, rule="model", log=[],
     )  # fmt: skip
-    runpy.run_path(str(SCRIPT), init_globals={"snakemake": snakemake})
+    runpy.run_path(str(SCRIPT), {"snakemake": snakemake}, run_name="__main__")
     return json.loads(output.read_text())
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from infohorizon.engine.layers import keep_residual_in_float32
+from infohorizon.errors import UserError
 
 Positions = Literal["original", "contiguous"]
 ROOM = 512  # places prepared beyond the prompt, for generated tokens
@@ -32,6 +33,23 @@ class Rope:
         return self.cos[..., places, :], self.sin[..., places, :]
 
 
+def longest_prompt(decoder: nn.Module) -> tuple[float, str]:
+    """How many tokens a prompt may have so that all see each other and places are rotated alike, and what says so."""
+    config = decoder.config
+    limits: list[tuple[float, str]] = [(float("inf"), "")]
+    window = getattr(config, "sliding_window", None)
+    if window and "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"]):
+        limits.append((window, "the sliding window of its attention"))
+    kind = getattr(decoder.rotary_emb, "rope_type", "default")
+    if kind in ("dynamic", "longrope"):
+        rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+        original = rope.get("original_max_position_embeddings") or getattr(
+            config, "original_max_position_embeddings", config.max_position_embeddings
+        )
+        limits.append((max(0, original - ROOM), f"its rotary embedding of type '{kind}', which depends on the length,"))
+    return min(limits)
+
+
 class LanguageModel:
     """Embeds tokens, holds the decoder layers, and turns final states into logits.
 
@@ -46,11 +64,35 @@ class LanguageModel:
         self.layers, self.norm = decoder.layers, decoder.norm
         self.embed, self.rotary = decoder.embed_tokens, decoder.rotary_emb
         self.width: int = self.embed.weight.shape[1]
-        self.dtype = torch.promote_types(self.embed.weight.dtype, torch.float32)
+        self.weights_dtype = self.embed.weight.dtype
+        self.dtype = torch.promote_types(self.weights_dtype, torch.float32)
         if self.embed.weight.dtype != self.dtype:
             keep_residual_in_float32(decoder)
             head = deepcopy(head).to(self.dtype)
         self.head = head
+
+        self.longest, self._reason = longest_prompt(decoder)
+
+    def check_length(self, tokens: int) -> None:
+        """Refuse a prompt for which layers called without a mask are not what the model itself computes.
+
+        Raises:
+            UserError: it is longer than a sliding window, or than a rotary embedding that depends on the length allows.
+        """
+        if tokens > self.longest:
+            raise UserError(f"a prompt has {tokens} tokens, but {self._reason} allows {self.longest} at most.")
+
+    def check_finite(self, values: Tensor) -> None:
+        """Refuse states or logits that overflowed.
+
+        Raises:
+            UserError: some are not finite; the sentence says what to do.
+        """
+        if values.isfinite().all():
+            return
+        if self.weights_dtype == torch.float16:
+            raise UserError("the model gives values that are not finite in float16: set `dtype: bfloat16` or float32.")
+        raise UserError("the model gives values that are not finite: its weights are damaged, or need another `dtype`.")
 
     @property
     def depth(self) -> int:

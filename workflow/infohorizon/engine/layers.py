@@ -18,6 +18,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
 Pair = tuple[Tensor, Tensor]  # keys and values
+LAYER_PARTS = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
 _tap: ContextVar[Tap | None] = ContextVar("attention_tap", default=None)
 _cache: ContextVar["PrefixCache | None"] = ContextVar("cache", default=None)
 CHUNK = 128  # queries of one attention call after a prefix: what none of them sees is not computed
@@ -147,6 +148,22 @@ class PrefixCache:
             yield
         finally:
             _cache.reset(token)
+
+
+def misfit(decoder: nn.Module) -> str | None:
+    """Why a decoder's layers cannot be run here; None where they have the parts of the Llama layout and no others.
+
+    Parts without parameters (dropout, which does nothing in evaluation) do not count.
+    """
+    for part in ("layers", "norm", "embed_tokens", "rotary_emb"):
+        if not hasattr(decoder, part):
+            return f"{type(decoder).__name__} has no `{part}`"
+    for layer in decoder.layers:
+        parts = {name for name, module in layer.named_children() if any(True for _ in module.parameters())}
+        if parts != LAYER_PARTS:
+            other = ", ".join(sorted(parts ^ LAYER_PARTS))
+            return f"{type(layer).__name__} differs from Llama's layers in {other}"
+    return None
 
 
 def run_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache) -> Tensor:

@@ -68,6 +68,8 @@ def resume(
         kept: (R, T) indices 0 … N−1, ascending in each row.
         states: (R, T, d) states that replace the kept tokens' at their layer.
         decodable: keep the caches; False where only the read tokens' states are wanted.
+    Raises:
+        UserError: states that are not finite.
     """
     model, prompt = trace.language_model, trace.prompt
     rows, T = kept.shape
@@ -112,6 +114,7 @@ def resume(
         if decodable and active < rows:
             groups.append(_whole(trace, j, slice(active, rows)))
         caches.append(groups if decodable else [])
+    model.check_finite(x)
     return Branches(x, caches)
 
 

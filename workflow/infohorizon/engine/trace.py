@@ -91,7 +91,11 @@ class Trace:
         return self._queries[layer]
 
     def final(self) -> Tensor:
-        """Final-normed states of the last prompt token and the forced tokens, (1 + forced, d)."""
+        """Final-normed states of the last prompt token and the forced tokens, (1 + forced, d).
+
+        Raises:
+            UserError: they are not finite.
+        """
         while self._final is None:
             self._run_next()
         return self._final
@@ -164,6 +168,7 @@ class Trace:
             else:
                 last = run_last_layer(layer, x, rope, cache, self.prompt.read)
                 self._final = self.language_model.norm(last)[0]
+                self.language_model.check_finite(self._final)
         keys, values = cache.own
         self._keys.append(keys[0])
         self._values.append(values[0])

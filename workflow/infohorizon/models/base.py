@@ -32,12 +32,23 @@ class Encoded:
         features: (N, f) what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL).
         saliency: (N,) attention received in the vision tower.
         keys: (N, k) the vision tower's keys, mean over heads.
+    Raises:
+        UserError: the parts do not have rows · columns entries each.
     """
 
     grid: tuple[int, int]
     features: Tensor
     saliency: Tensor
     keys: Tensor
+
+    def __post_init__(self) -> None:
+        rows, columns = self.grid
+        lengths = [len(part) for part in (self.features, self.saliency, self.keys)]
+        if lengths != [rows * columns] * 3:
+            raise UserError(
+                f"the vision tower gives {lengths[0]} visual tokens, saliency of {lengths[1]}, keys of {lengths[2]}, "
+                f"which do not fill a grid of {rows} × {columns}: this tower or its settings are not supported."
+            )
 
 
 class VisionLanguageModel(ABC):
@@ -94,6 +105,14 @@ class VisionLanguageModel(ABC):
         """Run the vision tower on a batch of images."""
 
     @abstractmethod
+    def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
+        """What the model's own image processor makes of images."""
+
+    def own_inputs(self, image: Image.Image, ids: Tensor) -> dict[str, Tensor]:
+        """What the model's own forward pass takes: prompt ids (1, S), the image token once per visual token."""
+        return {**self.processed([image]), "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+    @abstractmethod
     def visual_embeddings(self, features: Tensor) -> Tensor:
         """Cached features (N, f) → what enters the language model, (N, d)."""
 
@@ -124,15 +143,19 @@ class VisionLanguageModel(ABC):
         Raises:
             UserError: the question's own text contains a special image token.
         """
-        text = self.text(question)
-        bos = self.tokenizer.bos_token
-        ids = self.tokenizer(text, add_special_tokens=not (bos and text.startswith(bos)))["input_ids"]
+        ids = self.ids_of(question)
         if ids.count(self.image_token_id) != 1:
             raise UserError(
                 f"the prompt must hold exactly one {self.image_token}, found {ids.count(self.image_token_id)} in "
-                f"{text[:80]!r}: remove the token from the question, or mend `prompt` of the model in config.yaml."
+                f"{self.text(question)[:80]!r}: remove the token from the question."
             )
         return ids
+
+    def ids_of(self, question: str) -> list[int]:
+        """Prompt token ids, however many image tokens there are among them."""
+        text = self.text(question)
+        bos = self.tokenizer.bos_token
+        return self.tokenizer(text, add_special_tokens=not (bos and text.startswith(bos)))["input_ids"]
 
     @torch.inference_mode()
     def prompt(self, question: str, encoded: Encoded, forced: Sequence[int] = ()) -> Prompt:
@@ -143,6 +166,7 @@ class VisionLanguageModel(ABC):
         text = self.language_model.embed(torch.tensor(ids, device=self.device))
         visual = self.visual_embeddings(encoded.features.to(self.device, self.dtype)).to(text.dtype)
         embeddings = torch.cat([text[:start], visual, text[start + 1 :]])
+        self.language_model.check_length(len(embeddings))
         positions = self.positions(len(embeddings), start, encoded.grid).to(self.device)
         return Prompt(embeddings, positions, start, count, encoded.grid, len(forced))
 

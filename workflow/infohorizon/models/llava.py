@@ -1,6 +1,6 @@
 """LLaVA-1.5 and its kin (LlavaForConditionalGeneration): CLIP-type tower, MLP projector, any decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -19,10 +19,13 @@ class Llava(VisionLanguageModel):
     def image_token(self) -> str:
         return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
 
+    def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
+        return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")
+
     @torch.inference_mode()
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
         config, tower = self.model.config, self.model.model.vision_tower
-        pixels = self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")["pixel_values"]
+        pixels = self.processed(images)["pixel_values"]
         # Official selectors (FasterVLM, VisPruner, VisionZip) read the second-last layer's attention.
         watched = (
             tower.vision_model.encoder.layers[-2].self_attn

@@ -1,6 +1,7 @@
 """Qwen2.5-VL (Qwen2_5_VLForConditionalGeneration): any image size, window attention, 2×2 merger, M-RoPE."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -22,14 +23,23 @@ class Qwen25VL(VisionLanguageModel):
     def image_token(self) -> str:
         return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
 
+    def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
+        limits = {key: self.settings[key] for key in ("min_pixels", "max_pixels") if key in self.settings}
+        return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt", **limits)
+
+    def own_inputs(self, image: Image.Image, ids: Tensor) -> dict[str, Tensor]:
+        inputs = super().own_inputs(image, ids)
+        if "mm_token_type_ids" in inspect.signature(self.model.forward).parameters:  # transformers 5
+            inputs["mm_token_type_ids"] = (ids == self.image_token_id).int()
+        return inputs
+
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
         return [self._encode(image) for image in images]
 
     @torch.inference_mode()
     def _encode(self, image: Image.Image) -> Encoded:
         tower = self.model.model.visual
-        limits = {key: self.settings[key] for key in ("min_pixels", "max_pixels") if key in self.settings}
-        batch = self.image_processor([image.convert("RGB")], return_tensors="pt", **limits)
+        batch = self.processed([image])
         # The saliency of a patch: the attention it receives from all patches in the last block that sees them all.
         watched = tower.blocks[max(tower.fullatt_block_indexes)].attn
         seen: dict[str, Tensor] = {}

@@ -36,6 +36,10 @@ def load(source: str, settings: Mapping[str, Any] | None = None) -> "VisionLangu
     if kind not in REGISTRY:
         known = ", ".join(sorted(REGISTRY))
         raise UserError(f"model {source} is of type '{kind}'; known are {known} (see CONTRIBUTING.md).")
+    from infohorizon.models import own_forward  # loads torch
+
     module, cls = REGISTRY[kind].split(":")
     architecture: type[VisionLanguageModel] = getattr(import_module(f"{__package__}.{module}"), cls)
-    return architecture.load(source, folder, settings)
+    model = architecture.load(source, folder, settings)
+    own_forward.check(source, model)
+    return model

@@ -1,0 +1,129 @@
+"""A loaded model against its own forward pass: what a model does around its layers, the engine does not see.
+
+Soft caps, embedding or residual multipliers, sliding windows, other norms, rotary embeddings that depend on the length:
+where a decoder has any of these, running its layers one by one gives other probabilities than the model's own code.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from infohorizon.engine import prefill, resume
+from infohorizon.engine.batching import out_of_memory
+from infohorizon.engine.layers import ATTENTION, misfit
+from infohorizon.errors import UserError
+from infohorizon.models.base import VisionLanguageModel
+
+# Largest difference in probability that rounding explains. In 16 bit the model's own pass rounds its residual stream
+# after every layer, which the engine keeps in 32 bit; in 64 bit its eager attention takes the softmax in 32 bit.
+TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.2}
+QUESTION = "What is in this picture, and where?"
+ANSWER = "A red square is on the left, and a blue circle is on the right."
+FORCED = 8  # tokens of ANSWER after which the probabilities are compared, too
+
+
+def check(source: str, model: VisionLanguageModel) -> None:
+    """Compare one rendered image and one prompt, unpruned, and resumed from several layers with every token kept.
+
+    Args:
+        source: what the sentence calls the model.
+    Raises:
+        UserError: the probabilities differ beyond the tolerance of the dtype, or are not finite, or the model's own
+            pass or the engine cannot run.
+    """
+    name = type(model.model.model.language_model).__name__
+    if reason := misfit(model.model.model.language_model):
+        raise UserError(f"model {source}: its decoder {name} cannot be run layer by layer: {reason}.")
+    try:
+        check_image_token(model)
+        difference = largest_difference(model)
+    except UserError as error:
+        raise UserError(f"model {source}: {error}") from error
+    except Exception as error:  # another class's code may fail in any way
+        if isinstance(error, RuntimeError) and out_of_memory(error):
+            raise UserError(f"model {source}: one question does not fit into memory: use a smaller dtype.") from error
+        reason = str(error).strip().split("\n")[0] or "no reason given"
+        raise UserError(
+            f"model {source}: its decoder {name} cannot be run layer by layer ({type(error).__name__}: {reason}): "
+            "this class is not supported."
+        ) from error
+    if difference > TOLERANCE[model.dtype]:
+        raise UserError(
+            f"model {source}: running the layers of its decoder {name} gives other probabilities than its own forward "
+            f"pass, by up to {difference:.2g} (tolerance in {str(model.dtype).removeprefix('torch.')}: "
+            f"{TOLERANCE[model.dtype]:g}): this class, or a setting of its config.json, is not supported."
+        )
+
+
+def check_image_token(model: VisionLanguageModel) -> None:
+    """Whether a prompt holds the image token of config.json once.
+
+    Raises:
+        UserError: the prompt writes it never or several times, or the tokenizer does not know it as one token.
+    """
+    if (found := model.ids_of(QUESTION).count(model.image_token_id)) == 1:
+        return
+    token, text = model.image_token, model.text(QUESTION)
+    if text.count(token) == 1:
+        raise UserError(f"its tokenizer splits {token} into several tokens: register it as a special token.")
+    raise UserError(
+        f"its prompt {text[:80]!r} holds {token}, the `image_token_id` of config.json, {found} times: correct that id, "
+        "the chat template, or `prompt` of the model."
+    )
+
+
+@torch.inference_mode()
+def largest_difference(model: VisionLanguageModel) -> float:
+    """Largest difference between the engine's probabilities and the model's own, over tokens, places and layers.
+
+    Raises:
+        UserError: some of them are not finite.
+    """
+    image, decoder = picture(), model.language_model
+    forced = model.tokenizer(ANSWER, add_special_tokens=False)["input_ids"][:FORCED]
+    encoded = model.encode([image])[0]
+    own = own_logits(model, image, len(encoded.features), forced).to(decoder.dtype)
+
+    trace = prefill(decoder, model.prompt(QUESTION, encoded, forced))
+    layers = sorted({0, decoder.depth // 2, decoder.depth - 1})
+    everything = torch.arange(trace.prompt.count).expand(len(layers), -1)
+    resumed = resume(trace, layers, everything, decodable=False).final
+    logits = decoder.logits(torch.cat([trace.final()[None], resumed]))  # (1 + layers, 1 + forced, vocabulary)
+    decoder.check_finite(own)
+    decoder.check_finite(logits)
+    return float((logits.softmax(dim=-1) - own.softmax(dim=-1)).abs().max())
+
+
+def own_logits(model: VisionLanguageModel, image: Image.Image, count: int, forced: list[int]) -> Tensor:
+    """The model's own logits of the last prompt token and the forced ones, (1 + forced, vocabulary)."""
+    ids = model.token_ids(QUESTION)
+    start = ids.index(model.image_token_id)
+    ids = [*ids[:start], *[model.image_token_id] * count, *ids[start + 1 :], *forced]
+    inputs: dict[str, Any] = model.own_inputs(image, torch.tensor([ids]))
+    inputs = {key: value.to(model.device) for key, value in inputs.items()}
+    inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
+    with _eager(model.model):
+        return model.model(**inputs, use_cache=False, logits_to_keep=1 + len(forced)).logits[0]
+
+
+def picture() -> Image.Image:
+    """A red square, a blue circle and a shaded ground, 448 × 336: no two patches are alike."""
+    image = Image.linear_gradient("L").resize((448, 336)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((40, 60, 180, 200), "red")
+    draw.ellipse((250, 130, 410, 290), "blue")
+    return image
+
+
+@contextmanager
+def _eager(model: Any) -> Iterator[None]:
+    """transformers' own attention, which knows every class's masks and soft caps, in place of the engine's."""
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(ATTENTION)
