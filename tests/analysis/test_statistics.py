@@ -180,5 +180,5 @@ def test_holm_does_not_depend_on_order(p, random):
 
 
 def test_an_image_drawn_twice_counts_twice():
-    data = Clusters(np.array([[1.0], [0.0]]), np.array([1.0, 3.0]))
+    data = Clusters(np.array([[1.0], [0.0]]), np.array([[1.0], [3.0]]))
     np.testing.assert_allclose(means(data, np.array([[1.0, 1], [2, 0], [0, 2]])), [[0.25], [1], [0]])

@@ -1,5 +1,7 @@
 """Frames and intervals that the figures draw from."""
 
+import math
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -8,6 +10,7 @@ import pytest
 from figures.synthetic import DEPTH, HORIZONS, IMAGES, WINDOWS, Study
 from infohorizon import tables
 from infohorizon.analysis import summaries
+from infohorizon.analysis.statistics import resample
 from infohorizon.errors import UserError
 from infohorizon.figures import style
 
@@ -59,11 +62,30 @@ def test_intervals_hold_the_mean_and_resample_images(asked: pl.DataFrame) -> Non
     assert summaries.intervals(doubled, ["cell"]).select("low", "high").equals(result.select("low", "high"))
 
 
-def test_a_cell_may_lack_images() -> None:
-    frame = pl.DataFrame(
-        {"model": "m", "benchmark": "b", "image_id": ["0", "1", "1"], "cell": [1, 1, 2], "score": [0.0, 1.0, 1.0]}
-    )
-    assert summaries.intervals(frame, ["cell"])["mean"].to_list() == [0.5, 1.0]
+def test_intervals_are_those_of_written_out_resamples_also_where_a_cell_lacks_images() -> None:
+    """Cell 1 has three images, cell 2 only the last: samples without it say nothing of cell 2."""
+    scores = {1: {"0": [0.0, 0.2], "1": [1.0], "2": [0.5]}, 2: {"2": [0.1, 0.7]}}
+    rows = [
+        {"model": "m", "benchmark": "b", "image_id": image, "cell": cell, "score": score}
+        for cell, images in scores.items()
+        for image, values in images.items()
+        for score in values
+    ]
+    result = summaries.intervals(pl.DataFrame(rows), ["cell"], confidence=0.8, resamples=50)
+    weights = resample(3, 50, seed=0)
+    for cell, images in scores.items():
+        drawn = []
+        for counts in weights:
+            sample = [score for image in images for score in images[image] * int(counts[int(image)])]
+            if sample:
+                drawn.append(sum(sample) / len(sample))
+        mean, *draws = drawn
+        draws.sort()
+        row = result.filter(cell=cell).row(0, named=True)
+        # The smallest value with at least 10 % and 90 % of the draws at or below it.
+        ends = [draws[math.ceil(share * len(draws) - 1e-9) - 1] for share in (0.1, 0.9)]
+        assert [row["mean"], row["low"], row["high"]] == pytest.approx([mean, *ends])
+    assert len(draws) < 50
 
 
 def test_configured_horizons_are_one_row_per_line(study: Study) -> None:

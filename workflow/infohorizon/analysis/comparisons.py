@@ -9,7 +9,7 @@ import polars as pl
 
 from infohorizon.analysis.horizons import CELL, Settings
 from infohorizon.analysis.panels import Panel, Tables, per_question
-from infohorizon.analysis.statistics import holm, means, paired, percentile_interval, resample
+from infohorizon.analysis.statistics import bootstrap, holm, paired
 
 
 def comparisons(tables: Tables, baselines: Mapping[str, str], settings: Settings) -> list[dict[str, Any]]:
@@ -60,8 +60,7 @@ def _rows(
     if panel.frame.is_empty():
         return
     data = panel.clusters("difference")
-    draws = means(data, resample(panel.images, settings.resamples, settings.seed))
-    low, high = percentile_interval(draws[1:], settings.confidence)
+    difference, low, high = bootstrap(data, settings.confidence, settings.resamples, settings.seed)
     if panel.images == 1:
         low, high = -np.ones_like(low), np.ones_like(high)
     p = paired(data, np.ones((1, panel.images))).p_two_sided()[0]
@@ -82,7 +81,7 @@ def _rows(
             "baseline_tokens": _none_if_nan(average["tokens_baseline"][index]),
             "score": float(average["score"][index]),
             "baseline_score": float(average["score_baseline"][index]),
-            "difference": float(draws[0, index]),
+            "difference": float(difference[index]),
             "low": float(low[index]),
             "high": float(high[index]),
             "p_value": float(p[index]),

@@ -16,7 +16,12 @@ Array = NDArray[np.float64]
 
 
 class Clusters(NamedTuple):
-    """sums: (G, K) sum of the values of each image's questions; sizes: (G,) its number of questions."""
+    """Questions by image.
+
+    Attributes:
+        sums: (G, K) sum of the values of each image's questions.
+        sizes: their number, (G, K), or (G, 1) where every cell has the same questions.
+    """
 
     sums: Array
     sizes: Array
@@ -27,7 +32,7 @@ def cluster(values: Array, images: NDArray) -> Clusters:
     codes = np.unique(images, return_inverse=True)[1]
     sums = np.zeros((codes.max() + 1, values.shape[1]))
     np.add.at(sums, codes, values)
-    return Clusters(sums, np.bincount(codes).astype(np.float64))
+    return Clusters(sums, np.bincount(codes).astype(np.float64)[:, None])
 
 
 @lru_cache(maxsize=2)
@@ -42,14 +47,32 @@ def resample(images: int, resamples: int, seed: int) -> Array:
 
 
 def means(data: Clusters, weights: Array) -> Array:
-    """(R, K) mean over questions in each sample."""
-    return weights @ data.sums / (weights @ data.sizes)[:, None]
+    """(R, K) mean over questions in each sample; NaN where a sample has no image of the cell."""
+    with np.errstate(invalid="ignore"):
+        return weights @ data.sums / (weights @ data.sizes)
 
 
-def percentile_interval(draws: Array, confidence: float) -> Array:
-    """(2, …) percentile bootstrap interval of draws (B, …); its ends are drawn values, so layers stay layers."""
+def percentile_interval(draws: NDArray, confidence: float) -> NDArray:
+    """(2, …) percentile bootstrap interval of draws (B, …); its ends are drawn values, so layers stay layers.
+
+    Draws that are NaN, of samples without an image of the cell, are left out.
+    """
     tail = (1 - confidence) / 2
-    return np.quantile(draws, [tail, 1 - tail], axis=0, method="inverted_cdf")
+    return np.nanquantile(draws, [tail, 1 - tail], axis=0, method="inverted_cdf")
+
+
+class Interval(NamedTuple):
+    """A mean and the ends of its bootstrap interval, each (K,)."""
+
+    mean: Array
+    low: Array
+    high: Array
+
+
+def bootstrap(data: Clusters, confidence: float, resamples: int, seed: int) -> Interval:
+    """Mean over questions with a percentile interval over images; all cells are resampled with the same images."""
+    draws = means(data, resample(len(data.sizes), resamples, seed))
+    return Interval(draws[0], *percentile_interval(draws[1:], confidence))
 
 
 class Estimate(NamedTuple):
@@ -90,12 +113,12 @@ def paired(data: Clusters, weights: Array) -> Estimate:
     """
     sums, sizes = data
     images = len(sizes)
-    size = (weights @ sizes)[:, None]
+    size = weights @ sizes
     pseudo = size / images
     size = size + 2 * pseudo
     mean = weights @ sums / size
-    squares = weights @ sums**2 - 2 * mean * (weights @ (sums * sizes[:, None]))
-    squares += mean**2 * (weights @ sizes**2)[:, None] + 2 * pseudo**2 * (1 + mean**2)
+    squares = weights @ sums**2 - 2 * mean * (weights @ (sums * sizes))
+    squares += mean**2 * (weights @ sizes**2) + 2 * pseudo**2 * (1 + mean**2)
     error = np.sqrt((images + 2) / (images + 1) * np.maximum(squares, 0)) / size
     return Estimate(mean, error, images + 1)
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis.statistics import resample
+from infohorizon.analysis.statistics import Clusters, bootstrap
 
 
 def read(paths: str | Sequence[str], name: str, columns: Sequence[str]) -> pl.DataFrame:
@@ -124,11 +124,8 @@ def _cells(part: pl.DataFrame, by: Sequence[str], confidence: float, resamples: 
     totals, counts = np.zeros((2, images.height, names.height))
     totals[placed["row"], placed["column"]] = placed["total"]
     counts[placed["row"], placed["column"]] = placed["count"]
-    weights = resample(images.height, resamples, seed)
-    with np.errstate(invalid="ignore"):  # a resample may miss every image of a cell
-        drawn = weights @ totals / (weights @ counts)
-    low, high = np.nanquantile(drawn[1:], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    numbers = {"mean": drawn[0], "low": low, "high": high, "questions": counts.sum(0).astype(int)}
+    interval = bootstrap(Clusters(totals, counts), confidence, resamples, seed)
+    numbers = {**interval._asdict(), "questions": counts.sum(0).astype(int)}
     return names.drop("column").with_columns(**{name: pl.Series(values) for name, values in numbers.items()})
 
 
