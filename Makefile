@@ -14,7 +14,7 @@ CORES ?= $(shell nproc)
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run setup test test-slow test-oldest check docs smoke verify models bench what-reruns
+.PHONY: run setup test test-slow test-oldest check docs smoke verify models bench what-reruns pins
 
 run: setup
 	snakemake --cores $(CORES) $(ARGS)
@@ -30,7 +30,8 @@ test-slow: setup
 
 # The engine's differential tests under the oldest transformers that it supports, laid over the environment.
 test-oldest: setup build/transformers-4.57
-	PYTHONPATH=build/transformers-4.57:workflow pytest tests/engine tests/measure
+	PYTHONPATH=build/transformers-4.57:workflow pytest \
+	  tests/engine/test_layers.py tests/engine/test_resume.py tests/measure
 
 build/transformers-4.57:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
@@ -65,3 +66,10 @@ bench: setup
 	python bench/prefill_rate.py
 	python bench/growth.py docs/growth.png
 	python bench/efficiency.py
+
+# The newest versions that the requirements allow, as pins (envs/pins.py).
+pins: setup
+	python -m venv --clear build/pins
+	build/pins/bin/pip install --quiet --disable-pip-version-check \
+	  -r envs/requirements.txt -r envs/requirements-pipeline.txt -r envs/requirements-dev.txt
+	build/pins/bin/python envs/pins.py

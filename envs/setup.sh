@@ -24,7 +24,7 @@ case $version in
   *) stop "Python 3.11, 3.12 or 3.13 is needed, but $python is Python $version: name another, as in \`make PYTHON=python3.12\`." ;;
 esac
 
-wanted="Python $version, $venv, pins $(cat requirements.txt requirements-dev.txt constraints.txt | cksum)"
+wanted="Python $version, $venv, pins $(cat requirements*.txt constraints*.txt | cksum)"
 [ "$(cat "$venv/.done" 2> /dev/null)" = "$wanted" ] && "$venv/bin/python" -c "" 2> /dev/null && exit 0
 [ -n "$(ls -A "$venv" 2> /dev/null)" ] && [ ! -e "$venv/.done" ] &&
   stop "$venv is not empty and was not made by \`make\`: delete it, or name another folder, as in \`make VENV=.venv\`."
@@ -33,5 +33,6 @@ echo "Making the environment in $venv with Python $version; this takes some minu
 "$python" -m venv --clear "$venv"
 echo unfinished > "$venv/.done"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
-  -c constraints.txt -r requirements.txt -r requirements-dev.txt
+  -c constraints.txt -c constraints-dev.txt \
+  -r requirements.txt -r requirements-pipeline.txt -r requirements-dev.txt
 echo "$wanted" > "$venv/.done"

@@ -17,8 +17,8 @@ def clone(tmp_path: Path) -> Path:
     envs = tmp_path / "clone" / "envs"
     envs.mkdir(parents=True)
     shutil.copy(ROOT / "envs" / "setup.sh", envs)
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
-        (envs / name).touch()
+    for file in [*(ROOT / "envs").glob("requirements*.txt"), *(ROOT / "envs").glob("constraints*.txt")]:
+        (envs / file.name).touch()
     return envs.parent
 
 

@@ -12,10 +12,12 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
+from infohorizon.engine.batching import Batch
 from infohorizon.engine.language_model import LanguageModel
 from infohorizon.engine.layers import ATTENTION
 from infohorizon.engine.trace import Prompt
 from infohorizon.errors import UserError
+from infohorizon.models.geometry import batch_bytes, geometry
 
 VICUNA_V1 = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
@@ -92,6 +94,11 @@ class VisionLanguageModel(ABC):
     @property
     def image_token_id(self) -> int:
         return self.model.config.image_token_id
+
+    def batch(self, size: int | str = "auto") -> Batch:
+        """How much goes through the decoder at once: `size` rows, or "auto" for what fits into the device's memory."""
+        per_token = batch_bytes(geometry(self.model.config.to_dict()), 1, self.dtype.itemsize)
+        return Batch(size, int(per_token), self.device)
 
     @property
     def stop_ids(self) -> list[int]:

@@ -1,0 +1,18 @@
+"""Which questions to ask the decoder: token information, sweeps over strategies, schedules."""
+
+from infohorizon.measure.information import Measurement, token_information
+from infohorizon.measure.questioner import Asked, Questioner, Setting
+from infohorizon.measure.schedules import Stage, run_schedule
+from infohorizon.measure.sweep import settings_of, sweep
+
+__all__ = [
+    "Asked",
+    "Measurement",
+    "Questioner",
+    "Setting",
+    "Stage",
+    "run_schedule",
+    "settings_of",
+    "sweep",
+    "token_information",
+]
