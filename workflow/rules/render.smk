@@ -10,8 +10,10 @@ rule render_benchmark:
         f"{RESULTS}/logs/render_benchmark/{{task}}.log",
     benchmark:
         f"{RESULTS}/timings/render_benchmark/{{task}}.tsv"
+    wildcard_constraints:
+        task=names(configuration.RENDERED),
     conda:
-        "../../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,36 +1,33 @@
 # The bundled mini models, made from nothing: snakemake train. No study needs it, they ship with the repository.
+# `python -m infohorizon.mini.training.bundle results/train/NAME resources/models/NAME` puts a trained model into their
+# place: no rule does, because a study that reads such a folder must not want to train it first.
 # REQUIRED INPUTS: rendered/{task}/ for the evaluation
-# OUTPUTS: train/tower/, train/{model}/, train/{model}.metrics.json, curves; and the folders in resources/models/
+# OUTPUTS: train/tower/, train/{model}/, and beside them .csv (history), .svg, .png (curves), .metrics.json, .card.md
 
-import yaml
+from infohorizon.mini.training import recipe
 
-with open(Path(workflow.basedir) / "resources/training.yaml") as file:
-    RECIPE = yaml.safe_load(file)
+RECIPE = recipe.load()
 TRAINED = list(RECIPE["models"])
-# Each rule gets what it trains by, so that another weak model leaves tower and strong model as they are.
-TOWER_RECIPE = {key: RECIPE[key] for key in ("seed", "tower")}
-MODEL_RECIPES = {
-    name: TOWER_RECIPE | {"decoder": RECIPE["decoder"], "models": {name: RECIPE["models"][name]}}
-    for name in TRAINED
-}
 
 
+# Both trainings keep a checkpoint beside their output (train/*.checkpoint) until they are done: a job that was killed
+# goes on from there. It is no output, since Snakemake removes those of a job that was killed.
 rule train_tower:
     output:
         tower=directory(f"{RESULTS}/train/tower"),
         history=f"{RESULTS}/train/tower.csv",
     log:
-        f"{RESULTS}/logs/train/tower.log",
+        f"{RESULTS}/logs/train_tower.log",
     benchmark:
-        f"{RESULTS}/timings/train/tower.tsv"
+        f"{RESULTS}/timings/train_tower.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        recipe=TOWER_RECIPE,
+        recipe=recipe.tower_part(RECIPE),
         code=code("train_tower"),
     message:
         "Pretraining the vision tower"
@@ -47,20 +44,20 @@ rule train_model:
         svg=f"{RESULTS}/train/{{model}}.svg",
         png=f"{RESULTS}/train/{{model}}.png",
     log:
-        f"{RESULTS}/logs/train/{{model}}.log",
+        f"{RESULTS}/logs/train_model/{{model}}.log",
     benchmark:
-        f"{RESULTS}/timings/train/{{model}}.tsv"
+        f"{RESULTS}/timings/train_model/{{model}}.tsv"
     wildcard_constraints:
         model=names(TRAINED),
     conda:
-        "../../envs/cpu.yaml"
+        CPU_ENV
     # One thread each: the models are narrow, and the same sums in the same order give the same weights.
     threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        recipe=lambda wildcards: MODEL_RECIPES[wildcards.model],
+        recipe=lambda wildcards: recipe.model_part(RECIPE, wildcards.model),
         code=code("train_model"),
     message:
         "Training {wildcards.model}"
@@ -75,23 +72,21 @@ rule evaluate_model:
         history=f"{RESULTS}/train/{{model}}.csv",
     output:
         metrics=f"{RESULTS}/train/{{model}}.metrics.json",
+        card=f"{RESULTS}/train/{{model}}.card.md",
     log:
-        f"{RESULTS}/logs/train/{{model}}.evaluation.log",
+        f"{RESULTS}/logs/evaluate_model/{{model}}.log",
     benchmark:
-        f"{RESULTS}/timings/train/{{model}}.evaluation.tsv"
+        f"{RESULTS}/timings/evaluate_model/{{model}}.tsv"
     wildcard_constraints:
         model=names(TRAINED),
     conda:
-        "../../envs/cpu.yaml"
+        CPU_ENV
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        recipe=lambda wildcards: MODEL_RECIPES[wildcards.model],
-        provenance=RECIPE.get("provenance", ""),
-        # Written, but no output: a study that reads this folder must not want to train it first.
-        folder=lambda wildcards: f"resources/models/{wildcards.model}",
+        recipe=lambda wildcards: recipe.model_part(RECIPE, wildcards.model),
         code=code("evaluate_model"),
     message:
         "Test splits and card of {wildcards.model}"
@@ -101,4 +96,6 @@ rule evaluate_model:
 
 rule train:
     input:
-        expand(f"{RESULTS}/train/{{model}}.metrics.json", model=TRAINED),
+        expand(
+            f"{RESULTS}/train/{{model}}.{{file}}", model=TRAINED, file=["metrics.json", "card.md"]
+        ),

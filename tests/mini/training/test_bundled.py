@@ -1,12 +1,14 @@
 """The bundled models: ordinary folders that score what their cards say."""
 
 import json
+import re
 from math import sqrt
 from pathlib import Path
 
 import pytest
 
 from infohorizon.mini.rendered.dataset import BENCHMARKS, render
+from infohorizon.mini.training.card import card
 from infohorizon.mini.training.evaluation import Loaded, exactly_answered, generated, load_folder, load_questions
 
 ROOT = Path(__file__).parents[3]
@@ -75,7 +77,16 @@ def test_generate_says_what_packing_expects(loaded: Loaded, questions: dict) -> 
     assert right == exactly_answered(loaded, subset)
 
 
-def test_the_card_states_the_measured_numbers(name: str, metrics: dict) -> None:
-    card = (ROOT / "resources/models" / name / "README.md").read_text()
+def test_the_card_is_what_the_metrics_say(name: str, metrics: dict) -> None:
+    written = (ROOT / "resources/models" / name / "README.md").read_text(encoding="utf-8")
+    assert written == card(metrics)
     for result in metrics["benchmarks"].values():
-        assert f"{result['full']['accuracy']:.3f} ({result['full']['low']:.3f}" in card
+        assert f"{result['full']['accuracy']:.3f} ({result['full']['low']:.3f}" in written
+
+
+def test_the_card_names_folders_that_are_there(name: str) -> None:
+    written = (ROOT / "resources/models" / name / "README.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:workflow|mini)/\S+)`", written)
+    assert len(paths) == 2
+    for path in paths:
+        assert (ROOT / path).exists() or (ROOT / "workflow/infohorizon" / path).exists(), path

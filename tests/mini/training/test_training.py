@@ -1,20 +1,21 @@
 """Recipe, schedule, and that a training which was cut off ends where an unbroken one does."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from tiny import MODEL, TOWER
 from transformers import CLIPVisionModel, LlavaProcessor
 
 from infohorizon.errors import UserError
-from infohorizon.mini.training import decoder, optimizer, tower
-from infohorizon.mini.training.recipe import model_recipe, tower_recipe
+from infohorizon.mini.training import decoder, optimizer, recipe, tower
+from infohorizon.mini.training.recipe import model_part, model_recipe, tower_part, tower_recipe
 
-ROOT = Path(__file__).parents[3]
-RECIPE = yaml.safe_load((ROOT / "resources/training.yaml").read_text())
+RECIPE = recipe.load()
 
 
 def test_the_models_differ_in_width_alone() -> None:
@@ -24,8 +25,24 @@ def test_the_models_differ_in_width_alone() -> None:
 
 
 def test_an_unknown_model_is_refused_in_one_sentence() -> None:
-    with pytest.raises(UserError, match="no model 'maxi'"):
-        model_recipe(RECIPE, "maxi")
+    with pytest.raises(UserError, match=r"recipe.yaml has no model 'maxi-llava': did you mean 'mini-llava'\?"):
+        model_recipe(RECIPE, "maxi-llava")
+
+
+def test_another_model_leaves_tower_and_model_as_they_are() -> None:
+    sizes = {**RECIPE["models"], "maxi-llava": {"width": 256}}
+    other = {**RECIPE, "models": sizes}
+    assert tower_part(other) == tower_part(RECIPE)
+    assert model_part(other, "mini-llava") == model_part(RECIPE, "mini-llava")
+    assert model_recipe(model_part(RECIPE, "mini-llava"), "mini-llava") == model_recipe(RECIPE, "mini-llava")
+
+
+def test_the_recipe_is_read_in_any_locale() -> None:
+    """Its comments are not ASCII, and neither is that a setting of the machine."""
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", "from infohorizon.mini.training import recipe; print(recipe.load()['seed'])"]
+    run = subprocess.run(command, env={**os.environ, **ascii_locale}, capture_output=True, text=True)
+    assert run.stdout == f"{RECIPE['seed']}\n", run.stderr
 
 
 def test_scenes_begin_simple_and_fill_up() -> None:

@@ -1,9 +1,14 @@
-"""The recipe of resources/training.yaml as plain records."""
+"""The recipe of the bundled models: recipe.yaml, the part of it that decides each training, and that as records."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from infohorizon.errors import UserError
+import yaml
+
+from infohorizon.errors import UserError, suggestion
+
+FILE = Path(__file__).with_name("recipe.yaml")
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,32 @@ class ModelRecipe:
         return 1 - (1 - self.simple_share) * min(max(fallen, 0.0), 1.0)
 
 
+def load() -> dict[str, Any]:
+    """The whole recipe, as recipe.yaml has it."""
+    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+
+
+def tower_part(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The part that decides the tower: another model leaves the tower as it is."""
+    return {key: recipe[key] for key in ("seed", "tower")}
+
+
+def model_part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
+    """The part that decides the model called `name`: another model's sizes leave this one as it is.
+
+    Raises:
+        UserError: the recipe has no such model.
+    """
+    if name not in recipe["models"]:
+        raise UserError(f"{FILE.name} has no model '{name}': {suggestion(name, recipe['models'])}")
+    return {**tower_part(recipe), "decoder": recipe["decoder"], "models": {name: recipe["models"][name]}}
+
+
 def tower_recipe(recipe: dict[str, Any]) -> TowerRecipe:
+    """The tower's part as a record."""
     return TowerRecipe(**recipe["tower"], seed=recipe["seed"])
 
 
 def model_recipe(recipe: dict[str, Any], name: str) -> ModelRecipe:
-    """What all models share, with the sizes of the model called `name`."""
-    if name not in recipe["models"]:
-        raise UserError(f"resources/training.yaml has no model {name!r}, only {', '.join(recipe['models'])}.")
-    return ModelRecipe(**recipe["decoder"], **recipe["models"][name], seed=recipe["seed"])
+    """A model's part as a record: what all models share, with the sizes of this one."""
+    return ModelRecipe(**recipe["decoder"], **model_part(recipe, name)["models"][name], seed=recipe["seed"])
