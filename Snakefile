@@ -3,10 +3,13 @@
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.11")  # --report-metadata
 
 
 configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from docutils.core import publish_doctree
 
 from figures import synthetic
 from figures.synthetic import BENCHMARKS, HOSTILE, MODELS, Study
@@ -17,6 +18,7 @@ from infohorizon.report import explorer
 from infohorizon.report.build import LARGEST_SVG, Files, build, figure_uri
 from infohorizon.report.build import Study as Told
 
+CAPTIONS = Path(__file__).parents[2] / "workflow/report"
 STAGES = ("vision", "answers", "information", "sweep", "schedules")
 
 
@@ -51,7 +53,15 @@ def files_of(study: Study, folder: Path) -> Files:
     style.save(style.empty("a figure"), svg, png)
     stages = {stage: study.paths.get(stage, []) for stage in STAGES}
     tables_of_all = {"horizon": study.horizon, "comparison": study.comparison}
-    return Files(study.questions, study.images, **stages, **tables_of_all, svg=[svg], png=[png])
+    return Files(
+        study.questions,
+        study.images,
+        **stages,
+        **tables_of_all,
+        svg=[svg],
+        png=[png],
+        captions=[str(CAPTIONS / "information.rst")],
+    )
 
 
 def page_of(study: Study, files: Files) -> str:
@@ -162,6 +172,18 @@ def test_a_benchmark_without_measured_questions_is_left_out_of_the_explorer(
     text = page_of(study, replace(files, information=[empty, *study.parts("information", "base", "reading")]))
     shown = json.loads(Page(text).scripts["data"])["examples"]
     assert {(one["model"], one["benchmark"]) for one in shown} == {("base", "reading")}
+
+
+def test_captions_are_those_of_the_reports_files(page: Page) -> None:
+    (image,) = [attributes for attributes in page.all("img") if attributes.get("id") != "image"]
+    assert image["alt"] == " ".join((CAPTIONS / "information.rst").read_text().split())
+
+
+@pytest.mark.parametrize("file", sorted(CAPTIONS.glob("[!w]*.rst")), ids=lambda file: file.stem)
+def test_captions_read_the_same_as_plain_text_and_as_restructured_text(file: Path) -> None:
+    """The page shows the file's words, Snakemake's report what docutils makes of them: markup would tell them apart."""
+    document = publish_doctree(file.read_text(), settings_overrides={"report_level": 1, "halt_level": 1})
+    assert document.astext().split() == file.read_text().split()
 
 
 def test_a_large_figure_becomes_a_jpeg(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ rule build_report:
         comparison=f"{RESULTS}/comparison.arrow",
         svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
         png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
+        captions=[f"{LIBRARY}/report/{name}.rst" for name in FIGURES],
         page=[f"{LIBRARY}/infohorizon/report/{name}" for name in PAGE],
     output:
         report(

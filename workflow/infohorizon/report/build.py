@@ -23,18 +23,6 @@ from infohorizon.report.explorer import COUNTS, embedded, explorer
 
 HERE = Path(__file__).parent
 LARGEST_SVG = 600_000  # bytes; a larger figure is embedded as a JPEG
-CAPTIONS = {
-    "information": "Token information by layer: mean over questions of the largest |information| over windows, of the "
-    "first answer token and of the whole answer, and the spread over windows. Bands: 95 % bootstrap intervals over "
-    "images. Bars above the curves: horizons with their intervals.",
-    "horizon": "Horizons by benchmark and model at the configured thresholds, with bootstrap intervals over images; "
-    "rings: at half and twice the threshold.",
-    "sweep": "Score by the layer at whose input tokens leave. Random is the thick black line; bars and bands: 95 % "
-    "bootstrap intervals over images.",
-    "schedules": "Score against the mean number of visual tokens over all decoder layers; 95 % bootstrap intervals.",
-    "heatmaps": "Token information over images, layer by layer: of every model and benchmark the question with the "
-    "largest |information|, so the clearest and not a typical example.",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +30,7 @@ class Files:
     """The files that the page is made from; tables of all models and benchmarks.
 
     Attributes:
-        svg, png: one of each for every figure, in the order of the page.
+        svg, png, captions: one of each for every figure, in the order of the page; captions are plain text.
     """
 
     questions: Sequence[str]
@@ -56,6 +44,7 @@ class Files:
     comparison: str
     svg: Sequence[str]
     png: Sequence[str]
+    captions: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,7 @@ def build(files: Files, study: Study) -> str:
         benchmarks=study.benchmarks,
         questions=questions.height,
         findings=findings(horizon, comparison, information, answers, study.tasks, study.models),
-        figures=[_figure(svg, png) for svg, png in zip(files.svg, files.png, strict=True)],
+        figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         scores=rows.scores(answers, study.models, study.benchmarks),
         best=rows.best_strategies(sweep, study.models, study.benchmarks),
         horizons=rows.by_criterion(horizon, HORIZONS),
@@ -114,10 +103,10 @@ def build(files: Files, study: Study) -> str:
     )
 
 
-def _figure(svg: str, png: str) -> tuple[str, str, str]:
+def _figure(svg: str, png: str, caption: str) -> tuple[str, str, str]:
     """Name, caption and data URI of a figure."""
-    name = Path(svg).stem
-    return name, CAPTIONS[name], figure_uri(svg, png)
+    text = Path(caption).read_text(encoding="utf-8")
+    return Path(svg).stem, " ".join(text.split()), figure_uri(svg, png)
 
 
 def figure_uri(svg: str | Path, png: str | Path) -> str:
