@@ -95,7 +95,7 @@ def test_decoders_that_do_more_than_run_their_layers(settings, sentence, tmp_pat
     ids=lambda settings: settings.get("decoder", hf.LlamaConfig).__name__,
 )
 def test_the_comparison_alone_catches_what_is_also_refused_by_name(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(own_forward, "misfit", lambda decoder: None)
+    monkeypatch.setattr(own_forward, "faults_of", lambda model: [])
     monkeypatch.setattr("infohorizon.engine.LanguageModel.check_length", lambda self, tokens: None)
     with pytest.raises(UserError, match=r"gives other probabilities than its own forward pass, by up to 0\.\d+ "):
         models.load(str(write(tmp_path, **settings)), {})

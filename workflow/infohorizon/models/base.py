@@ -1,22 +1,20 @@
 """What a vision-language model is to the pipeline: images → cached features, questions → prompts, ids ↔ text."""
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from torch import Tensor
 
 from infohorizon.engine.batching import Batch
 from infohorizon.engine.language_model import LanguageModel
-from infohorizon.engine.layers import ATTENTION
 from infohorizon.engine.trace import Prompt
 from infohorizon.errors import UserError
+from infohorizon.models import loading
 from infohorizon.models.geometry import batch_bytes, geometry
 
 VICUNA_V1 = (
@@ -63,7 +61,6 @@ class VisionLanguageModel(ABC):
     """
 
     model_type: str
-    image_token: str
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, settings: Mapping[str, Any]) -> None:
         self.model, self.tokenizer, self.image_processor = (
@@ -83,8 +80,9 @@ class VisionLanguageModel(ABC):
         Raises:
             UserError: weights that are damaged, missing, of other shapes or pickled; no tokenizer or image processor.
         """
-        parts = load_parts(source, folder, settings.get("dtype", "float32"), settings.get("device", "auto"))
-        return cls(*parts, settings)
+        parts = loading.processors(source, folder)
+        model = loading.weights(source, folder, settings.get("dtype", "float32"), settings.get("device", "auto"))
+        return cls(model, *parts, settings)
 
     @property
     def depth(self) -> int:
@@ -111,6 +109,19 @@ class VisionLanguageModel(ABC):
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
         """Run the vision tower on a batch of images."""
 
+    def setting_faults(self) -> Iterator[str]:
+        """What config.json says that this architecture's file cannot run, a sentence each without a full stop."""
+        return iter(())
+
+    def refusal(self, size: tuple[int, int]) -> str | None:
+        """Why the image processor refuses images of (width, height) pixels; None where it takes them."""
+        return None
+
+    @property
+    def image_token(self) -> str | None:
+        """The image token as text; None where the tokenizer does not know its id."""
+        return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
+
     @abstractmethod
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         """What the model's own image processor makes of images."""
@@ -135,14 +146,29 @@ class VisionLanguageModel(ABC):
         """
         style = self.settings.get("prompt", "chat_template")
         if style == "chat_template":
-            if self.tokenizer.chat_template is None:
-                raise UserError("the model has no chat template: set `prompt` of the model in config.yaml.")
-            content = [{"type": "image"}, {"type": "text", "text": question}]
-            messages = [{"role": "user", "content": content}]
-            return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            return self._templated(question)
         template = VICUNA_V1 if style == "vicuna_v1" else style
         before, after = template.split("{question}")
         return before.replace("{image}", self.image_token) + question + after.replace("{image}", self.image_token)
+
+    def _templated(self, question: str) -> str:
+        """The prompt that the folder's chat template makes.
+
+        Raises:
+            UserError: there is none, or it cannot take an image and a text.
+        """
+        template, remedy = self.tokenizer.chat_template, "set `prompt` of the model in config.yaml."
+        if template is None:
+            raise UserError(f"the model has no chat template: {remedy}")
+        if isinstance(template, dict) and "default" not in template:
+            raise UserError(f"of the model's chat templates ({', '.join(template)}) none is called default: {remedy}")
+        content = [{"type": "image"}, {"type": "text", "text": question}]
+        messages = [{"role": "user", "content": content}]
+        try:
+            return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # whatever a template's own code may raise
+            reason = str(error).split("\n")[0]
+            raise UserError(f"the model's chat template takes no image and text ({reason}): {remedy}") from error
 
     def token_ids(self, question: str) -> list[int]:
         """Prompt token ids with a single image token.
@@ -150,7 +176,7 @@ class VisionLanguageModel(ABC):
         Raises:
             UserError: the question's own text contains a special image token.
         """
-        ids = self.ids_of(question)
+        ids = self.ids_of(self.text(question))
         if ids.count(self.image_token_id) != 1:
             raise UserError(
                 f"the prompt must hold exactly one {self.image_token}, found {ids.count(self.image_token_id)} in "
@@ -158,9 +184,8 @@ class VisionLanguageModel(ABC):
             )
         return ids
 
-    def ids_of(self, question: str) -> list[int]:
-        """Prompt token ids, however many image tokens there are among them."""
-        text = self.text(question)
+    def ids_of(self, text: str) -> list[int]:
+        """Token ids of a whole prompt, however many image tokens there are among them."""
         bos = self.tokenizer.bos_token
         return self.tokenizer(text, add_special_tokens=not (bos and text.startswith(bos)))["input_ids"]
 
@@ -186,54 +211,3 @@ class VisionLanguageModel(ABC):
 
     def answer_text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True).strip()
-
-
-def load_parts(source: str, folder: Path, dtype: str, device: str) -> tuple[Any, Any, Any]:
-    """Model, tokenizer and image processor from a folder; safetensors only, no remote code.
-
-    Args:
-        source: what error messages call the model.
-    Raises:
-        UserError: weights that are damaged, missing, of other shapes or pickled; no tokenizer or image processor.
-    """
-    from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if not list(folder.glob("*.safetensors")):
-        raise UserError(f"model {source} has no safetensors weights; pickled ones (*.bin) are not read.")
-    common: dict[str, Any] = {"trust_remote_code": False}
-    part = "weights"
-    try:
-        model, report = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            attn_implementation=ATTENTION,
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,  # they are in the report
-            output_loading_info=True,
-            **common,
-        )
-        part = "tokenizer"
-        tokenizer = AutoTokenizer.from_pretrained(folder, **common)
-        part = "image processor"
-        image_processor = AutoImageProcessor.from_pretrained(folder, use_fast=False, **common)
-        part = f"weights on device '{device}'"
-        model = model.to(device)
-    except SafetensorError as error:
-        raise UserError(f"model {source}: a safetensors file is damaged ({error}): fetch it again.") from error
-    except Exception as error:  # transformers raises nearly anything on a folder that does not fit
-        first = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".: ") or type(error).__name__
-        raise UserError(f"model {source}: its {part} could not be loaded ({first}).") from error
-    other = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]
-    if unfit := [*sorted(report["missing_keys"]), *other]:
-        raise UserError(
-            f"model {source}: weights are missing or of another shape than config.json says, {unfit[0]} among "
-            f"{len(unfit)}: fetch the folder again."
-        )
-    if tokenizer.convert_ids_to_tokens(model.config.image_token_id) is None:
-        raise UserError(f"model {source}: its tokenizer does not know the image token: are its files complete?")
-    # Where older processors keep it: tokenizers do not look there.
-    if (file := folder / "chat_template.json").is_file():
-        tokenizer.chat_template = json.loads(file.read_text())["chat_template"]
-    return model, tokenizer, image_processor

@@ -1,6 +1,6 @@
 """LLaVA-1.5 and its kin (LlavaForConditionalGeneration): CLIP-type tower, MLP projector, any decoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -15,9 +15,33 @@ class Llava(VisionLanguageModel):
 
     model_type = "llava"
 
+    def setting_faults(self) -> Iterator[str]:
+        config, vision = self.model.config, self.model.config.vision_config
+        tower = self._tower
+        if len(tower.encoder.layers) < 2:
+            yield "its vision tower has a single layer, but saliency is read from the second-last one"
+        chosen = config.vision_feature_layer
+        for layer in [chosen] if isinstance(chosen, int) else chosen:
+            if not -len(tower.encoder.layers) - 1 <= layer <= len(tower.encoder.layers):
+                yield f"`vision_feature_layer` is {layer}, but its tower has {len(tower.encoder.layers)} layers"
+        has_class_token = hasattr(tower.embeddings, "class_embedding")
+        if has_class_token and not self._drops_class_token:
+            yield (
+                "`vision_feature_select_strategy: full` keeps its tower's class token, which has no place on the grid: "
+                "set it to default in config.json"
+            )
+        if self._drops_class_token and not has_class_token:
+            yield (
+                "`vision_feature_select_strategy: default` drops the first patch of its tower, which has no class "
+                "token: set it to full in config.json"
+            )
+        if vision.image_size % vision.patch_size:
+            yield f"its images of {vision.image_size} pixels are not divided by patches of {vision.patch_size}"
+
     @property
-    def image_token(self) -> str:
-        return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
+    def _tower(self) -> nn.Module:
+        tower = self.model.model.vision_tower
+        return getattr(tower, "vision_model", tower)
 
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")
@@ -27,11 +51,7 @@ class Llava(VisionLanguageModel):
         config, tower = self.model.config, self.model.model.vision_tower
         pixels = self.processed(images)["pixel_values"]
         # Official selectors (FasterVLM, VisPruner, VisionZip) read the second-last layer's attention.
-        watched = (
-            tower.vision_model.encoder.layers[-2].self_attn
-            if hasattr(tower, "vision_model")
-            else tower.encoder.layers[-2].self_attn
-        )
+        watched = self._tower.encoder.layers[-2].self_attn
         seen: dict[str, Tensor] = {}
 
         def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:

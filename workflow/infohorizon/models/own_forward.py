@@ -14,14 +14,14 @@ from torch import Tensor
 
 from infohorizon.engine import prefill, resume
 from infohorizon.engine.batching import out_of_memory
-from infohorizon.engine.layers import ATTENTION, misfit
-from infohorizon.errors import UserError
+from infohorizon.engine.layers import ATTENTION
+from infohorizon.errors import UserError, listed
 from infohorizon.models.base import VisionLanguageModel
+from infohorizon.models.preflight import QUESTION, faults_of
 
 # Largest difference in probability that rounding explains. In 16 bit the model's own pass rounds its residual stream
 # after every layer, which the engine keeps in 32 bit; in 64 bit its eager attention takes the softmax in 32 bit.
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.2}
-QUESTION = "What is in this picture, and where?"
 ANSWER = "A red square is on the left, and a blue circle is on the right."
 FORCED = 8  # tokens of ANSWER after which the probabilities are compared, too
 
@@ -36,10 +36,9 @@ def check(source: str, model: VisionLanguageModel) -> None:
             pass or the engine cannot run.
     """
     name = type(model.model.model.language_model).__name__
-    if reason := misfit(model.model.model.language_model):
-        raise UserError(f"model {source}: its decoder {name} cannot be run layer by layer: {reason}.")
+    if faults := faults_of(model):
+        raise UserError(f"model {source}: {listed(faults)}.")
     try:
-        check_image_token(model)
         difference = largest_difference(model)
     except UserError as error:
         raise UserError(f"model {source}: {error}") from error
@@ -57,23 +56,6 @@ def check(source: str, model: VisionLanguageModel) -> None:
             f"pass, by up to {difference:.2g} (tolerance in {str(model.dtype).removeprefix('torch.')}: "
             f"{TOLERANCE[model.dtype]:g}): this class, or a setting of its config.json, is not supported."
         )
-
-
-def check_image_token(model: VisionLanguageModel) -> None:
-    """Whether a prompt holds the image token of config.json once.
-
-    Raises:
-        UserError: the prompt writes it never or several times, or the tokenizer does not know it as one token.
-    """
-    if (found := model.ids_of(QUESTION).count(model.image_token_id)) == 1:
-        return
-    token, text = model.image_token, model.text(QUESTION)
-    if text.count(token) == 1:
-        raise UserError(f"its tokenizer splits {token} into several tokens: register it as a special token.")
-    raise UserError(
-        f"its prompt {text[:80]!r} holds {token}, the `image_token_id` of config.json, {found} times: correct that id, "
-        "the chat template, or `prompt` of the model."
-    )
 
 
 @torch.inference_mode()

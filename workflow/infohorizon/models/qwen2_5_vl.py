@@ -1,7 +1,7 @@
 """Qwen2.5-VL (Qwen2_5_VLForConditionalGeneration): any image size, window attention, 2×2 merger, M-RoPE."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -11,6 +11,7 @@ from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.models.grid import windows
 
+LONGEST = 200  # ratio of an image's sides
 QUERY_CHUNK = 512  # rows of the tower's attention at a time: 8192 patches would need gigabytes at once
 
 
@@ -19,9 +20,21 @@ class Qwen25VL(VisionLanguageModel):
 
     model_type = "qwen2_5_vl"
 
-    @property
-    def image_token(self) -> str:
-        return self.tokenizer.convert_ids_to_tokens(self.image_token_id)
+    def setting_faults(self) -> Iterator[str]:
+        tower = self.model.model.visual
+        whole, depth = tower.fullatt_block_indexes, len(tower.blocks)
+        if not whole or max(whole) >= depth:
+            yield (
+                f"`fullatt_block_indexes` of its vision tower is {list(whole)}, but saliency is read from such a "
+                f"block, and the tower has {depth}"
+            )
+
+    def refusal(self, size: tuple[int, int]) -> str | None:
+        if max(size) > LONGEST * min(size):
+            return (
+                f"one side is more than {LONGEST} times the other, which the image processor refuses: remove or pad it"
+            )
+        return None
 
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         limits = {key: self.settings[key] for key in ("min_pixels", "max_pixels") if key in self.settings}
