@@ -99,7 +99,7 @@ def test_only_the_columns_asked_for_are_read_also_beside_half_precision(tmp_path
     schema = tables.TABLES["vision"].schema()
     schema = schema.set(schema.get_field_index("features"), pa.field("features", pa.list_(pa.float16())))
     row = {"image_id": "i", "grid_height": 2, "grid_width": 3, "feature_width": 1, "features": [np.float16(1)] * 6}
-    row |= {"saliency": [0.0], "key_width": 1, "keys": [0.0]}
+    row |= {"saliency": [0.0], "key_width": 1, "keys": [0.0], "frame": [0.0, 0.0, 3.0, 2.0]}
     table = pa.Table.from_pylist([row], schema=schema)
     tables.write(tmp_path / "part-0.arrow", "vision", table, {})
     read = summaries.read(str(tmp_path / "part-0.arrow"), "vision", ["image_id", "grid_width"])

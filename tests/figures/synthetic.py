@@ -145,7 +145,14 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
         return {"question_id": question, "answer": text, "score": float(right), "label_probability": score, **other}
 
     numbered = list(enumerate(ids))
-    features = {"features": [0.0] * 4, "feature_width": 1, "saliency": [0.0], "key_width": 1, "keys": [0.0]}
+    features = {
+        "features": [0.0] * 4,
+        "feature_width": 1,
+        "saliency": [0.0],
+        "key_width": 1,
+        "keys": [0.0],
+        "frame": [0.0, 0.0, 96.0, 96.0],
+    }
     grid = {"grid_height": GRID, "grid_width": GRID}
     save("vision", [{"image_id": f"image-{index}", **grid, **features} for index in range(IMAGES)])
     levels = {"full": full, "blind": blind}

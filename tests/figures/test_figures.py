@@ -13,7 +13,7 @@ from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRAT
 from infohorizon import tables
 from infohorizon.analysis import summaries
 from infohorizon.figures import examples, style
-from infohorizon.figures.heatmaps import cropped, heatmaps_figure, overlaid, upsampled
+from infohorizon.figures.heatmaps import heatmaps_figure, overlaid, seen, upsampled
 from infohorizon.figures.horizon import horizon_figure
 from infohorizon.figures.information import information_figure
 from infohorizon.figures.schedules import schedules_figure
@@ -155,8 +155,8 @@ def test_windows_that_were_not_measured_stay_pale(study: Study, frames: Frames, 
     assert np.isnan(example.information[:, 2]).all() and np.isnan(example.information).sum() == len(example.layers)
     others = np.delete(np.arange(whole.information.shape[1]), 2)
     np.testing.assert_array_equal(example.information[:, others], whole.information[:, others])
-    backdrop = overlaid(cropped(example.image, example.grid), np.zeros((4, 4)), 1)
-    drawn = overlaid(cropped(example.image, example.grid), np.full((4, 4), np.nan), 1)
+    backdrop = overlaid(seen(example), np.zeros((4, 4)), 1)
+    drawn = overlaid(seen(example), np.full((4, 4), np.nan), 1)
     np.testing.assert_array_equal(drawn, backdrop)
     assert heatmaps_figure([example]).axes[-1].get_xlim()[1] > 0
 

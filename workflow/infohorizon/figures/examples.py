@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from infohorizon import tables
 from infohorizon.analysis import summaries
+from infohorizon.models.frame import Frame
 
 
 class Example(NamedTuple):
@@ -16,6 +17,7 @@ class Example(NamedTuple):
 
     Attributes:
         image: encoded bytes.
+        frame: which part of the image the grid covers.
         grid: rows and columns of the visual token grid.
         window: w of the w × w windows.
         layers: (L,) the measured layers.
@@ -29,6 +31,7 @@ class Example(NamedTuple):
     label: str
     image_id: str
     image: bytes
+    frame: Frame
     grid: tuple[int, int]
     window: int
     layers: Sequence[int]
@@ -80,7 +83,7 @@ def load(sources: Sources, model: str, benchmark: str, chosen: Sequence[str]) ->
     wanted = [question["image_id"] for question in questions.values()]
     pictures = _by(images.filter(pl.col("image_id").is_in(wanted)), "image_id")
     vision = tables.matching(sources.vision, "vision", **name)
-    grids = _by(summaries.read(vision, "vision", ["image_id", "grid_height", "grid_width"]), "image_id")
+    grids = _by(summaries.read(vision, "vision", ["image_id", "grid_height", "grid_width", "frame"]), "image_id")
     columns = ["question_id", "layer", "window", "information"]
     information = pl.concat(
         summaries.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen))
@@ -101,6 +104,7 @@ def load(sources: Sources, model: str, benchmark: str, chosen: Sequence[str]) ->
                 question["label"],
                 image_id,
                 pictures[image_id]["image"],
+                Frame(*grids[image_id]["frame"]),
                 grid,
                 sources.window,
                 layers,

@@ -14,6 +14,7 @@ from infohorizon.figures import style
 from infohorizon.figures.examples import Example, spaced
 
 LOSS, GAIN = "#2166ac", "#b2182b"  # as in the report's explorer
+PADDING = "grey"
 COLOURS = LinearSegmentedColormap.from_list("information", [LOSS, "white", GAIN])
 
 
@@ -25,7 +26,7 @@ def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
     limit = max(float(np.nanmax(np.abs(example.information))) for example in examples) or 1.0
     figure, axes = style.panels(len(examples), 1 + columns, 1.35, 1.75)
     for row, example in enumerate(examples):
-        picture = cropped(example.image, example.grid)
+        picture = seen(example)
         shown = spaced(len(example.layers), columns)
         for panel in axes[row]:
             panel.set_axis_off()
@@ -40,20 +41,14 @@ def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
     return figure
 
 
-def cropped(encoded: bytes, grid: tuple[int, int], limit: int = 224) -> Image.Image:
-    """The image as the token grid covers it: its centre with the grid's aspect, at most `limit` pixels a side.
-
-    CLIP's processor cuts the centre square; Qwen's keeps the aspect, where the cut is at most half a token.
-    """
-    image = decode(encoded)
-    rows, columns = grid
-    scale = min(image.width / columns, image.height / rows)
-    width, height = scale * columns, scale * rows
-    left, top = (image.width - width) / 2, (image.height - height) / 2
-    box = tuple(round(edge) for edge in (left, top, left + width, top + height))
-    image = image.crop(box)
-    image.thumbnail((limit, limit))
-    return image
+def seen(example: Example, limit: int = 224) -> Image.Image:
+    """The image as the model saw it: cropped, squashed or padded (grey) to the token grid, `limit` pixels a side."""
+    image, frame, (rows, columns) = decode(example.image), example.frame, example.grid
+    left, top, right, bottom = (round(edge) for edge in frame)
+    covered = Image.new("RGB", (max(1, right - left), max(1, bottom - top)), PADDING)
+    covered.paste(image, (-left, -top))
+    token = min(limit, max(covered.size)) / max(rows, columns)
+    return covered.resize((max(1, round(columns * token)), max(1, round(rows * token))))
 
 
 def upsampled(example: Example, index: int) -> NDArray[np.float64]:

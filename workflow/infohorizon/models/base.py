@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from infohorizon.engine.language_model import LanguageModel
 from infohorizon.engine.trace import Prompt
 from infohorizon.errors import UserError
 from infohorizon.models import loading
+from infohorizon.models.frame import Frame, FrameReader, Pixels
 from infohorizon.models.geometry import batch_bytes, geometry
 
 VICUNA_V1 = (
@@ -32,6 +34,7 @@ class Encoded:
         features: (N, f) what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL).
         saliency: (N,) attention received in the vision tower.
         keys: (N, k) the vision tower's keys, mean over heads.
+        frame: which part of the image the grid covers; None where nobody asks (features read back from the table).
     Raises:
         UserError: the parts do not have rows · columns entries each.
     """
@@ -40,6 +43,7 @@ class Encoded:
     features: Tensor
     saliency: Tensor
     keys: Tensor
+    frame: Frame | None = None
 
     def __post_init__(self) -> None:
         rows, columns = self.grid
@@ -125,6 +129,15 @@ class VisionLanguageModel(ABC):
     @abstractmethod
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         """What the model's own image processor makes of images."""
+
+    @abstractmethod
+    def seen(self, image: Image.Image) -> Pixels:
+        """The pixels (3, height, width) that the grid of visual tokens covers, normalised in any way."""
+
+    @cached_property
+    def frame(self) -> FrameReader:
+        """(width, height) of an image → the part of it that the grid covers."""
+        return FrameReader(self.seen)
 
     def own_inputs(self, image: Image.Image, ids: Tensor) -> dict[str, Tensor]:
         """What the model's own forward pass takes: prompt ids (1, S), the image token once per visual token."""

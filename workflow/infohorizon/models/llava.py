@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.models.frame import Pixels
 
 
 class Llava(VisionLanguageModel):
@@ -46,6 +47,9 @@ class Llava(VisionLanguageModel):
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")
 
+    def seen(self, image: Image.Image) -> Pixels:
+        return self.processed([image])["pixel_values"][0].double().numpy()
+
     @torch.inference_mode()
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
         config, tower = self.model.config, self.model.model.vision_tower
@@ -69,8 +73,14 @@ class Llava(VisionLanguageModel):
         first = int(self._drops_class_token)
         side = round((features.shape[1] - first) ** 0.5)
         return [
-            Encoded((side, side), features[i, first:], seen["saliency"][i, first:], seen["keys"][i, first:])
-            for i in range(len(images))
+            Encoded(
+                (side, side),
+                features[i, first:],
+                seen["saliency"][i, first:],
+                seen["keys"][i, first:],
+                self.frame(image.size),
+            )
+            for i, image in enumerate(images)
         ]
 
     @property

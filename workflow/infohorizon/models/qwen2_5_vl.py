@@ -3,12 +3,14 @@
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
+from infohorizon.models.frame import Pixels
 from infohorizon.models.grid import windows
 
 LONGEST = 200  # ratio of an image's sides
@@ -39,6 +41,10 @@ class Qwen25VL(VisionLanguageModel):
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         limits = {key: self.settings[key] for key in ("min_pixels", "max_pixels") if key in self.settings}
         return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt", **limits)
+
+    def seen(self, image: Image.Image) -> Pixels:
+        """The whole image: the processor only changes its size."""
+        return np.asarray(image.convert("RGB"), dtype=float).transpose(2, 0, 1)
 
     def own_inputs(self, image: Image.Image, ids: Tensor) -> dict[str, Tensor]:
         inputs = super().own_inputs(image, ids)
@@ -75,7 +81,7 @@ class Qwen25VL(VisionLanguageModel):
         back = torch.cat(windows(grid, tower.window_size // merge // tower.patch_size)).argsort().to(merged.device)
         saliency = seen["saliency"].reshape(-1, merge**2).mean(1)[back]
         keys = seen["keys"].reshape(len(back), merge**2, -1).mean(1)[back]
-        return Encoded(grid, merged, saliency, keys)
+        return Encoded(grid, merged, saliency, keys, self.frame(image.size))
 
     def visual_embeddings(self, features: Tensor) -> Tensor:
         return features

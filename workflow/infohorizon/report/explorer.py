@@ -12,7 +12,7 @@ import polars as pl
 from infohorizon import tables
 from infohorizon.analysis import summaries
 from infohorizon.figures.examples import Example, spaced
-from infohorizon.figures.heatmaps import cropped
+from infohorizon.figures.heatmaps import seen
 from infohorizon.figures.sweep import amount
 
 COUNTS = (24, 16, 12, 8, 4, 2, 1)
@@ -96,8 +96,8 @@ def _answer(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _data_uri(example: Example) -> str:
-    """The image as the token grid covers it; small ones stay lossless."""
-    image = cropped(example.image, example.grid, limit=336)
+    """The image as the model saw it; small ones stay lossless."""
+    image = seen(example, limit=336)
     buffer, kind = io.BytesIO(), "png" if max(image.size) <= 128 else "jpeg"
     image.save(buffer, kind, **({"optimize": True} if kind == "png" else {"quality": 80}))
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

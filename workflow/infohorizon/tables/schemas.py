@@ -69,6 +69,10 @@ TABLES: dict[str, Table] = {
             "image_id": _image,
             "grid_height": Column(pa.int32(), "rows of the visual token grid"),
             "grid_width": Column(pa.int32(), "columns of the visual token grid"),
+            "frame": Column(
+                pa.list_(pa.float32()),
+                "left, top, right, bottom edge of the grid in pixels of the upright image; beyond the image: padding",
+            ),
             "feature_width": Column(pa.int32(), "values per visual token in `features`"),
             "features": Column(
                 F16_OR_F32[0],
