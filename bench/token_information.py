@@ -77,9 +77,9 @@ def engine(
 
 
 def spread(count: int, number: int) -> list[int]:
-    """`number` of `count` windows: three runs of neighbours at the beginning, middle and end stand for all.
+    """`number` of `count` windows: three runs of neighbours, at the beginning, in the middle and at the end.
 
-    A program that shares what neighbouring windows have in common meets runs as it would meet all windows.
+    A program that shares what neighbouring windows have in common finds as much of it in runs as in all windows.
     """
     if number >= count:
         return list(range(count))

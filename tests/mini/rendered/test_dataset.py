@@ -12,6 +12,7 @@ from infohorizon.analysis.metrics import published
 from infohorizon.errors import UserError
 from infohorizon.mini.rendered.dataset import BENCHMARKS, render
 from infohorizon.mini.rendered.scenes import SIZE
+from infohorizon.study.configuration import RENDERED
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def questions(folder: Path, task: str) -> list:
     rows = load_dataset(str(folder / task), split="test").remove_columns("image")
     return [benchmarks.create(task).question(row, index) for index, row in enumerate(rows)]
+
+
+def test_the_configuration_knows_the_rendered_benchmarks() -> None:
+    assert set(RENDERED) == set(BENCHMARKS)
 
 
 @pytest.mark.parametrize("task", BENCHMARKS)

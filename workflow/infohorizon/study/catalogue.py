@@ -43,7 +43,7 @@ class Size(NamedTuple):
             an upper bound.
         pixels: a typical image's; a guess from the kind of data (photographs, scans, charts).
         text: tokens after the image, prompt ending included; a guess.
-        answer: generated tokens, the end of sequence included; a guess for a model that answers as it is asked to.
+        answer: generated tokens, the end of sequence included; a guess for a model that follows the prompt.
     """
 
     questions: int
@@ -53,7 +53,7 @@ class Size(NamedTuple):
     answer: int
 
 
-# Task → size of the split that config.yaml names; the rendered ones as rendered/dataset.py draws them.
+# Task → size of the split that config.yaml names; the rendered ones as mini/rendered/dataset.py draws them.
 BENCHMARKS: dict[str, Size] = {
     "mme": Size(2374, 1187, 640 * 480, 45, 2),
     "textvqa": Size(5000, 3166, 1024 * 768, 90, 4),

@@ -79,7 +79,7 @@ def train_model(
     checkpoint: Path,
     log: Callable[[Record], None],
 ) -> tuple[LlavaForConditionalGeneration, list[Record]]:
-    """Train from scratch, or go on from `checkpoint`: the model, and its records (also given to `log`).
+    """Train from scratch, or resume from `checkpoint`: the model, and its records (also given to `log`).
 
     A record holds split (train or validation), step, loss, images_per_second and an accuracy per family.
     """

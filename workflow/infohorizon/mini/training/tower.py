@@ -105,7 +105,7 @@ def labelled_batch(recipe: TowerRecipe, step: int) -> tuple[torch.Tensor, dict[s
 def train_tower(
     recipe: TowerRecipe, checkpoint: Path, log: Callable[[dict[str, Any]], None]
 ) -> tuple[CLIPVisionModel, list[dict[str, Any]]]:
-    """Train from scratch, or go on from `checkpoint`: the tower, and a record every LOG_EVERY steps (also logged)."""
+    """Train from scratch, or resume from `checkpoint`: the tower, and a record every LOG_EVERY steps (also logged)."""
     torch.manual_seed(recipe.seed)
     model = LabelledTower(new_tower(recipe))
     optimizer = Optimizer(model.parameters(), recipe.rate, recipe.steps)
