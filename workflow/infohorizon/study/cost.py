@@ -47,7 +47,7 @@ def prefill_flops(shape: Geometry, tokens: float) -> float:
 
 
 def resume_flops(shape: Geometry, layer: int, new: float, cached: float) -> float:
-    """FLOPs of one row that continues from the input of `layer`: `new` tokens (kept and suffix) after a shared prefix."""
+    """FLOPs of one row from the input of `layer` on: `new` tokens (kept and suffix) after a shared prefix."""
     return (shape.layers - layer) * layer_flops(shape, new, cached) + head_flops(shape)
 
 
