@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from infohorizon.analysis.panels import Tables, peaks
+from infohorizon.analysis.panels import Tables, over_windows
 
 DEPTH = 8
 
@@ -70,7 +70,7 @@ def study(count=60, per_image=2, seed=0):
         "hybrid": schedule("hybrid", rng.integers(0, 2, (count, 3)).astype(float), 3.5),
     }
     asked = questions(count, per_image)
-    peak = peaks(information(fading, fading / 10))
+    peak = over_windows(information(fading, fading / 10))
     return Tables("mini", "made-up", DEPTH, asked, answers(full), peak, sweeps, schedules)
 
 

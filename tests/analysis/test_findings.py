@@ -6,7 +6,7 @@ import pytest
 from figures.planted import DEPTH, horizon_row
 from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
 from infohorizon.analysis.cases import FAILS, HOLDS, OPEN, combine, deeper, reached
 from infohorizon.analysis.findings import Finding, findings
 
@@ -17,12 +17,13 @@ def judged(study: Study, horizon: list[dict] | pl.DataFrame, tasks=TASKS, models
     """Findings by a short name; best=FAILS: every strategy is significantly better than random at every layer."""
     if isinstance(horizon, list):
         horizon = pl.from_arrow(tables.from_rows("horizon", horizon))
-    asked = summaries.questions(study.questions)
+    questions = observations.questions(study.questions)
     comparison = tables.read(study.comparison, "comparison")
     if best == FAILS:
         comparison = comparison.with_columns(difference=pl.lit(0.2), p_holm=pl.lit(0.001))
-    information = summaries.information(study.paths["information"], asked)
-    found = findings(horizon, comparison, information, summaries.answers(study.paths["answers"], asked), tasks, models)
+    information = observations.information(study.paths["information"], questions)
+    answers = observations.answers(study.paths["answers"], questions)
+    found = findings(horizon, comparison, information, answers, tasks, models)
     return dict(zip(["random", "vanishes", "reading", "stronger"], found, strict=True))
 
 
@@ -100,8 +101,8 @@ def test_depths_of_different_models_are_compared_as_shares() -> None:
 
 
 def test_models_of_equal_strength_are_no_case(study: Study) -> None:
-    asked = summaries.questions(study.questions)
-    answers = summaries.answers(study.paths["answers"], asked)
+    questions = observations.questions(study.questions)
+    answers = observations.answers(study.paths["answers"], questions)
     equal = pl.concat([answers.filter(model="base"), answers.filter(model="base").with_columns(model=pl.lit("twin"))])
     rows = planted({("twin", "reading"): (6, 6, 6), ("base", "reading"): (3, 3, 3)}, "information")
     horizon = pl.from_arrow(tables.from_rows("horizon", rows))

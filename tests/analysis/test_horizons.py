@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from study_tables import DEPTH, answers, information, only, questions, study, sweep
 
 from infohorizon.analysis.horizons import Settings, first_layer, horizons
-from infohorizon.analysis.panels import Tables, peaks
+from infohorizon.analysis.panels import Tables, over_windows
 from infohorizon.errors import UserError
 from infohorizon.tables import from_rows
 
@@ -20,7 +20,7 @@ QUICK = Settings(resamples=60)
 def from_curve(curve, count=30, divergence=None, depth=DEPTH):
     """The rows of a study in which every question has the same curve."""
     table = information(np.tile(curve, (count, 1)), None if divergence is None else np.tile(divergence, (count, 1)))
-    return horizons(Tables("mini", "made-up", depth, questions(count), information=peaks(table)), QUICK)
+    return horizons(Tables("mini", "made-up", depth, questions(count), information=over_windows(table)), QUICK)
 
 
 def against_random(advantage, count=300, keeps=(2.0, 4.0)):
@@ -74,7 +74,7 @@ def test_label_free_horizon_is_absolute():
 
 
 def test_a_statistic_at_its_threshold_counts_as_below():
-    table = peaks(information(np.full((4, DEPTH), 0.1), np.full((4, DEPTH), 0.25)))
+    table = over_windows(information(np.full((4, DEPTH), 0.1), np.full((4, DEPTH), 0.25)))
     tables = Tables("mini", "made-up", DEPTH, questions(4), information=table)
     assert only(horizons(tables, replace(QUICK, divergence=0.25)), "label-free")["layer"] == 0
 
@@ -82,11 +82,12 @@ def test_a_statistic_at_its_threshold_counts_as_below():
 def test_peaks_are_the_largest_change_in_either_direction():
     """Two windows with information −0.2 and 0.1, half of it for the whole answer."""
     row = {"question_id": "q0000", "layer": 0, "information": 0.2, "answer_information": 0.1, "text_divergence": 0.5}
-    assert peaks(information(np.array([[-0.2]]), np.array([[0.5]]))).to_dicts() == [pytest.approx(row)]
+    row["spread"] = 0.15
+    assert over_windows(information(np.array([[-0.2]]), np.array([[0.5]]))).to_dicts() == [pytest.approx(row)]
 
 
 def test_layers_may_be_a_subset():
-    table = peaks(information(np.tile([0.5, 0.6, 0.4, 0.3, 0.05, 0.05, 0.01, 0], (9, 1))))
+    table = over_windows(information(np.tile([0.5, 0.6, 0.4, 0.3, 0.05, 0.05, 0.01, 0], (9, 1))))
     table = table.filter(pl.col("layer").is_in([1, 3, 5]))
     rows = horizons(Tables("mini", "made-up", DEPTH, questions(9), information=table), QUICK)
     assert only(rows, "information")["layer"] == 5
@@ -194,6 +195,6 @@ def test_a_value_that_is_no_number_is_named():
     """A single window is enough: NaN must not be skipped by the maximum."""
     table = information(np.full((4, DEPTH), 0.1))
     broken = pl.when(question_id="q0002", layer=5, window=1).then(np.nan).otherwise("information")
-    table = peaks(table.with_columns(information=broken))
+    table = over_windows(table.with_columns(information=broken))
     with pytest.raises(UserError, match="'information' of question q0002 at layer 5 is no finite number"):
         horizons(Tables("mini", "made-up", DEPTH, questions(4), information=table), QUICK)

@@ -8,7 +8,7 @@ from scipy import stats
 from study_tables import DEPTH, information, only, study
 
 from infohorizon.analysis.horizons import Settings, horizons
-from infohorizon.analysis.panels import Tables, peaks
+from infohorizon.analysis.panels import Tables, over_windows
 from infohorizon.analysis.statistics import resample
 
 QUICK = Settings(resamples=60)
@@ -84,8 +84,8 @@ def test_intervals_are_those_of_naive_re_estimation():
 def test_all_keeps_at_once_is_the_deepest_of_them():
     """A strategy that fails at one keep fails; and where an interval is that of one keep, it is not narrower."""
     rows = [row for row in horizons(study(), QUICK) if row["criterion"] in ("no-advantage", "random-parity")]
-    for of in {(row["strategy"], row["criterion"], row["factor"]) for row in rows}:
-        same = [row for row in rows if (row["strategy"], row["criterion"], row["factor"]) == of]
+    for group in {(row["strategy"], row["criterion"], row["factor"]) for row in rows}:
+        same = [row for row in rows if (row["strategy"], row["criterion"], row["factor"]) == group]
         layers = {row["keep"]: row["layer"] for row in same}
         assert layers.pop(None) == max(layers.values())
 
@@ -105,7 +105,7 @@ def test_rows_and_parts_may_come_in_any_order():
         DEPTH,
         shuffled(ordered.questions),
         shuffled(ordered.answers),
-        pl.concat(peaks(shuffled(half)) for half in halves),
+        pl.concat(over_windows(shuffled(half)) for half in halves),
         {name: shuffled(frame) for name, frame in reversed(ordered.sweeps.items())},
     )
-    assert horizons(mixed, QUICK) == horizons(replace(ordered, information=peaks(raw)), QUICK)
+    assert horizons(mixed, QUICK) == horizons(replace(ordered, information=over_windows(raw)), QUICK)

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from figures import planted, synthetic
 from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRATEGIES, Study
 from infohorizon import tables
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
+from infohorizon.analysis.horizons import configured
 from infohorizon.figures import examples, style
 from infohorizon.figures.heatmaps import heatmaps_figure, overlaid, seen, upsampled
 from infohorizon.figures.horizon import horizon_figure
@@ -20,23 +21,23 @@ from infohorizon.figures.schedules import schedules_figure
 from infohorizon.figures.sweep import sweep_figure
 
 
-class Frames:
+class Data:
     """What the figures take."""
 
     def __init__(self, study: Study) -> None:
-        self.asked = summaries.questions(study.questions)
-        self.information = summaries.information(study.paths["information"], self.asked)
-        self.answers = summaries.answers(study.paths["answers"], self.asked)
-        self.sweep = summaries.sweep(study.paths["sweep"], self.asked)
-        self.schedules = summaries.schedules(study.paths["schedules"], self.asked)
+        self.questions = observations.questions(study.questions)
+        self.information = observations.information(study.paths["information"], self.questions)
+        self.answers = observations.answers(study.paths["answers"], self.questions)
+        self.sweep = observations.sweep(study.paths["sweep"], self.questions)
+        self.schedules = observations.schedules(study.paths["schedules"], self.questions)
         self.horizon = tables.read(study.horizon, "horizon")
         information, vision = study.paths["information"], study.paths["vision"]
-        self.sources = examples.Sources(self.asked, study.images, information, vision, synthetic.WINDOW)
+        self.sources = examples.Sources(self.questions, study.images, information, vision, synthetic.WINDOW)
 
 
 @pytest.fixture(scope="module")
-def frames(study: Study) -> Frames:
-    return Frames(study)
+def data(study: Study) -> Data:
+    return Data(study)
 
 
 def line(axes, label: str):
@@ -45,24 +46,24 @@ def line(axes, label: str):
     return found
 
 
-def clearest(frames: Frames) -> list[examples.Example]:
+def clearest(data: Data) -> list[examples.Example]:
     """The clearest example of one model and benchmark."""
-    chosen = examples.clearest(frames.information, "base", "reading")
-    return examples.load(frames.sources, "base", "reading", chosen)
+    chosen = examples.clearest(data.information, "base", "reading")
+    return examples.load(data.sources, "base", "reading", chosen)
 
 
 def legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study, frames: Frames) -> None:
-    figure = information_figure(frames.information, frames.horizon, MODELS, BENCHMARKS)
+def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study, data: Data) -> None:
+    figure = information_figure(data.information, data.horizon, MODELS, BENCHMARKS)
     panels = np.array(figure.axes).reshape(3, 3)
     assert [panel.get_title() for panel in panels[0]] == BENCHMARKS
     for column, benchmark in enumerate(BENCHMARKS):
-        for row, name in enumerate(["largest", "whole_answer", "spread"]):
+        for row, name in enumerate(["information", "answer_information", "spread"]):
             for model in MODELS:
-                own = frames.information.filter(model=model, benchmark=benchmark)
+                own = data.information.filter(model=model, benchmark=benchmark)
                 means = own.group_by("layer").agg(pl.col(name).mean()).sort("layer")
                 drawn = line(panels[row, column], model)
                 assert list(drawn.get_xdata()) == means["layer"].to_list()
@@ -72,25 +73,25 @@ def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study,
     assert legend(figure)[:2] == MODELS
 
 
-def test_a_horizon_never_reached_is_a_hollow_mark_at_the_depth(frames: Frames) -> None:
+def test_a_horizon_never_reached_is_a_hollow_mark_at_the_depth(data: Data) -> None:
     row = planted.horizon_row("base", "reading", "information", DEPTH, low=6)
     horizon = pl.from_arrow(tables.from_rows("horizon", [row]))
-    figure = information_figure(frames.information, horizon, MODELS, BENCHMARKS)
+    figure = information_figure(data.information, horizon, MODELS, BENCHMARKS)
     drawn = figure.axes[2].get_lines()
     assert not [one for one in drawn if one.get_label() == "horizon"]
     (mark,) = [one for one in drawn if one.get_marker() == ">"]
     assert mark.get_xdata()[0] == DEPTH and mark.get_markerfacecolor() == "white"
 
 
-def test_sweep_draws_every_strategy_and_both_levels(frames: Frames) -> None:
-    figure = sweep_figure(frames.sweep, frames.answers, frames.horizon, MODELS, BENCHMARKS)
+def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
+    figure = sweep_figure(data.sweep, data.answers, data.horizon, MODELS, BENCHMARKS)
     panels = np.array(figure.axes).reshape(6, 2)
     assert [panel.get_title() for panel in panels[0]] == ["keep 16 tokens", "keep 12.5 %"]
     panel = panels[5, 1]  # reading, strong, an eighth
     name = {"model": "strong", "benchmark": "reading"}
     for strategy in ("random", "drop-all", "fastv"):
         keep = 0.0 if strategy == "drop-all" else KEEPS[1]
-        own = frames.sweep.filter(**name, strategy=strategy, keep=keep)
+        own = data.sweep.filter(**name, strategy=strategy, keep=keep)
         means = own.group_by("layer").agg(pl.col("score").mean()).sort("layer")["score"]
         containers = {one.get_label(): one.lines[0] for one in panel.containers}
         drawn = containers[strategy] if strategy in containers else line(panel, strategy)
@@ -102,8 +103,8 @@ def test_sweep_draws_every_strategy_and_both_levels(frames: Frames) -> None:
     assert len(legend(figure)) == len(STRATEGIES) + 2
 
 
-def test_horizon_draws_every_criterion_with_its_interval(frames: Frames) -> None:
-    figure = horizon_figure(frames.horizon, MODELS, BENCHMARKS)
+def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
+    figure = horizon_figure(data.horizon, MODELS, BENCHMARKS)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels[:4] == ["information", "answer-information", "label-free", "redundancy"]
     assert labels[4:] == [
@@ -111,27 +112,27 @@ def test_horizon_draws_every_criterion_with_its_interval(frames: Frames) -> None
         for criterion in ("no-advantage", "random-parity")
         for name in ("divprune", "fastv", "information (oracle)")
     ]
-    shown = summaries.configured(frames.horizon).filter(model="strong", benchmark="reading").sort("layer")
+    shown = configured(data.horizon).filter(model="strong", benchmark="reading").sort("layer")
     drawn = [one for one in figure.axes[2].get_lines() if one.get_label() == "strong"]
     assert sorted(float(one.get_xdata()[0]) for one in drawn) == shown["layer"].to_list()
     spans = [tuple(segment[:, 0]) for group in figure.axes[2].collections for segment in group.get_segments()]
-    expected = summaries.configured(frames.horizon).filter(benchmark="reading").select("low", "high").rows()
+    expected = configured(data.horizon).filter(benchmark="reading").select("low", "high").rows()
     assert sorted(spans) == sorted(expected)
 
 
-def test_schedules_stand_at_their_mean_tokens(frames: Frames) -> None:
-    figure = schedules_figure(frames.schedules, frames.answers, MODELS, BENCHMARKS)
+def test_schedules_stand_at_their_mean_tokens(data: Data) -> None:
+    figure = schedules_figure(data.schedules, data.answers, MODELS, BENCHMARKS)
     panel = figure.axes[2]  # base, reading
     points = {one.get_label(): one.lines[0] for one in panel.containers}
     assert set(points) == set(SCHEDULES)
     for name, tokens in SCHEDULES.items():
-        own = frames.schedules.filter(model="base", benchmark="reading", schedule=name)
+        own = data.schedules.filter(model="base", benchmark="reading", schedule=name)
         assert points[name].get_xdata()[0] == pytest.approx(tokens)
         assert points[name].get_ydata()[0] == pytest.approx(own["score"].mean())
 
 
-def test_heatmaps_upsample_windows_on_one_signed_scale(frames: Frames) -> None:
-    shown = clearest(frames)
+def test_heatmaps_upsample_windows_on_one_signed_scale(data: Data) -> None:
+    shown = clearest(data)
     (example,) = shown
     values = upsampled(example, 0)
     assert values.shape == (synthetic.GRID, synthetic.GRID)
@@ -143,14 +144,14 @@ def test_heatmaps_upsample_windows_on_one_signed_scale(frames: Frames) -> None:
     assert [panel.get_title() for panel in figure.axes[1:-1]] == [f"layer {layer}" for layer in range(1, DEPTH)]
 
 
-def test_windows_that_were_not_measured_stay_pale(study: Study, frames: Frames, tmp_path: Path) -> None:
+def test_windows_that_were_not_measured_stay_pale(study: Study, data: Data, tmp_path: Path) -> None:
     part = study.parts("information", "base", "reading")[0]
     kept = str(tmp_path / "information/base/reading/part-0.arrow")
     table = tables.read_arrow(part, "information")
     tables.write(kept, "information", table.filter(pc.not_equal(table["window"], 2)), {})
     chosen = examples.evenly(pl.from_arrow(table)["question_id"], 1)
     (whole,), (example,) = (
-        examples.load(frames.sources._replace(information=[path]), "base", "reading", chosen) for path in (part, kept)
+        examples.load(data.sources._replace(information=[path]), "base", "reading", chosen) for path in (part, kept)
     )
     assert np.isnan(example.information[:, 2]).all() and np.isnan(example.information).sum() == len(example.layers)
     others = np.delete(np.arange(whole.information.shape[1]), 2)
@@ -161,8 +162,8 @@ def test_windows_that_were_not_measured_stay_pale(study: Study, frames: Frames, 
     assert heatmaps_figure([example]).axes[-1].get_xlim()[1] > 0
 
 
-def test_windows_at_the_edge_of_an_odd_grid_are_cut(frames: Frames) -> None:
-    (example,) = clearest(frames)
+def test_windows_at_the_edge_of_an_odd_grid_are_cut(data: Data) -> None:
+    (example,) = clearest(data)
     odd = example._replace(grid=(3, 5), information=np.arange(6.0)[None])
     np.testing.assert_array_equal(upsampled(odd, 0), [[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5]])
 
@@ -179,24 +180,31 @@ def test_stages_that_were_not_run_give_a_figure_that_says_so() -> None:
         assert "in this study" in figure.axes[0].texts[0].get_text()
 
 
-def test_equal_figures_give_equal_bytes(frames: Frames, tmp_path: Path) -> None:
+def test_equal_figures_give_equal_bytes(data: Data, tmp_path: Path) -> None:
     paths = [(tmp_path / f"{turn}.svg", tmp_path / f"{turn}.png") for turn in "ab"]
     for svg, png in paths:
-        style.save(horizon_figure(frames.horizon, MODELS, BENCHMARKS), svg, png)
+        style.save(horizon_figure(data.horizon, MODELS, BENCHMARKS), svg, png)
     for first, second in zip(*paths, strict=True):
         assert first.read_bytes() == second.read_bytes()
     assert "<dc:date>" not in paths[0][0].read_text()
 
 
-def test_dollar_signs_in_a_label_are_no_formula(frames: Frames, tmp_path: Path) -> None:
-    (example,) = clearest(frames)
+def test_dollar_signs_in_a_label_are_no_formula(data: Data, tmp_path: Path) -> None:
+    (example,) = clearest(data)
     figure = heatmaps_figure([example._replace(label="$\\frac{ $5")])
     style.save(figure, tmp_path / "a.svg", tmp_path / "a.png")
 
 
-def test_scores_that_are_all_equal_still_give_a_readable_axis(frames: Frames) -> None:
-    sweep = frames.sweep.with_columns(score=pl.lit(1 / 3))
-    answers = frames.answers.with_columns(score=pl.lit(1 / 3))
-    figure = sweep_figure(sweep, answers, frames.horizon, MODELS, BENCHMARKS)
+def test_scores_that_are_all_equal_still_give_a_readable_axis(data: Data) -> None:
+    sweep = data.sweep.with_columns(score=pl.lit(1 / 3))
+    answers = data.answers.with_columns(score=pl.lit(1 / 3))
+    figure = sweep_figure(sweep, answers, data.horizon, MODELS, BENCHMARKS)
     low, high = figure.axes[0].get_ylim()
     assert high - low >= 0.1 and low < 1 / 3 < high
+
+
+def test_strategies_keep_their_looks_and_unknown_ones_get_their_own() -> None:
+    assert style.strategy_look("drop_all") == style.strategy_look("drop-all")
+    known = [style.strategy_look(name) for name in style.STRATEGIES]
+    unknown = [style.strategy_look(name, ["mine", "yours", "fastv"]) for name in ("mine", "yours")]
+    assert len({*known, *unknown}) == len(style.STRATEGIES) + 2

@@ -60,6 +60,14 @@ def test_features_keep_their_precision_on_disk(tmp_path: Path, kind: type) -> No
     np.testing.assert_array_equal(table["features"][0].values, np.arange(4))
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_columns_are_read_in_the_order_asked_for(tmp_path: Path, kind: type) -> None:
+    """Also beside half-precision features."""
+    tables.write(tmp_path / "t.arrow", "vision", [vision_row(kind)], METADATA)
+    read = tables.read([tmp_path / "t.arrow"] * 2, "vision", ["grid_width", "image_id"])
+    assert read.rows() == [(2, "a")] * 2 and read.columns == ["grid_width", "image_id"]
+
+
 def test_no_rows_still_make_a_table(tmp_path: Path) -> None:
     for name in tables.TABLES:
         tables.write(tmp_path / name, name, [], {})
@@ -75,7 +83,7 @@ def test_a_failed_write_leaves_the_old_table_and_nothing_else(
 
     tables.write(tmp_path / "t.arrow", "answers", ROWS[:1], METADATA)
     with monkeypatch.context() as patch:
-        patch.setattr(tables.os, step, fail)
+        patch.setattr(os, step, fail)
         with pytest.raises(UserError, match=r"t\.arrow could not be written: No space left on device"):
             tables.write(tmp_path / "t.arrow", "answers", ROWS, METADATA)
     assert [file.name for file in tmp_path.iterdir()] == ["t.arrow"]
@@ -111,6 +119,7 @@ def directory(path: Path) -> None:
     path.mkdir()
 
 
+@pytest.mark.parametrize("columns", [None, ["question_id"]])
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
@@ -124,10 +133,10 @@ def directory(path: Path) -> None:
         (directory, "does not exist"),
     ],
 )
-def test_a_bad_file_is_named_with_what_to_do(tmp_path: Path, spoil, sentence: str) -> None:
+def test_a_bad_file_is_named_with_what_to_do(tmp_path: Path, spoil, sentence: str, columns: list[str] | None) -> None:
     path = tmp_path / "t.arrow"
     tables.write(path, "answers", ROWS, METADATA)
     spoil(path)
     with pytest.raises(UserError, match=f"t.arrow.*{sentence}") as caught:
-        tables.read(path, "answers")
+        tables.read(path, "answers", columns)
     assert "run" in str(caught.value) and "\n" not in str(caught.value)

@@ -1,6 +1,6 @@
 """Information, vision and benchmark tables → figure: heat maps over the clearest example of each benchmark."""
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
 from infohorizon.figures import examples, style
 from infohorizon.figures.heatmaps import heatmaps_figure
 from infohorizon.pipeline.job import Job, run
@@ -8,8 +8,8 @@ from infohorizon.pipeline.job import Job, run
 
 def main(job: Job) -> None:
     files, params = job.input, job.params
-    questions = summaries.questions(files.questions)
-    information = summaries.information(files.information, questions)
+    questions = observations.questions(files.questions)
+    information = observations.information(files.information, questions)
     sources = examples.Sources(questions, files.images, files.information, files.vision, params.window)
     shown = []
     for benchmark in params.benchmarks:

@@ -1,15 +1,15 @@
 """Information and horizon tables → figure: token information by layer."""
 
 from infohorizon import tables
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
 from infohorizon.figures import style
 from infohorizon.figures.information import information_figure
 from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    questions = summaries.questions(job.input.questions)
-    information = summaries.information(job.input.information, questions)
+    questions = observations.questions(job.input.questions)
+    information = observations.information(job.input.information, questions)
     horizon = tables.read(job.input.horizon, "horizon")
     figure = information_figure(information, horizon, job.params.models, job.params.benchmarks)
     style.save(figure, job.output.svg, job.output.png)

@@ -1,15 +1,15 @@
 """Schedules and answers tables → figure: score against mean visual tokens."""
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
 from infohorizon.figures import style
 from infohorizon.figures.schedules import schedules_figure
 from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    questions = summaries.questions(job.input.questions)
-    schedules = summaries.schedules(job.input.schedules, questions)
-    answers = summaries.answers(job.input.answers, questions)
+    questions = observations.questions(job.input.questions)
+    schedules = observations.schedules(job.input.schedules, questions)
+    answers = observations.answers(job.input.answers, questions)
     figure = schedules_figure(schedules, answers, job.params.models, job.params.benchmarks)
     style.save(figure, job.output.svg, job.output.png)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
 from infohorizon.analysis.comparisons import comparisons
 from infohorizon.analysis.horizons import Settings, horizons, out_of_reach
 from infohorizon.analysis.panels import read_tables
@@ -23,7 +23,7 @@ def main(job: Job) -> None:
             log.warning(sentence)
         rows["horizon"] += found
         rows["comparison"] += comparisons(tables, configuration["baselines"], settings)
-    metadata = job.metadata(**summaries.sources(job.input.answers))
+    metadata = job.metadata(**observations.sources(job.input.answers))
     for name, table in rows.items():
         write(job.output[name], name, table, metadata)
 

@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis.horizons import BOUNDS
+from infohorizon.analysis.intervals import intervals
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not decidable"
 ORACLE = "information"  # reads the label: a reference, not a pruning method
-# Criteria on confidence bounds: with too few questions they are never reached, which by itself shows nothing.
-BOUNDS = {"redundancy", "no-advantage", "random-parity"}
 SIGNIFICANT = 0.05
 
 Row = Mapping[str, Any]
@@ -130,17 +129,20 @@ def stronger(answers: pl.DataFrame, models: list[str]) -> set[tuple[str, str]]:
     if answers.is_empty():
         return set()
     full = answers.filter(condition="full")
-    pairs = set()
-    for a in models:
-        for b in models:
-            both = full.filter(model=a).join(full.filter(model=b), on=["benchmark", "question_id"], suffix="_b")
-            if a == b or both.is_empty():
-                continue
-            gains = both.with_columns(
-                gain=pl.col("score") - pl.col("score_b"),
-                image_id=pl.col("benchmark") + "/" + pl.col("image_id"),
-                weight=1 / pl.len().over("benchmark"),
-            ).with_columns(gain=pl.col("gain") * pl.col("weight") / pl.col("weight").mean(), benchmark=pl.lit("all"))
-            if summaries.intervals(gains, [], "gain")["low"].item() > 0:
-                pairs.add((a, b))
-    return pairs
+    return {
+        (a, b) for a in models for b in models if a != b and _is_stronger(full.filter(model=a), full.filter(model=b))
+    }
+
+
+def _is_stronger(first: pl.DataFrame, second: pl.DataFrame) -> bool:
+    """Does the interval of the mean paired difference lie above zero? Each benchmark weighs the same."""
+    pairs = first.join(second, on=["benchmark", "question_id"], suffix="_second")
+    if pairs.is_empty():
+        return False
+    weight = 1 / pl.len().over("benchmark")
+    gains = pairs.with_columns(
+        gain=(pl.col("score") - pl.col("score_second")) * weight / weight.mean(),
+        image_id=pl.concat_str("benchmark", "image_id", separator="/"),
+        benchmark=pl.lit("all"),
+    )
+    return bool(intervals(gains, [], "gain")["low"].item() > 0)

@@ -68,7 +68,7 @@ def _rows(
     columns = ("score", "score_baseline", "tokens", "tokens_baseline")
     average = {column: panel.values(column).mean(axis=0) for column in columns}
     for index, cell in enumerate(panel.cells.iter_rows(named=True)):
-        schedule = cell.get("schedule")
+        schedule = str(cell.get("schedule", ""))
         yield {
             "model": tables.model,
             "benchmark": tables.benchmark,

@@ -9,9 +9,10 @@ intersection-union test), so confidence bounds need no correction for the number
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from infohorizon.analysis.panels import Panel, Tables, per_question
@@ -28,8 +29,10 @@ from infohorizon.analysis.statistics import (
 
 FACTORS = (0.5, 1.0, 2.0)
 CELL = ("layer", "keep")
-TESTED = ("no-advantage", "random-parity", "redundancy")
-"""Criteria whose threshold is a margin that has to be shown: few images cannot (statistics.resolution)."""
+VANISHING = ("information", "answer-information", "label-free", "redundancy")
+AGAINST_RANDOM = ("no-advantage", "random-parity")
+BOUNDS = ("redundancy", *AGAINST_RANDOM)
+"""Criteria on confidence bounds. Few images never reach them (statistics.resolution), which by itself shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,7 @@ def horizons(tables: Tables, settings: Settings) -> list[dict[str, Any]]:
     Raises:
         UserError: a table lacks rows, or holds a value that is not finite.
     """
-    rows: list[dict[str, Any]] = []
-    if tables.information is not None:
-        rows += _information(tables, settings)
-    if "drop-all" in tables.sweeps and tables.answers is not None:
-        rows += _redundancy(tables, settings)
-    if "random" in tables.sweeps:
-        for strategy in sorted(tables.sweeps.keys() - {"random", "drop-all"}):
-            rows += _against_random(tables, strategy, settings)
-    return rows
+    return [row for curve in _curves(tables, settings) for row in _rows(tables, curve, settings)]
 
 
 def out_of_reach(rows: list[dict[str, Any]], settings: Settings) -> list[str]:
@@ -77,12 +72,25 @@ def out_of_reach(rows: list[dict[str, Any]], settings: Settings) -> list[str]:
     sentences = set()
     for row in rows:
         finest = resolution(row["images"], settings.confidence)
-        if row["criterion"] in TESTED and row["factor"] == 1 and row["threshold"] < finest:
+        if row["criterion"] in BOUNDS and row["factor"] == 1 and row["threshold"] < finest:
             sentences.add(
                 f"{row['model']} on {row['benchmark']}: {row['criterion']} at {row['threshold']:g} is out of reach, "
                 f"since {row['images']} images show no margin below {finest:.3f}"
             )
     return sorted(sentences)
+
+
+def configured(horizon: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the horizon table at the thresholds of config.yaml, over all keeps at once."""
+    return horizon.filter(pl.col("keep").is_null(), factor=1.0)
+
+
+def depth_of(horizon: pl.DataFrame, measured: pl.DataFrame, **name: str) -> int:
+    """Largest depth among the named rows of the horizon table; without one, the last measured layer + 1."""
+    rows = horizon.filter(**name)
+    if rows.is_empty():
+        return max(measured.filter(**name)["layer"]) + 1
+    return max(rows["depth"])
 
 
 def first_layer(holds: NDArray[np.bool_], layers: NDArray, depth: int) -> NDArray[np.int64]:
@@ -98,86 +106,97 @@ def first_layer(holds: NDArray[np.bool_], layers: NDArray, depth: int) -> NDArra
     return answers[np.searchsorted(answers, last_failure, side="right")]
 
 
-def _information(tables: Tables, settings: Settings) -> Iterator[dict[str, Any]]:
+class Curve(NamedTuple):
+    """A criterion's statistic in every cell of a panel.
+
+    Attributes:
+        values: (1 + resamples, K), row 0 of the data themselves.
+        layers: (K,) layer of each cell; several cells may share one.
+        threshold: the configured one.
+        strategy, keep: what is compared with random; keep None: all keeps at once.
+    """
+
+    criterion: str
+    panel: Panel
+    values: Array
+    layers: NDArray[np.int64]
+    threshold: float
+    strategy: str = ""
+    keep: float | None = None
+
+
+def _curves(tables: Tables, settings: Settings) -> Iterator[Curve]:
+    """Every criterion that the tables allow, in the order of the horizon table."""
+    if tables.information is not None:
+        yield from _information(tables.panel(tables.information, ["layer"], "information"), settings)
+    if "drop-all" in tables.sweeps and tables.answers is not None:
+        panel = tables.paired(tables.sweeps["drop-all"], tables.full(), CELL, "sweep of drop-all")
+        loss = -_estimate(panel, settings).lower(settings.confidence)
+        yield Curve("redundancy", panel, loss, panel.layers, settings.margin)
+    if "random" in tables.sweeps:
+        random = per_question(tables.sweeps["random"], CELL)
+        for strategy in sorted(tables.sweeps.keys() - {"random", "drop-all"}):
+            panel = tables.paired(tables.sweeps[strategy], random, CELL, f"sweep of {strategy}")
+            if not panel.frame.is_empty():
+                yield from _against_random(panel, strategy, settings)
+
+
+def _information(panel: Panel, settings: Settings) -> Iterator[Curve]:
     """information, answer-information: mean peak as a share of its maximum over layers; label-free: mean KL."""
-    panel = tables.panel(tables.information, ["layer"], "information")
     weights = resample(panel.images, settings.resamples, settings.seed)
     for column in ("information", "answer_information"):
         curve = means(panel.clusters(column), weights)
         share = curve / np.maximum(curve.max(axis=-1, keepdims=True), np.finfo(float).tiny)
-        yield from _rows(tables, panel, column.replace("_", "-"), share, settings.tolerance, settings)
+        yield Curve(column.replace("_", "-"), panel, share, panel.layers, settings.tolerance)
     divergence = means(panel.clusters("text_divergence"), weights)
-    yield from _rows(tables, panel, "label-free", divergence, settings.divergence, settings)
+    yield Curve("label-free", panel, divergence, panel.layers, settings.divergence)
 
 
-def _redundancy(tables: Tables, settings: Settings) -> Iterator[dict[str, Any]]:
-    """Upper bound of the loss of score when all visual tokens are dropped (non-inferiority)."""
-    panel = tables.paired(tables.sweeps["drop-all"], tables.full(), CELL, "sweep of drop-all")
-    loss = -_estimate(panel, settings).lower(settings.confidence)
-    yield from _rows(tables, panel, "redundancy", loss, settings.margin, settings)
-
-
-def _against_random(tables: Tables, strategy: str, settings: Settings) -> Iterator[dict[str, Any]]:
+def _against_random(panel: Panel, strategy: str, settings: Settings) -> Iterator[Curve]:
     """For each keep and for all at once, of the paired advantage over random, never significant (Holm over layers):
 
     no-advantage: its upper bound (the strategy may be worse); random-parity: the furthest bound from 0.
     """
-    random = per_question(tables.sweeps["random"], CELL)
-    panel = tables.paired(tables.sweeps[strategy], random, CELL, f"sweep of {strategy}")
-    if panel.frame.is_empty():
-        return
     families = {keep: panel.where(keep=keep) for keep in panel.cells["keep"].unique().sort()}
-    found: dict[str, list[Array]] = {"no-advantage": [], "random-parity": []}
+    bounds: dict[str, list[Array]] = {criterion: [] for criterion in AGAINST_RANDOM}
     for keep, family in families.items():
         estimate = _estimate(family, settings)
         significant = holm(estimate.p_greater()) <= 1 - settings.confidence
-        bounds = estimate.upper(settings.confidence), estimate.furthest(settings.confidence)
-        for (criterion, statistics), bound in zip(found.items(), bounds, strict=True):
-            statistics.append(np.where(significant, np.inf, bound))
-            yield from _rows(tables, family, criterion, statistics[-1], settings.equivalence, settings, strategy, keep)
+        upper, furthest = estimate.upper(settings.confidence), estimate.furthest(settings.confidence)
+        for criterion, bound in zip(AGAINST_RANDOM, (upper, furthest), strict=True):
+            values = np.where(significant, np.inf, bound)
+            bounds[criterion].append(values)
+            yield Curve(criterion, family, values, family.layers, settings.equivalence, strategy, keep)
     layers = np.concatenate([family.layers for family in families.values()])
-    for criterion, statistics in found.items():  # all keeps at once: a layer passes if it does at each of them
-        every = np.concatenate(statistics, axis=-1)
-        yield from _rows(tables, panel, criterion, every, settings.equivalence, settings, strategy, layers=layers)
+    for criterion, values_by_keep in bounds.items():  # all keeps at once: a layer passes if it does at each of them
+        values = np.concatenate(values_by_keep, axis=-1)
+        yield Curve(criterion, panel, values, layers, settings.equivalence, strategy)
 
 
 def _estimate(panel: Panel, settings: Settings) -> Estimate:
     return paired(panel.clusters("difference"), resample(panel.images, settings.resamples, settings.seed))
 
 
-def _rows(
-    tables: Tables,
-    panel: Panel,
-    criterion: str,
-    statistic: Array,
-    threshold: float,
-    settings: Settings,
-    strategy: str = "",
-    keep: float | None = None,
-    layers: NDArray | None = None,
-) -> Iterator[dict[str, Any]]:
-    """One row per threshold; statistic: (1 + resamples, K), row 0 of the data themselves; layers: of its columns.
-
-    One image cannot be resampled: its interval is every possible layer.
-    """
-    layers = panel.layers if layers is None else layers
+def _rows(tables: Tables, curve: Curve, settings: Settings) -> Iterator[dict[str, Any]]:
+    """One row per threshold. One image cannot be resampled: its interval is every possible layer."""
     for factor in FACTORS:
-        estimates = first_layer(statistic <= factor * threshold, layers, tables.depth)
+        threshold = factor * curve.threshold
+        estimates = first_layer(curve.values <= threshold, curve.layers, tables.depth)
         low, high = percentile_interval(estimates[1:], settings.confidence)
-        if panel.images == 1:
-            low, high = layers.min(), tables.depth
+        if curve.panel.images == 1:
+            low, high = curve.layers.min(), tables.depth
         yield {
             "model": tables.model,
             "benchmark": tables.benchmark,
-            "criterion": criterion,
-            "strategy": strategy,
-            "keep": keep,
+            "criterion": curve.criterion,
+            "strategy": curve.strategy,
+            "keep": curve.keep,
             "factor": factor,
-            "threshold": factor * threshold,
+            "threshold": threshold,
             "layer": int(estimates[0]),
             "low": int(low),
             "high": int(high),
             "depth": tables.depth,
-            "questions": panel.questions,
-            "images": panel.images,
+            "questions": curve.panel.questions,
+            "images": curve.panel.images,
         }

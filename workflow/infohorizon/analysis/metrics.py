@@ -59,7 +59,7 @@ def draws(task: Task, frame: pl.DataFrame, images: pl.Series, weights: Array) ->
 def _sums(terms: pl.DataFrame, categories: Sequence[str], images: pl.Series) -> Array:
     """(G, 2, C, categories, terms): numerators and denominators, summed over the units of each image."""
     names = terms["term"].unique().sort().to_list()
-    cells = int(terms["cell"].max()) + 1
+    cells = max(terms["cell"]) + 1
     by = ["image_id", "cell", "category", "term"]
     summed = terms.group_by(by).agg(pl.col("numerator", "denominator").sum())
     places = [

@@ -11,7 +11,10 @@ from infohorizon import tables
 from infohorizon.analysis.statistics import Array, Clusters, cluster
 from infohorizon.errors import UserError
 
-STAGES = ("answers", "information", "sweep", "schedules")
+# The columns that are read of the large tables.
+INFORMATION = ("question_id", "layer", "information", "answer_information", "text_divergence")
+SWEEP = ("question_id", "strategy", "layer", "keep", "repeat", "tokens", "score")
+SCHEDULES = ("question_id", "schedule", "repeat", "mean_tokens", "score")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Tables:
         depth: number of decoder layers of the model: the layer of a horizon that is never reached.
         questions: benchmark table (question_id and image_id are read).
         answers: answers table.
-        information: `peaks` of the information table.
+        information: `over_windows` of the information table.
         sweeps, schedules: tables by strategy and by schedule.
     """
 
@@ -37,6 +40,7 @@ class Tables:
 
     def full(self) -> pl.DataFrame:
         """Unpruned scores: question_id, score, tokens (null: the tables do not say)."""
+        assert self.answers is not None
         full = self.answers.filter(pl.col("condition") == "full")
         return full.select("question_id", "score", tokens=pl.lit(None, pl.Float64))
 
@@ -107,8 +111,11 @@ def read_tables(files: Mapping[str, Sequence[str]], model: str, benchmark: str, 
     Args:
         files: paths by what they hold: questions, answers, information, sweep, schedules; of all models and benchmarks.
     """
-    own = {name: tables.matching(files[name], name, model=model, benchmark=benchmark) for name in STAGES}
-    information = [peaks(tables.read(path, "information")) for path in own["information"]]
+    stages = ("answers", "information", "sweep", "schedules")
+    own = {name: tables.matching(files[name], name, model=model, benchmark=benchmark) for name in stages}
+    information = [over_windows(tables.read(path, "information", INFORMATION)) for path in own["information"]]
+    sweep = [tables.read(path, "sweep", SWEEP) for path in own["sweep"]]
+    schedules = [tables.read(path, "schedules", SCHEDULES) for path in own["schedules"]]
     return Tables(
         model,
         benchmark,
@@ -116,27 +123,30 @@ def read_tables(files: Mapping[str, Sequence[str]], model: str, benchmark: str, 
         questions=tables.read(tables.matching(files["questions"], "benchmark", benchmark=benchmark), "benchmark"),
         answers=tables.read(own["answers"], "answers"),
         information=pl.concat(information) if information else None,
-        sweeps=_by_name(own["sweep"], "sweep", "strategy"),
-        schedules=_by_name(own["schedules"], "schedules", "schedule"),
+        sweeps=_by_name(sweep, "strategy"),
+        schedules=_by_name(schedules, "schedule"),
     )
 
 
-def _by_name(paths: Sequence[str], table: str, column: str) -> dict[str, pl.DataFrame]:
-    """Tables by strategy or schedule, whatever the file that holds their rows."""
-    if not paths:
+def _by_name(parts: Sequence[pl.DataFrame], column: str) -> dict[str, pl.DataFrame]:
+    """Rows by strategy or schedule; a file may hold several of them."""
+    if not parts:
         return {}
-    frame = pl.concat(tables.read(path, table).drop("kept", "answer") for path in paths)
-    return {str(name): rows for (name,), rows in frame.partition_by(column, as_dict=True, maintain_order=True).items()}
+    frames = pl.concat(parts).partition_by(column, as_dict=True, maintain_order=True)
+    return {str(name): frame for (name,), frame in frames.items()}
 
 
-def peaks(information: pl.DataFrame) -> pl.DataFrame:
-    """Information table → per question and layer the largest |information| over windows, and the divergence.
+def over_windows(information: pl.DataFrame) -> pl.DataFrame:
+    """Information table → per question and layer, over its windows; a part at a time may be reduced.
 
     Returns:
-        question_id, layer, information, answer_information, text_divergence. A part at a time may be reduced.
+        question_id, layer; information, answer_information: the largest absolute value; text_divergence: that of all;
+        spread: the standard deviation of information.
     """
     return information.group_by("question_id", "layer").agg(
-        pl.col("information", "answer_information").abs().nan_max(), pl.col("text_divergence").nan_max()
+        pl.col("information", "answer_information").abs().nan_max(),
+        pl.col("text_divergence").nan_max(),
+        spread=pl.col("information").std(ddof=0),
     )
 
 

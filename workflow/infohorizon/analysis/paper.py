@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from infohorizon.analysis import summaries
 from infohorizon.analysis.cases import layers
+from infohorizon.analysis.horizons import configured
 
 KNOWLEDGE, OCR = ("mme", "pope", "scienceqa"), ("textvqa", "ocrbench")
 
@@ -59,7 +59,7 @@ def beside(
         for model in run
         for benchmark, task in tasks.items()
         if task in run[model].layers
-        for row in summaries.configured(horizon)
+        for row in configured(horizon)
         .filter(model=model, benchmark=benchmark, criterion="information")
         .iter_rows(named=True)
     ]
@@ -73,10 +73,10 @@ def relative(schedules: pl.DataFrame, answers: pl.DataFrame, model: str) -> list
     if schedules.is_empty() or answers.is_empty():
         return []
     full = answers.filter(model=model, condition="full").group_by("benchmark").agg(full=pl.col("score").mean())
-    own = schedules.filter(model=model).group_by("benchmark", "schedule").agg(pl.col("score", "mean_tokens").mean())
+    own = schedules.filter(model=model).group_by("benchmark", "schedule").agg(pl.col("score", "tokens").mean())
     ratios = own.join(full, on="benchmark").with_columns(ratio=pl.col("score") / pl.col("full"))
-    means = ratios.group_by("schedule").agg(pl.col("ratio", "mean_tokens").mean()).sort("schedule")
+    means = ratios.group_by("schedule").agg(pl.col("ratio", "tokens").mean()).sort("schedule")
     return [
-        [model, row["schedule"], f"{row['mean_tokens']:.4g}", f"{100 * row['ratio']:.1f} %"]
+        [model, row["schedule"], f"{row['tokens']:.4g}", f"{100 * row['ratio']:.1f} %"]
         for row in means.iter_rows(named=True)
     ]

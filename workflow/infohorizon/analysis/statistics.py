@@ -41,7 +41,7 @@ def resample(images: int, resamples: int, seed: int) -> Array:
     draws = np.random.default_rng(seed).integers(images, size=(resamples, images))
     cells = (draws + images * np.arange(resamples)[:, None]).ravel()
     counts = np.bincount(cells, minlength=resamples * images).reshape(resamples, images)
-    weights = np.vstack([np.ones(images), counts])
+    weights = np.vstack([np.ones(images), counts]).astype(np.float64)
     weights.flags.writeable = False  # the cache shares it
     return weights
 

@@ -8,8 +8,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from infohorizon import tables
-from infohorizon.analysis import summaries
-from infohorizon.models.frame import Frame
 
 
 class Example(NamedTuple):
@@ -17,7 +15,7 @@ class Example(NamedTuple):
 
     Attributes:
         image: encoded bytes.
-        frame: which part of the image the grid covers.
+        frame: left, top, right and bottom edge of the grid, in pixels of the image.
         grid: rows and columns of the visual token grid.
         window: w of the w × w windows.
         layers: (L,) the measured layers.
@@ -31,7 +29,7 @@ class Example(NamedTuple):
     label: str
     image_id: str
     image: bytes
-    frame: Frame
+    frame: Sequence[float]
     grid: tuple[int, int]
     window: int
     layers: Sequence[int]
@@ -42,7 +40,7 @@ class Sources(NamedTuple):
     """What examples are made from.
 
     Attributes:
-        questions: `summaries.questions`.
+        questions: `observations.questions`.
         images, information, vision: paths of these tables, of all models and benchmarks.
         window: w of the w × w windows of the information stage.
     """
@@ -59,7 +57,7 @@ def clearest(information: pl.DataFrame, model: str, benchmark: str) -> list[str]
     if information.is_empty():
         return []
     rows = information.filter(model=model, benchmark=benchmark)
-    return rows.sort("largest", "question_id", descending=[True, False])["question_id"].head(1).to_list()
+    return rows.sort("information", "question_id", descending=[True, False])["question_id"].head(1).to_list()
 
 
 def evenly(questions: pl.Series, count: int) -> list[str]:
@@ -83,10 +81,10 @@ def load(sources: Sources, model: str, benchmark: str, chosen: Sequence[str]) ->
     wanted = [question["image_id"] for question in questions.values()]
     pictures = _by(images.filter(pl.col("image_id").is_in(wanted)), "image_id")
     vision = tables.matching(sources.vision, "vision", **name)
-    grids = _by(summaries.read(vision, "vision", ["image_id", "grid_height", "grid_width", "frame"]), "image_id")
+    grids = _by(tables.read(vision, "vision", ["image_id", "grid_height", "grid_width", "frame"]), "image_id")
     columns = ["question_id", "layer", "window", "information"]
     information = pl.concat(
-        summaries.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen))
+        tables.read(part, "information", columns).filter(pl.col("question_id").is_in(chosen))
         for part in tables.matching(sources.information, "information", **name)
     )
     examples = []
@@ -104,7 +102,7 @@ def load(sources: Sources, model: str, benchmark: str, chosen: Sequence[str]) ->
                 question["label"],
                 image_id,
                 pictures[image_id]["image"],
-                Frame(*grids[image_id]["frame"]),
+                grids[image_id]["frame"],
                 grid,
                 sources.window,
                 layers,

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis.horizons import AGAINST_RANDOM, VANISHING, configured, depth_of
 from infohorizon.figures import style
 
-CRITERIA = ("information", "answer-information", "label-free", "redundancy", "no-advantage", "random-parity")
+CRITERIA = (*VANISHING, *AGAINST_RANDOM)
 
 
 def horizon_figure(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Figure:
@@ -20,29 +22,20 @@ def horizon_figure(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Seq
     """
     if horizon.is_empty():
         return style.empty("No horizon was estimated in this study.")
-    benchmarks, models = (
-        summaries.ordered(benchmarks, horizon, "benchmark"),
-        summaries.ordered(models, horizon, "model"),
-    )
+    benchmarks = style.ordered(benchmarks, horizon, "benchmark")
+    models = style.ordered(models, horizon, "model")
     horizon = horizon.filter(pl.col("keep").is_null())
-    shown = summaries.configured(horizon)
-    lines = _lines(shown)
+    lines = _lines(horizon)
     figure, axes = style.panels(1, len(benchmarks), 3.3, 0.34 * len(lines) + 0.5, sharey=True)
     offset = 0.5 / max(len(models), 2)
     for panel, benchmark in zip(axes[0], benchmarks, strict=True):
-        depth = summaries.depth_of(horizon, horizon, benchmark=benchmark)
+        depth = depth_of(horizon, horizon, benchmark=benchmark)
         panel.axvline(depth, color=style.GREY, linewidth=1, linestyle=(0, (1, 2)))
         for index, model in enumerate(models):
-            look = style.series_look(index)
-            for place, (criterion, strategy) in enumerate(lines):
-                name = {"model": model, "benchmark": benchmark, "criterion": criterion, "strategy": strategy}
-                height = place + (index - (len(models) - 1) / 2) * offset
-                others = horizon.filter(**name)["layer"]
-                panel.plot(others, [height] * len(others), "o", color=look.color, mfc="none", ms=3, alpha=0.55)
-                for row in shown.filter(**name).iter_rows(named=True):
-                    panel.hlines(height, row["low"], row["high"], color=look.color, linewidth=2.2)
-                    fill = "white" if row["layer"] >= row["depth"] else look.color
-                    panel.plot(row["layer"], height, look.marker, color=look.color, mfc=fill, ms=6, label=model)
+            own = horizon.filter(model=model, benchmark=benchmark)
+            heights = np.arange(len(lines)) + (index - (len(models) - 1) / 2) * offset
+            for line, height in zip(lines, heights, strict=True):
+                _estimate(panel, own.filter(criterion=line[0], strategy=line[1]), height, style.series_look(index))
         style.layer_axis(panel, depth)
         panel.set_title(benchmark)
         panel.set_xlabel("layer")
@@ -57,9 +50,18 @@ def horizon_figure(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Seq
     return figure
 
 
-def _lines(shown: pl.DataFrame) -> list[tuple[str, str]]:
+def _estimate(panel: Axes, rows: pl.DataFrame, height: float, look: style.Look) -> None:
+    """One criterion's horizon with its interval, hollow where never reached; rings at all three thresholds."""
+    panel.plot(rows["layer"], [height] * rows.height, "o", color=look.color, mfc="none", ms=3, alpha=0.55)
+    for row in configured(rows).iter_rows(named=True):
+        panel.hlines(height, row["low"], row["high"], color=look.color, linewidth=2.2)
+        fill = "white" if row["layer"] >= row["depth"] else look.color
+        panel.plot(row["layer"], height, look.marker, color=look.color, mfc=fill, ms=6, label=row["model"])
+
+
+def _lines(horizon: pl.DataFrame) -> list[tuple[str, str]]:
     """(criterion, strategy) in a fixed order; those against random by strategy at the end."""
-    present = set(shown.select("criterion", "strategy").iter_rows())
+    present = set(horizon.select("criterion", "strategy").iter_rows())
     rank = {name: index for index, name in enumerate(CRITERIA)}
     return sorted(present, key=lambda line: (rank.get(line[0], len(rank)), *line))
 

@@ -1,19 +1,21 @@
 """Token information by layer: the largest over windows, that of the whole answer, the spread, the horizon."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis.horizons import configured, depth_of
+from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 
 # Column of the frame, axis label, and the criterion whose horizon belongs to the row.
 ROWS = (
-    ("largest", "largest |information|\n(first answer token)", "information"),
-    ("whole_answer", "largest |information|\n(whole answer)", "answer-information"),
+    ("information", "largest |information|\n(first answer token)", "information"),
+    ("answer_information", "largest |information|\n(whole answer)", "answer-information"),
     ("spread", "spread over windows\n(first answer token)", "information"),
 )
 
@@ -24,18 +26,17 @@ def information_figure(
     """Mean over questions by layer, one column a benchmark, one line a model, bands over images.
 
     Args:
-        information: `summaries.information`.
+        information: `observations.information`.
         horizon: the horizon table.
     """
     if information.is_empty():
         return style.empty("No token information was measured in this study.")
-    benchmarks = summaries.ordered(benchmarks, information, "benchmark")
-    models = summaries.ordered(models, information, "model")
-    shown = summaries.configured(horizon)
-    rows = [row for row in ROWS if information[row[0]].is_not_nan().any()]
-    figure, axes = style.panels(len(rows), len(benchmarks), 3.3, 2.3, sharex="col", sharey="row")
-    for row, (column, label, criterion) in enumerate(rows):
-        curves = summaries.intervals(information, ["layer"], column)
+    benchmarks = style.ordered(benchmarks, information, "benchmark")
+    models = style.ordered(models, information, "model")
+    shown = configured(horizon)
+    figure, axes = style.panels(len(ROWS), len(benchmarks), 3.3, 2.3, sharex="col", sharey="row")
+    for row, (column, label, criterion) in enumerate(ROWS):
+        curves = intervals(information, ["layer"], column)
         for place, benchmark in enumerate(benchmarks):
             panel = axes[row, place]
             for index, model in enumerate(models):
@@ -43,9 +44,9 @@ def information_figure(
                 _curve(panel, curves.filter(**name), style.series_look(index), model)
                 _mark(panel, shown.filter(**name, criterion=criterion), style.series_look(index), index)
         axes[row, 0].set_ylabel(label)
-        axes[row, 0].set_ylim(bottom=0, top=curves["high"].max() * (1.12 + 0.07 * len(models)))
+        axes[row, 0].set_ylim(bottom=0, top=max(curves["high"]) * (1.12 + 0.07 * len(models)))
     for place, benchmark in enumerate(benchmarks):
-        style.layer_axis(axes[-1, place], summaries.depth_of(horizon, information, benchmark=benchmark))
+        style.layer_axis(axes[-1, place], depth_of(horizon, information, benchmark=benchmark))
         axes[0, place].set_title(benchmark)
         axes[-1, place].set_xlabel("layer at whose input tokens leave")
     horizons = [
@@ -66,7 +67,7 @@ def _mark(panel: Axes, rows: pl.DataFrame, look: style.Look, index: int) -> None
     """The horizon and its interval on a line of their own above the curves, and a thin line down to the axis."""
     for row in rows.iter_rows(named=True):
         height = 0.97 - 0.06 * index
-        where = {"transform": panel.get_xaxis_transform(), "color": look.color}
+        where: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "color": look.color}
         panel.plot([row["low"], row["high"]], [height, height], **where, linewidth=2.5, solid_capstyle="butt")
         if row["layer"] >= row["depth"]:
             panel.plot(row["layer"], height, **where, marker=">", markerfacecolor="white", markersize=6)

@@ -1,12 +1,14 @@
 """Score against the mean number of visual tokens over all layers, for every schedule."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 
 
@@ -16,21 +18,17 @@ def schedules_figure(
     """One row a model, one column a benchmark, one point a schedule with its interval; levels as lines.
 
     Args:
-        schedules: `summaries.schedules`.
-        answers: `summaries.answers`, for the unpruned and the blind level.
+        schedules: `observations.schedules`.
+        answers: `observations.answers`, for the unpruned and the blind level.
     """
     if schedules.is_empty():
         return style.empty("No schedule was run in this study.")
-    models, benchmarks = (
-        summaries.ordered(models, schedules, "model"),
-        summaries.ordered(benchmarks, schedules, "benchmark"),
-    )
-    scores = summaries.intervals(schedules, ["schedule"])
-    tokens = summaries.intervals(schedules, ["schedule"], "mean_tokens").rename({"mean": "tokens"})
-    points = scores.join(
-        tokens.select("model", "benchmark", "schedule", "tokens"), on=["model", "benchmark", "schedule"]
-    )
-    levels = summaries.intervals(answers, ["condition"]) if not answers.is_empty() else None
+    models = style.ordered(models, schedules, "model")
+    benchmarks = style.ordered(benchmarks, schedules, "benchmark")
+    cell = ["model", "benchmark", "schedule"]
+    tokens = schedules.group_by(cell).agg(pl.col("tokens").mean())
+    points = intervals(schedules, ["schedule"]).join(tokens, on=cell, maintain_order="left")
+    levels = intervals(answers, ["condition"]) if not answers.is_empty() else None
     names = sorted(points["schedule"].unique())
     looks = {name: style.series_look(index) for index, name in enumerate(names)}
     figure, axes = style.panels(len(models), len(benchmarks), 3.3, 2.4, sharex="row", sharey="col")
@@ -40,27 +38,31 @@ def schedules_figure(
             if levels is not None:
                 style.levels(panel, levels.filter(model=model, benchmark=benchmark))
             for point in points.filter(model=model, benchmark=benchmark).iter_rows(named=True):
-                look = looks[point["schedule"]]
-                panel.errorbar(
-                    point["tokens"],
-                    point["mean"],
-                    style.errors(point),
-                    color=look.color,
-                    marker=look.marker,
-                    markersize=7,
-                    markeredgecolor="white",
-                    elinewidth=1.2,
-                    capsize=2,
-                    label=point["schedule"],
-                )
+                _point(panel, point, looks[point["schedule"]])
             panel.margins(x=0.15)
             panel.set_title(benchmark if row == 0 else "")
         axes[row, 0].set_ylabel(f"{model}\nscore")
     for panel in axes[-1]:
         style.score_axis(panel)
         panel.set_xlabel("mean visual tokens over all layers")
-    points_shown = [
-        Line2D([], [], color=look.color, marker=look.marker, ls="", ms=7, label=n) for n, look in looks.items()
+    handles = [
+        Line2D([], [], color=look.color, marker=look.marker, ls="", ms=7, label=name) for name, look in looks.items()
     ]
-    style.legend(figure, [*points_shown, *style.level_handles()])
+    style.legend(figure, [*handles, *style.level_handles()])
     return figure
+
+
+def _point(panel: Axes, point: Mapping[str, Any], look: style.Look) -> None:
+    """One schedule: its mean tokens and score, and the score's interval."""
+    panel.errorbar(
+        point["tokens"],
+        point["mean"],
+        style.errors(point),
+        color=look.color,
+        marker=look.marker,
+        markersize=7,
+        markeredgecolor="white",
+        elinewidth=1.2,
+        capsize=2,
+        label=point["schedule"],
+    )

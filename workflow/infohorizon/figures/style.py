@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
+import polars as pl
 
 matplotlib.use("Agg")
 
@@ -17,15 +18,15 @@ from matplotlib.ticker import MaxNLocator
 
 INK = "#222222"
 GREY = "#7a7a7a"
-FULL = {"color": INK, "linestyle": (0, (6, 2)), "linewidth": 1.0}
-BLIND = {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 1.2}
+FULL: dict[str, Any] = {"color": INK, "linestyle": (0, (6, 2)), "linewidth": 1.0}
+BLIND: dict[str, Any] = {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 1.2}
 
 # Okabe and Ito's colours without the yellow, which is too light for lines on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B4FA3")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.5, 1.5)))
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -106,6 +107,12 @@ def strategy_order(names: Iterable[str]) -> list[str]:
     """Random, drop-all and the oracle first, then the others by name."""
     first = list(STRATEGIES)[:3]
     return sorted(names, key=lambda name: (first.index(key(name)) if key(name) in first else len(first), name))
+
+
+def ordered(values: Sequence[str], frame: pl.DataFrame, column: str) -> list[str]:
+    """The names that occur in `frame`, in the order of `values` (the study's own order)."""
+    present = set(frame[column].unique()) if column in frame.columns else set()
+    return [value for value in values if value in present] + sorted(present - set(values))
 
 
 def series_look(index: int, dashes: int = 0) -> Look:

@@ -6,7 +6,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infohorizon.analysis import summaries
+from infohorizon.analysis.horizons import depth_of
+from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 
 
@@ -20,20 +21,20 @@ def sweep_figure(
     """One row a model and benchmark, one column a keep; random thick with a band, the others with error bars.
 
     Args:
-        sweep: `summaries.sweep`; drop-all (keep 0) is drawn in every column.
-        answers: `summaries.answers`.
+        sweep: `observations.sweep`; drop-all (keep 0) is drawn in every column.
+        answers: `observations.answers`.
         horizon: the horizon table, which knows the models' depths.
     """
     if sweep.is_empty():
         return style.empty("No strategy was swept in this study.")
-    scores = summaries.intervals(sweep, ["strategy", "keep", "layer"])
-    levels = summaries.intervals(answers, ["condition"]) if not answers.is_empty() else None
+    scores = intervals(sweep, ["strategy", "keep", "layer"])
+    levels = intervals(answers, ["condition"]) if not answers.is_empty() else None
     keeps = sorted(scores.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
     strategies = style.strategy_order(scores["strategy"].unique())
     pairs = [
         (model, benchmark)
-        for benchmark in summaries.ordered(benchmarks, scores, "benchmark")
-        for model in summaries.ordered(models, scores, "model")
+        for benchmark in style.ordered(benchmarks, scores, "benchmark")
+        for model in style.ordered(models, scores, "model")
         if scores.filter(model=model, benchmark=benchmark).height
     ]
     figure, axes = style.panels(
@@ -46,7 +47,7 @@ def sweep_figure(
             if levels is not None:
                 style.levels(panel, levels.filter(model=model, benchmark=benchmark))
             _strategies(panel, chosen, strategies)
-            style.layer_axis(panel, summaries.depth_of(horizon, sweep, model=model, benchmark=benchmark))
+            style.layer_axis(panel, depth_of(horizon, sweep, model=model, benchmark=benchmark))
             if row == 0:
                 panel.set_title(f"keep {amount(keep)}")
         style.score_axis(axes[row, 0])

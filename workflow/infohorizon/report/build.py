@@ -15,8 +15,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from infohorizon import tables
-from infohorizon.analysis import paper, summaries
-from infohorizon.analysis.findings import AGAINST_RANDOM, HORIZONS, findings
+from infohorizon.analysis import observations, paper
+from infohorizon.analysis.findings import findings
+from infohorizon.analysis.horizons import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
 from infohorizon.report import rows
 from infohorizon.report.explorer import COUNTS, embedded, explorer
@@ -67,11 +68,11 @@ class Study:
 
 def build(files: Files, study: Study) -> str:
     """The page as text; equal files give equal text."""
-    questions = summaries.questions(files.questions)
-    answers = summaries.answers(files.answers, questions)
-    information = summaries.information(files.information, questions)
-    sweep = summaries.sweep(files.sweep, questions)
-    schedules = summaries.schedules(files.schedules, questions)
+    questions = observations.questions(files.questions)
+    answers = observations.answers(files.answers, questions)
+    information = observations.information(files.information, questions)
+    sweep = observations.sweep(files.sweep, questions)
+    schedules = observations.schedules(files.schedules, questions)
     horizon = tables.read(files.horizon, "horizon")
     comparison = tables.read(files.comparison, "comparison")
     provenance = rows.provenance(_stages(files))
@@ -86,7 +87,7 @@ def build(files: Files, study: Study) -> str:
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         scores=rows.scores(answers, study.models, study.benchmarks),
         best=rows.best_strategies(sweep, study.models, study.benchmarks),
-        horizons=rows.by_criterion(horizon, HORIZONS),
+        horizons=rows.by_criterion(horizon, VANISHING),
         parities=rows.by_criterion(horizon, AGAINST_RANDOM),
         all_horizons=rows.horizons(horizon),
         schedules=rows.comparisons(comparison, "schedule"),

@@ -18,8 +18,8 @@
   // Fill the lists from the left to the right, each keeping `wanted` where it still exists.
   function choose(wanted) {
     fill(model, unique(examples.map((e) => e.model)).map((name) => [name, name]), wanted[0]);
-    const of = examples.filter((e) => e.model === model.value);
-    fill(benchmark, unique(of.map((e) => e.benchmark)).map((name) => [name, name]), wanted[1]);
+    const own = examples.filter((e) => e.model === model.value);
+    fill(benchmark, unique(own.map((e) => e.benchmark)).map((name) => [name, name]), wanted[1]);
     fill(question, chosen().map((e) => [e.id, short(e.id + ": " + e.question)]), wanted[2]);
     example = chosen().find((e) => e.id === question.value);
     layer.max = example.layers.length - 1;

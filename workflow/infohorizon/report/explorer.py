@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis import summaries
 from infohorizon.figures.examples import Example, spaced
 from infohorizon.figures.heatmaps import seen
 from infohorizon.figures.sweep import amount
@@ -25,7 +24,7 @@ def explorer(examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep
 
     Args:
         examples: a list per (model, benchmark).
-        answers: `summaries.answers`.
+        answers: `observations.answers`.
         sweep: paths of the sweep's tables, read for the sampled questions alone.
     """
     examples = [group for group in examples if group]
@@ -77,7 +76,7 @@ def _pruned(examples: Sequence[Example], sweep: Sequence[str]) -> pl.DataFrame:
     columns = ["question_id", "strategy", "layer", "keep", "repeat", "answer", "score"]
     chosen = [example.question_id for example in examples]
     parts = tables.matching(sweep, "sweep", model=examples[0].model, benchmark=examples[0].benchmark)
-    frames = [summaries.read(part, "sweep", columns).filter(pl.col("question_id").is_in(chosen)) for part in parts]
+    frames = [tables.read(part, "sweep", columns).filter(pl.col("question_id").is_in(chosen)) for part in parts]
     return pl.concat(frames).sort("keep", "strategy", "layer", "repeat") if frames else pl.DataFrame()
 
 

@@ -6,8 +6,11 @@ from typing import Any
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis import summaries
+from infohorizon.analysis import observations
 from infohorizon.analysis.cases import ORACLE, layers
+from infohorizon.analysis.horizons import configured
+from infohorizon.analysis.intervals import intervals
+from infohorizon.figures import style
 from infohorizon.figures.sweep import amount
 
 Rows = list[list[str]]
@@ -17,7 +20,7 @@ def scores(answers: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[st
     """model, benchmark, questions, unpruned, blind."""
     if answers.is_empty():
         return []
-    levels = summaries.intervals(answers, ["condition"])
+    levels = intervals(answers, ["condition"])
     rows = []
     for model, benchmark in _pairs(levels, models, benchmarks):
         own = {row["condition"]: row for row in levels.filter(model=model, benchmark=benchmark).to_dicts()}
@@ -39,16 +42,16 @@ def best_strategies(sweep: pl.DataFrame, models: Sequence[str], benchmarks: Sequ
         for keep in own["keep"].unique().sort(descending=True):
             chosen = own.filter(keep=keep)
             spread = chosen.group_by("layer").agg(pl.col("strategy").n_unique())
-            shared = spread.filter(strategy=chosen["strategy"].n_unique())["layer"].sort()
-            if shared.is_empty():
+            shared = spread.filter(strategy=chosen["strategy"].n_unique())["layer"].sort().to_list()
+            if not shared:
                 continue
-            means = summaries.intervals(chosen.filter(pl.col("layer").is_in(shared.implode())), ["strategy"])
+            means = intervals(chosen.filter(pl.col("layer").is_in(shared)), ["strategy"])
             by_name = {row["strategy"]: row for row in means.to_dicts()}
             methods = [name for name in by_name if name not in ("random", ORACLE)]
             best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
             names = [best, "random", ORACLE]
             cells = [_interval(by_name.get(name)) for name in names]
-            span = f"{shared.min()}–{shared.max()}" if len(shared) > 1 else str(shared[0])
+            span = f"{shared[0]}–{shared[-1]}" if len(shared) > 1 else str(shared[0])
             rows.append([model, benchmark, amount(keep), span, best or "–", *cells])
     return rows
 
@@ -72,8 +75,8 @@ def horizons(horizon: pl.DataFrame) -> Rows:
 
 def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[str], Rows]:
     """Heads and rows at the configured thresholds: model, benchmark, strategy if any, and a column a criterion."""
-    shown = summaries.configured(horizon).filter(pl.col("criterion").is_in(criteria))
-    present = summaries.ordered(criteria, shown, "criterion")
+    shown = configured(horizon).filter(pl.col("criterion").is_in(criteria))
+    present = style.ordered(criteria, shown, "criterion")
     limits = dict(shown.select("criterion", "threshold").iter_rows())
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for row in shown.iter_rows(named=True):
@@ -118,7 +121,7 @@ def provenance(stages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]
             for package, version in metadata.get("packages", {}).items():
                 values["packages"].setdefault(package, set()).add(version)
     joined = {kind: {name: ", ".join(sorted(found[name])) for name in sorted(found)} for kind, found in values.items()}
-    return {**summaries.sources(stages["answers"]), **joined}
+    return {**observations.sources(stages["answers"]), **joined}
 
 
 def _pairs(frame: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> list[tuple[str, str]]:

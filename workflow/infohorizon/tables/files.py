@@ -7,7 +7,7 @@ depends on when or where the file was made, so equal runs give equal bytes.
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ def _type(column: Column, values: list[Any]) -> pa.DataType:
     return column.type
 
 
-def read_arrow(path: str | Path, name: str) -> pa.Table:
-    """Read and check one file of table `name`.
+def read_arrow(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read and check one file of table `name`; columns that are not asked for are not even decompressed.
 
     Raises:
         UserError: missing, truncated or foreign file, or a schema other than this version's.
@@ -79,19 +79,22 @@ def read_arrow(path: str | Path, name: str) -> pa.Table:
         raise UserError(f"{path} does not exist: run the stage that writes it.")
     try:
         with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
+            schema = pa.ipc.open_file(source).schema
+            _check_columns(schema, name, path)
+            wanted = schema.names if columns is None else list(columns)
+            indices = sorted(schema.get_field_index(column) for column in wanted)
+            table = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=indices)).read_all()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} is not a complete Arrow file ({str(error).splitlines()[0]}): delete it and run snakemake again."
         ) from error
-    _check_columns(table.schema, name, path)
-    return table
+    return table.select(wanted)
 
 
-def read(paths: str | Path | Iterable[str | Path], name: str) -> pl.DataFrame:
-    """Checked read of one file or of all parts of table `name`, in the order given."""
+def read(paths: str | Path | Iterable[str | Path], name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Checked read of one file or of all parts of table `name`, in the order given; all columns or these."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    return pl.concat([pl.from_arrow(read_arrow(path, name)) for path in paths])
+    return pl.concat([pl.from_arrow(read_arrow(path, name, columns)) for path in paths])
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""What a study observed, from its files: one row per question and cell, for figures and page.
+
+Model and benchmark of a file are read from its path. Every frame starts with the columns model, benchmark; frames with
+one row per question carry image_id, because intervals are bootstrapped over images.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import polars as pl
+
+from infohorizon import tables
+from infohorizon.analysis.panels import INFORMATION, SCHEDULES, SWEEP, over_windows, per_question
+
+
+def questions(paths: Sequence[str]) -> pl.DataFrame:
+    """The benchmark tables as one frame with a column `benchmark`, in the order given."""
+    frames = []
+    for path in paths:
+        name = tables.place(path, "benchmark")["benchmark"]
+        frames.append(tables.read(path, "benchmark").with_columns(benchmark=pl.lit(name)))
+    return pl.concat(frames)
+
+
+def sources(answers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the answers tables record of the study's `models` and `benchmarks` (source, revision), by name."""
+    found: dict[str, dict[str, Any]] = {"models": {}, "benchmarks": {}}
+    for path in answers:
+        place, metadata = tables.place(path, "answers"), tables.read_metadata(path)
+        found["models"].setdefault(place["model"], metadata.get("model") or {})
+        found["benchmarks"].setdefault(place["benchmark"], metadata.get("benchmark") or {})
+    return found
+
+
+def answers(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
+    """Full and blind: question_id, image_id, condition, answer, score."""
+    return _gather(paths, "answers", ["question_id", "condition", "answer", "score"], lambda part: part, questions)
+
+
+def information(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
+    """Per question and layer: `over_windows`."""
+    return _gather(paths, "information", INFORMATION, over_windows, questions)
+
+
+def sweep(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
+    """Per question, strategy, layer and keep: score and tokens, mean over repeats."""
+
+    def reduce(part: pl.DataFrame) -> pl.DataFrame:
+        return per_question(part, ["strategy", "layer", "keep"])
+
+    return _gather(paths, "sweep", SWEEP, reduce, questions)
+
+
+def schedules(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
+    """Per question and schedule: score and tokens (mean over layers), mean over repeats."""
+
+    def reduce(part: pl.DataFrame) -> pl.DataFrame:
+        return per_question(part, ["schedule"])
+
+    return _gather(paths, "schedules", SCHEDULES, reduce, questions)
+
+
+def _gather(
+    paths: Sequence[str],
+    name: str,
+    columns: Sequence[str],
+    reduce: Callable[[pl.DataFrame], pl.DataFrame],
+    questions: pl.DataFrame,
+) -> pl.DataFrame:
+    """Read file by file, reduce each, add model, benchmark and image_id; an empty frame where nothing was run."""
+    frames = []
+    for path in paths:
+        place = tables.place(path, name)
+        owner = [pl.lit(place[column]).alias(column) for column in ("model", "benchmark")]
+        frames.append(reduce(tables.read(path, name, columns)).select(*owner, pl.all()))
+    if not frames:
+        return pl.DataFrame()
+    images = questions.select("benchmark", "question_id", "image_id")
+    joined = pl.concat(frames).join(images, on=["benchmark", "question_id"], how="left")
+    order = ["model", "benchmark", "question_id", "strategy", "keep", "layer", "schedule", "condition"]
+    return joined.sort([column for column in order if column in joined.columns])
