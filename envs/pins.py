@@ -1,9 +1,9 @@
 """Writes the pins: every package that the requirements need, with the version that the running environment has.
 
-    make pins        in a new environment with the newest versions; then `make test-slow test check`, and commit
+    make pins        in a new environment with the newest versions; then `make check test test-slow`, and commit
 
-constraints.txt holds what library and pipeline need, constraints-dev.txt what tests and checks need beside it. The conda
-files name the same versions one by one, since Snakemake copies nothing but the conda file itself.
+constraints.txt holds what library and pipeline need, constraints-dev.txt what tests and checks need beside it. The
+conda files name the same versions one by one, since Snakemake copies nothing but the conda file itself.
 """
 
 import re
@@ -15,14 +15,15 @@ from packaging.requirements import Requirement
 
 ENVS = Path(__file__).resolve().parent
 OWN_PINS = ("nvidia-", "cuda-", "triton")  # torch names their exact versions itself
+# File → what it is for, and pip's options.
 CONDA = {
     "cpu.yaml": (
-        "rules that run no model: torch without CUDA",
+        "the rules that run no model: torch without CUDA.",
         ["--extra-index-url https://download.pytorch.org/whl/cpu"],
     ),
     "gpu.yaml": (
-        "rules that run a model: torch with the CUDA version of its wheel on PyPI; for an older driver add\n"
-        "# `--extra-index-url https://download.pytorch.org/whl/cu126`, or another that the driver supports, to the pip list",
+        "the rules that run a model: torch from PyPI, which brings CUDA.\n"
+        "# For an older driver add one of torch's own indexes, as in cpu.yaml (…/whl/cu126).",
         [],
     ),
 }
@@ -72,7 +73,7 @@ def conda(file: str) -> str:
     purpose, options = CONDA[file]
     lines = [*options, *(ENVS / "constraints.txt").read_text().split()]
     listed = "".join(f"      - {line}\n" for line in lines)
-    head = f"# Written by `make pins`. Environment of the {purpose}.\n"
+    head = f"# Written by `make pins`: the environment of {purpose}\n"
     return f"{head}channels: [conda-forge, nodefaults]\ndependencies:\n  - python =3.11\n  - pip\n  - pip:\n{listed}"
 
 
