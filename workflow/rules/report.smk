@@ -1,5 +1,5 @@
 # The report: all tables and figures of a run on one self-contained page.
-# REQUIRED INPUTS: every table, figures/…
+# REQUIRED INPUTS: every table, figures/…; the captions are those of Snakemake's own report (workflow/report)
 # OUTPUTS: report.html
 
 FIGURES = ["information", "horizon", "sweep", "schedules", "heatmaps"]

@@ -79,14 +79,23 @@ def vanishing(rows: list[dict[str, Any]], information: pl.DataFrame, comparison:
     """Refuted (redundancy) by a significant loss at the last layer; remark: what is left of the spread over windows."""
     found = []
     for row in rows:
-        own = information.filter(model=row["model"], benchmark=row["benchmark"]) if information.height else information
-        spread = dict(own.group_by("layer").agg(pl.col("spread").mean()).iter_rows()) if own.height else {}
-        share = spread[row["layer"]] / max(max(spread.values()), 1e-12) if row["layer"] in spread else None
-        cells = _cells(comparison, row, "drop-all", "full")
-        last = cells.filter(pl.col("layer") == pl.col("layer").max(), pl.col("difference") < 0)
+        share = _spread_left(information, row)
         remark = "" if share is None else f"; spread there {share:.1%} of its maximum"
-        found.append(_reached(row, remark, last["significant"].any()))
+        cells = _cells(comparison, row, "drop-all", "full")
+        losses = cells.filter(pl.col("layer") == pl.col("layer").max(), pl.col("difference") < 0)
+        found.append(_reached(row, remark, losses["significant"].any()))
     return found
+
+
+def _spread_left(information: pl.DataFrame, row: Row) -> float | None:
+    """Mean spread over windows at a row's horizon as a share of its maximum; None where it was not measured there."""
+    if information.is_empty():
+        return None
+    own = information.filter(model=row["model"], benchmark=row["benchmark"])
+    spread = dict(own.group_by("layer").agg(pl.col("spread").mean()).iter_rows())
+    if row["layer"] not in spread:
+        return None
+    return spread[row["layer"]] / max(*spread.values(), 1e-12)
 
 
 def _cells(comparison: pl.DataFrame, row: Row, name: str, baseline: str) -> pl.DataFrame:
