@@ -20,13 +20,10 @@ rule answer_questions:
         mem_mb=growing(24000),
         runtime=growing(240),
     params:
-        configuration=lambda wildcards: {
-            "model": model_settings(wildcards),
-            "benchmark": config["benchmarks"][wildcards.benchmark],
-            "shards": config["shards"],
-            "batch_size": config["batch_size"],
-        },
-        code=lambda wildcards: code("answer_questions", task_module(wildcards)),
+        settings=lambda wildcards: {"model": model_numbers(wildcards)},
+        cells={"shards": config["shards"]},
+        code=model_code("answer_questions"),
+        scoring=scoring,
     message:
         "Full and blind answers of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:

@@ -9,7 +9,8 @@ localrules:
 
 rule build_benchmark:
     input:
-        data_files,
+        ancient(local_data),
+        rendered_data,
     output:
         questions=f"{RESULTS}/benchmarks/{{benchmark}}.arrow",
         images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
@@ -24,8 +25,11 @@ rule build_benchmark:
     resources:
         mem_mb=growing(4000),
     params:
-        configuration=data_settings,
-        code=lambda wildcards: code("build_benchmark", task_module(wildcards)),
+        settings=data_settings,
+        data=lambda wildcards: content(local_data(wildcards)),
+        code=lambda wildcards: code(
+            "build_benchmark", f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"
+        ),
     message:
         "Questions and images of {wildcards.benchmark}"
     script:

@@ -14,7 +14,9 @@ if " " in sys.executable:  # Snakemake does not quote it
         "move the clone, or put the environment elsewhere, as in `make VENV=/path/without/spaces`."
     )
 
-LIBRARY = Path(workflow.basedir) / "workflow"
+# Under `module:` the base directory is another workflow's: this file's own place is what counts.
+LIBRARY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent
+ROOT = LIBRARY.parent
 sys.path.insert(0, str(LIBRARY))
 # Scripts run in processes of their own: this is how they find the library, and how tokenizers stay out of their way.
 inherited = filter(None, [os.environ.get("PYTHONPATH")])
@@ -23,18 +25,20 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
 
-from infohorizon.study import configuration
-from infohorizon.models import hub
-from infohorizon.study import schema
-from infohorizon import units
+from infohorizon import models as model_registry
 from infohorizon import strategies as strategy_registry
-from infohorizon.pipeline.digest import code
+from infohorizon import units
+from infohorizon.benchmarks import datafiles
 from infohorizon.errors import UserError
+from infohorizon.models import hub
+from infohorizon.pipeline.digest import code, content
+from infohorizon.study import configuration, schema
 
 SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:
     schema.check(config, SCHEMA)
     validate(config, SCHEMA)  # fills in the defaults
+    configuration.resolve(config, ROOT)
     configuration.check(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
@@ -42,7 +46,7 @@ except UserError as error:
 RESULTS = config["results"].rstrip("/")
 MODELS = config["run"]["models"]
 BENCHMARKS = config["run"]["benchmarks"]
-SWEEPS = configuration.sweeps_of(config)
+STRATEGIES = config["sweep"]["strategies"]
 SCHEDULES = configuration.schedules_of(config)
 SHARDS = list(range(config["shards"]))
 CPU_ENV = "../../envs/cpu.yaml"
@@ -57,18 +61,17 @@ def names(choices):
 wildcard_constraints:
     model=names(config["models"]),
     benchmark=names(config["benchmarks"]),
-    strategies=names(SWEEPS),
-    schedule=names(SCHEDULES),
     shard=r"\d+",
 
 
-def parts(stage, **wildcards):
+def parts(stage, model, benchmark):
     """Paths of all shards of a stage's table: vision, answers, information, sweep or schedules."""
-    levels = ("model", "benchmark", "strategies", "schedule")
-    folder = "/".join(
-        [RESULTS, stage, *(wildcards[level] for level in levels if level in wildcards)]
-    )
-    return [f"{folder}/part-{shard}.arrow" for shard in SHARDS]
+    return [f"{RESULTS}/{stage}/{model}/{benchmark}/part-{shard}.arrow" for shard in SHARDS]
+
+
+def parts_of_run(stage, ran=True):
+    """Paths of a stage's tables for every model and benchmark of the run; none where nothing of it is asked for."""
+    return [path for m in MODELS for b in BENCHMARKS for path in parts(stage, m, b)] if ran else []
 
 
 def model_settings(wildcards):
@@ -85,36 +88,6 @@ def growing(start):
     return lambda wildcards, attempt: start * attempt
 
 
-def layers(section, first=0):
-    """params function: the layers of a section of config.yaml on the wildcard's model."""
-    return lambda wildcards: units.layers_of(
-        config[section]["layers"],
-        configuration.depth_of(wildcards.model, model_settings(wildcards)),
-        first,
-    )
-
-
-def strategy_base(name):
-    return strategy_registry.source_of(name, config["strategies"])
-
-
-def own_strategies(names):
-    """Those of the configuration's own strategies that are among these names."""
-    return {name: value for name, value in config["strategies"].items() if name in names}
-
-
-def strategy_modules(names):
-    """Modules of built-in strategies, for `code`: the registry loads them by name, out of `code`'s sight."""
-    registry = strategy_registry.REGISTRY
-    bases = sorted(set(map(strategy_base, names)) & set(registry))
-    files = [registry[base].location.split(":")[0] for base in bases]
-    return [f"strategies.{file}" for file in files]
-
-
-def strategy_files(names):
-    """Users' own strategy files, as inputs: an edit reruns what uses them."""
-    return sorted({base for base in map(strategy_base, names) if base.endswith(".py")})
-
-
-def task_module(wildcards):
-    return f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"
+def depth(wildcards):
+    """Decoder layers of the wildcard's model."""
+    return configuration.depth_of(wildcards.model, model_settings(wildcards))

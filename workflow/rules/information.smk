@@ -20,16 +20,20 @@ rule measure_information:
         mem_mb=growing(24000),
         runtime=growing(480),
     params:
-        configuration=lambda wildcards: {
-            "model": model_settings(wildcards),
+        settings=lambda wildcards: {
+            "model": model_numbers(wildcards),
             "information": {
-                **config["information"],
-                "layers": layers("information")(wildcards),
+                key: config["information"][key]
+                for key in ("window", "removal", "context", "positions")
             },
-            "shards": config["shards"],
-            "batch_size": config["batch_size"],
         },
-        code=code("measure_information"),
+        cells=lambda wildcards: {
+            "layers": layers("information", wildcards),
+            "windows": config["information"]["windows"],
+            "limit": config["information"].get("limit"),
+            "shards": config["shards"],
+        },
+        code=model_code("measure_information"),
     message:
         "Token information of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:

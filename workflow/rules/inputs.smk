@@ -1,4 +1,10 @@
-# What the rules read and are told: input and params functions, in the order of the rules.
+# What the rules read and are told: input and params functions.
+#
+# `settings` and `code` decide a cell's numbers, `cells` says which cells a table holds, `scoring` how answers are scored.
+# What decides no number (batch_size, device) is no param: scripts read it from the configuration.
+
+# The part of a model's entry that can change a number; weights are told apart by their own digest.
+NUMBERS = ("dtype", "prompt", "min_pixels", "max_pixels")
 
 
 def asked(wildcards, *more):
@@ -11,96 +17,106 @@ def asked(wildcards, *more):
     }
 
 
-def data_files(wildcards):
-    """Files of a local data set; the hub's have none before the download."""
+def benchmark_source(wildcards):
+    """Where a benchmark's data is: a folder, a file or a hub id."""
     settings = config["benchmarks"][wildcards.benchmark]
-    if settings["source"] == "rendered":
-        return f"{RESULTS}/rendered/{settings['task']}"
-    path = Path(settings["source"]).expanduser()
-    if not configuration.is_local(settings["source"]):
+    rendered = settings["source"] == "rendered"
+    return f"{RESULTS}/rendered/{settings['task']}" if rendered else settings["source"]
+
+
+def local_data(wildcards):
+    """Files of a local data set; none for the hub's and for rendered ones."""
+    settings = config["benchmarks"][wildcards.benchmark]
+    if settings["source"] == "rendered" or not hub.is_local(settings["source"]):
         return []
-    return sorted(map(str, path.rglob("*.*"))) if path.is_dir() else str(path)
+    return [str(path) for path in datafiles.data_files(Path(settings["source"]).expanduser())]
+
+
+def rendered_data(wildcards):
+    """The folder of a rendered data set; none for all others."""
+    rendered = config["benchmarks"][wildcards.benchmark]["source"] == "rendered"
+    return [benchmark_source(wildcards)] if rendered else []
 
 
 def data_settings(wildcards):
-    """The benchmark's entry of config.yaml, with the folder in place of `rendered`."""
-    settings = dict(config["benchmarks"][wildcards.benchmark])
-    if settings["source"] == "rendered":
-        settings["source"] = f"{RESULTS}/rendered/{settings['task']}"
-    return settings
+    """What decides a benchmark's tables, beside its data."""
+    return {**config["benchmarks"][wildcards.benchmark], "source": benchmark_source(wildcards)}
 
 
-def model_files(wildcards):
+def weights(wildcards):
+    """Files of a local model; none for the hub's."""
     source = model_settings(wildcards)["source"]
-    if not configuration.is_local(source):
+    if not hub.is_local(source):
         return []
     folder = Path(source).expanduser()
     return sorted(str(path) for path in folder.glob("*") if path.suffix in hub.SUFFIXES)
 
 
-def bracket(wildcards):
-    """The strategies of one sweep job."""
-    return SWEEPS[wildcards.strategies]
+def model_numbers(wildcards):
+    settings = model_settings(wildcards)
+    return {key: settings[key] for key in NUMBERS if key in settings}
 
 
-def oracle_tables(names):
-    """The stages that these strategies read."""
-    return ["information"] * ("information" in names)
+def layers(section, wildcards, first=0):
+    """The layers of a section of config.yaml on the wildcard's model."""
+    return units.layers_of(config[section]["layers"], depth(wildcards), first)
 
 
-def oracle_settings(names):
-    """What they have to know of those."""
-    return {"window": config[stage]["window"] for stage in oracle_tables(names)}
+def scoring(wildcards):
+    """The rules by which a benchmark's answers are scored, with their code."""
+    settings = config["benchmarks"][wildcards.benchmark]
+    rules = {"task": settings["task"], "options": settings["options"]}
+    return {"benchmark": rules, "code": code(None, f"benchmarks.{settings['task']}")}
 
 
-def sweep_inputs(wildcards):
-    return asked(wildcards, *oracle_tables(bracket(wildcards)))
+def model_code(script):
+    """params function: digest of a script, and of the file of the wildcard's architecture."""
+    return lambda wildcards: code(
+        script, *(f"models.{name}" for name in configuration.architectures(model_settings(wildcards)))
+    )
 
 
-def sweep_settings(wildcards):
-    """The part of `sweep` that one job reads, with the layers of each of its strategies."""
-    settings = {key: value for key, value in config["sweep"].items() if key != "strategies"}
-    first = {
-        s: strategy_registry.entry(s, config["strategies"]).first_layer for s in bracket(wildcards)
-    }
-    of = {name: layers("sweep", max(1, layer))(wildcards) for name, layer in first.items()}
-    return {**settings, "layers": of}
+def pruning_code(script, names):
+    """params function: digests of a script without its strategies, and of each strategy alone."""
+    each = {name: code(None, strategy_registry.module_of(name, config["strategies"])) for name in names}
+    return lambda wildcards: {"engine": model_code(script)(wildcards), "strategies": each}
 
 
-def schedule_inputs(wildcards):
-    return asked(wildcards, *oracle_tables(SCHEDULE_STRATEGIES))
+def pruning_settings(names):
+    """params function: what decides the numbers of answers under these strategies."""
+
+    def settings(wildcards):
+        return {
+            "model": model_numbers(wildcards),
+            "strategies": {n: value for n, value in config["strategies"].items() if n in names},
+            "seed": config["seed"],
+            "store_kept": config["sweep"]["store_kept"],
+            **({"window": config["information"]["window"]} if "information" in names else {}),
+        }
+
+    return settings
+
+
+def pruning_inputs(names):
+    """Input function: the tables, and the information table where the oracle is among the strategies."""
+    return lambda wildcards: asked(wildcards, *(["information"] if "information" in names else []))
+
+
+def sweep_layers(wildcards):
+    """Strategy → layers at which it acts."""
+    first = {s: strategy_registry.entry(s, config["strategies"]).first_layer for s in STRATEGIES}
+    return {name: layers("sweep", wildcards, max(1, layer)) for name, layer in first.items()}
 
 
 def schedule_settings(wildcards):
     """Each schedule with its layers resolved to this model's depth."""
-    depth = configuration.depth_of(wildcards.model, model_settings(wildcards))
     return {
         name: {
             "positions": config["schedules"][name]["positions"],
-            "stages": configuration.stages_of(config, name, depth),
+            "stages": configuration.stages_of(config, name, depth(wildcards)),
         }
         for name in SCHEDULES
     }
-
-
-# Every table of the run, for the stages that read all of them: horizons, figures, report.
-RUN = {"model": MODELS, "benchmark": BENCHMARKS, "shard": SHARDS}
-PART = "{model}/{benchmark}/part-{shard}.arrow"
-QUESTIONS = expand(f"{RESULTS}/benchmarks/{{benchmark}}.arrow", benchmark=BENCHMARKS)
-IMAGES = expand(f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow", benchmark=BENCHMARKS)
-VISION = expand(f"{RESULTS}/vision/{PART}", **RUN)
-ANSWERS = expand(f"{RESULTS}/answers/{PART}", **RUN)
-INFORMATION = expand(f"{RESULTS}/information/{PART}", **RUN)
-SWEPT = expand(
-    f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategies}}/part-{{shard}}.arrow",
-    **RUN,
-    strategies=list(SWEEPS),
-)
-SCHEDULED = expand(
-    f"{RESULTS}/schedules/{{model}}/{{benchmark}}/{{schedule}}/part-{{shard}}.arrow",
-    **RUN,
-    schedule=list(SCHEDULES),
-)
 
 
 def printed_settings():
@@ -119,23 +135,21 @@ def printed_settings():
     return settings
 
 
-def merging():
-    """Strategies of the run that merge tokens."""
-    used = {*configuration.swept(config), *SCHEDULE_STRATEGIES}
-    return sorted(s for s in used if strategy_registry.entry(s, config["strategies"]).merges)
-
-
 def verified(wildcards):
     """All tables of one model on one benchmark."""
-    of = {"model": wildcards.model, "benchmark": wildcards.benchmark}
+    where = {"model": wildcards.model, "benchmark": wildcards.benchmark}
+    ran = {"answers": True, "information": True, "sweep": STRATEGIES, "schedules": SCHEDULES}
     return {
         "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
         "images": f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow",
         "model": f"{RESULTS}/models/{wildcards.model}.json",
-        "answers": parts("answers", **of),
-        "information": parts("information", **of),
-        "sweep": [path for name in SWEEPS for path in parts("sweep", strategies=name, **of)],
-        "schedules": [
-            path for name in SCHEDULES for path in parts("schedules", schedule=name, **of)
-        ],
+        **{stage: parts(stage, **where) for stage, some in ran.items() if some},
     }
+
+
+# The tables of a run, for what is made from all of them.
+QUESTIONS = [f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS]
+IMAGES = [f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS]
+VISION, ANSWERS, INFORMATION = map(parts_of_run, ("vision", "answers", "information"))
+SWEPT = parts_of_run("sweep", ran=STRATEGIES)
+SCHEDULED = parts_of_run("schedules", ran=SCHEDULES)

@@ -9,7 +9,7 @@ localrules:
 
 rule fetch_model:
     input:
-        model_files,
+        ancient(weights),
     output:
         f"{RESULTS}/models/{{model}}.json",
     log:
@@ -23,11 +23,12 @@ rule fetch_model:
     resources:
         mem_mb=2000,
     params:
-        configuration=lambda wildcards: {
+        settings=lambda wildcards: {
             key: value
             for key, value in model_settings(wildcards).items()
             if key in ("source", "revision")
         },
+        weights=lambda wildcards: content(weights(wildcards)),
         code=code("fetch_model"),
     message:
         "Weights of {wildcards.model}"

@@ -1,18 +1,17 @@
-# Answers under pruning: a job is (model, benchmark, strategy or bracket of strategies, shard), all layers in it.
-# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, models/{model}.json, vision/…, information/… (the oracle alone)
-# OUTPUTS: sweep/{model}/{benchmark}/{strategies}/part-{shard}.arrow
+# Answers under pruning: a job is (model, benchmark, shard), all strategies, layers and keeps in it.
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, models/{model}.json, vision/…, information/… (where the oracle is swept)
+# OUTPUTS: sweep/{model}/{benchmark}/part-{shard}.arrow
 
 
 rule sweep_strategies:
     input:
-        unpack(sweep_inputs),
-        own=lambda wildcards: strategy_files(bracket(wildcards)),
+        unpack(pruning_inputs(STRATEGIES)),
     output:
-        f"{RESULTS}/sweep/{{model}}/{{benchmark}}/{{strategies}}/part-{{shard}}.arrow",
+        f"{RESULTS}/sweep/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
     log:
-        f"{RESULTS}/logs/sweep_strategies/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.log",
+        f"{RESULTS}/logs/sweep_strategies/{{model}}/{{benchmark}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/timings/sweep_strategies/{{model}}/{{benchmark}}/{{strategies}}/{{shard}}.tsv"
+        f"{RESULTS}/timings/sweep_strategies/{{model}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         GPU_ENV
     threads: 1
@@ -21,20 +20,20 @@ rule sweep_strategies:
         mem_mb=growing(24000),
         runtime=growing(480),
     params:
-        configuration=lambda wildcards: {
-            "model": model_settings(wildcards),
-            "benchmark": config["benchmarks"][wildcards.benchmark],
-            "sweep": sweep_settings(wildcards),
-            "strategies": own_strategies(bracket(wildcards)),
-            **oracle_settings(bracket(wildcards)),
-            "shards": config["shards"],
-            "batch_size": config["batch_size"],
-            "seed": config["seed"],
+        settings=lambda wildcards: {
+            **pruning_settings(STRATEGIES)(wildcards),
+            "positions": config["sweep"]["positions"],
         },
-        code=lambda wildcards: code(
-            "sweep_strategies", task_module(wildcards), *strategy_modules(bracket(wildcards))
-        ),
+        cells=lambda wildcards: {
+            "layers": sweep_layers(wildcards),
+            "keep": config["sweep"]["keep"],
+            "repeats": config["sweep"]["repeats"],
+            "limit": config["sweep"].get("limit"),
+            "shards": config["shards"],
+        },
+        code=pruning_code("sweep_strategies", STRATEGIES),
+        scoring=scoring,
     message:
-        "Sweep of {wildcards.strategies} on {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
+        "Sweep of {wildcards.model} on {wildcards.benchmark}, part {wildcards.shard}"
     script:
         "../scripts/sweep_strategies.py"

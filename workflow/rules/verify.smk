@@ -20,16 +20,15 @@ rule verify_tables:
         mem_mb=growing(48000),
         runtime=growing(120),
     params:
-        configuration=lambda wildcards: {
-            "model": model_settings(wildcards),
-            "benchmark": config["benchmarks"][wildcards.benchmark],
+        settings=lambda wildcards: {
             "information": config["information"],
             "positions": config["sweep"]["positions"],
             "schedules": schedule_settings(wildcards),
-            "merging": merging(),
+            "merging": configuration.merging(config),
             "seed": config["seed"],
         },
-        code=lambda wildcards: code("verify_tables", task_module(wildcards)),
+        code=model_code("verify_tables"),
+        scoring=scoring,
     message:
         "Recomputing sampled rows of {wildcards.model} on {wildcards.benchmark} naively"
     script:

@@ -21,11 +21,9 @@ rule encode_images:
         mem_mb=growing(24000),
         runtime=growing(120),
     params:
-        configuration=lambda wildcards: {
-            "model": model_settings(wildcards),
-            "shards": config["shards"],
-        },
-        code=code("encode_images"),
+        settings=lambda wildcards: {"model": model_numbers(wildcards)},
+        cells={"shards": config["shards"]},
+        code=model_code("encode_images"),
     message:
         "Vision encoding of {wildcards.benchmark} by {wildcards.model}, part {wildcards.shard}"
     script:

@@ -1,38 +1,46 @@
 """Questions → table `answers`: the unpruned and the blind answer to each, with scores."""
 
-from functools import partial
+from functools import cache, partial
 
-from infohorizon import benchmarks
 from infohorizon.measure.questioner import Asked, Questioner
-from infohorizon.pipeline.inputs import Images, open_batch, open_model, open_questions
+from infohorizon.models.vision_table import Images
+from infohorizon.pipeline.inputs import group_digest, model_record, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
-from infohorizon.tables import resumable as chunks
+from infohorizon.pipeline.scoring import open_task, scored
+from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
-    settings = job.params.configuration
-    model, source = open_model(job)
-    task = benchmarks.create(settings["benchmark"]["task"], settings["benchmark"].get("options"))
-    questions, benchmark = open_questions(job, None)
+    task, questions = open_task(job), open_questions(job)
     images = Images(job.input.vision)
-    questioner = Questioner(model, open_batch(job, model), task.max_new_tokens)
 
-    def ask(row: dict) -> list[dict]:
-        asked = Asked(row["question_id"], row["question"], row["label"], images[row["image_id"]])
-        trace = questioner.trace(asked)
-        answers = {"full": questioner.full(trace, row["label"]), "blind": questioner.blind(trace, row["label"])}
+    @cache
+    def questioner() -> Questioner:
+        model = open_model(job)
+        return Questioner(model, open_batch(job, model), task.max_new_tokens)
+
+    def ask(question_id: str, missing: list[dict]) -> list[dict]:
+        row = questions.rows[question_id]
+        trace = questioner().trace(Asked(question_id, row["question"], row["label"], images[row["image_id"]]))
+        conditions = {"full": questioner().full, "blind": questioner().blind}
         return [
-            {
-                "question_id": row["question_id"],
-                "condition": condition,
-                "score": task.score(answer["answer"], row["answers"], row["category"]),
-                **answer,
-            }
-            for condition, answer in answers.items()
+            {"question_id": question_id, **key, "score": None, **conditions[key["condition"]](trace, row["label"])}
+            for key in missing
         ]
 
-    metadata = job.metadata(model=source, benchmark=benchmark)
-    chunks.write(job.output[0], "answers", questions, ask, metadata, progress=partial(job.progress, unit="question"))
+    fill(
+        job.output[0],
+        Cells(
+            "answers",
+            wanted=questions.cells(condition=["full", "blind"]),
+            items=questions.digests,
+            groups={"": group_digest(job, job.params.settings, job.params.code, task.max_new_tokens)},
+        ),
+        ask,
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
+        finish=partial(scored, task=task, questions=questions),
+        progress=partial(job.progress, unit="question"),
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    settings, table = job.params.configuration, job.output.questions
+    settings, table = job.params.settings, job.output.questions
     revision = settings.get("revision") or lock.pinned(table, settings["source"])
     loaded = load(job.wildcards.benchmark, {**settings, "revision": revision})
     if loaded.revision:

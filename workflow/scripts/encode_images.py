@@ -1,32 +1,48 @@
 """Images → table `vision`: what the vision tower gives for every image of this shard."""
 
-from functools import partial
+import hashlib
+from functools import cache, partial
+
+import polars as pl
 
 from infohorizon import tables
 from infohorizon.benchmarks.images import decode
-from infohorizon.pipeline.inputs import open_model, vision_row
+from infohorizon.models.base import VisionLanguageModel
+from infohorizon.models.vision_table import vision_row
+from infohorizon.pipeline.inputs import group_digest, model_record, open_model
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.sharding import shard_of
-from infohorizon.tables import resumable as chunks
-
-IMAGES_AT_ONCE = 8
+from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
-    model, source = open_model(job)
+    shards, shard = job.config["shards"], int(job.wildcards.shard)
     images = tables.read(job.input.images, "images")
-    shards, shard = job.params.configuration["shards"], int(job.wildcards.shard)
-    rows = [row for row in images.iter_rows(named=True) if shard_of(row["image_id"], shards) == shard]
-    batches = [rows[start : start + IMAGES_AT_ONCE] for start in range(0, len(rows), IMAGES_AT_ONCE)]
-    wide = job.params.configuration["model"]["dtype"] in ("float32", "float64")
+    data = {
+        name: image for name, image in images.select("image_id", "image").iter_rows() if shard_of(name, shards) == shard
+    }
+    wide = job.params.settings["model"]["dtype"] in ("float32", "float64")
 
-    def encode(batch: list[dict]) -> list[dict]:
-        encoded = model.encode([decode(row["image"]) for row in batch])
-        return [vision_row(row["image_id"], one, wide) for row, one in zip(batch, encoded, strict=True)]
+    @cache
+    def model() -> VisionLanguageModel:
+        return open_model(job)
+
+    def encode(image_id: str, _: list[dict]) -> list[dict]:
+        return [vision_row(image_id, model().encode([decode(data[image_id])])[0], wide)]
 
     benchmark = tables.read_metadata(job.input.images)["benchmark"]
-    metadata = job.metadata(model=source, benchmark=benchmark)
-    chunks.write(job.output[0], "vision", batches, encode, metadata, progress=partial(job.progress, unit="batch"))
+    fill(
+        job.output[0],
+        Cells(
+            "vision",
+            wanted=pl.DataFrame({"image_id": list(data)}, schema={"image_id": pl.String}),
+            items={image_id: hashlib.sha256(image).hexdigest() for image_id, image in data.items()},
+            groups={"": group_digest(job, job.params.settings, job.params.code)},
+        ),
+        encode,
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=benchmark),
+        progress=partial(job.progress, unit="image"),
+    )
 
 
 if __name__ == "__main__":

@@ -1,44 +1,35 @@
 """A model's source → models/{model}.json: where it is and exactly which weights (hub: downloaded, commit resolved).
 
 Keys: source (folder or hub id), commit (hub commit, null for a folder), revision (commit, or a digest of the folder's
-configuration and weights).
+configuration and weights), layers (of the decoder).
 """
 
-import hashlib
 import json
-import os
 from pathlib import Path
 
-from infohorizon.models.hub import SUFFIXES, download
-from infohorizon.pipeline import pins as lock
+from infohorizon.atomic import write_text
+from infohorizon.models.geometry import decoder_config
+from infohorizon.models.hub import is_local, snapshot
+from infohorizon.pipeline import pins
 from infohorizon.pipeline.job import Job, run
-from infohorizon.study.configuration import is_local
-
-
-def digest(folder: Path) -> str:
-    """sha256 over the names and bytes of the files that define a model."""
-    sha = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in SUFFIXES:
-            sha.update(file.name.encode() + b"\0")
-            with file.open("rb") as stream:
-                while block := stream.read(1 << 24):
-                    sha.update(block)
-    return "sha256:" + sha.hexdigest()
 
 
 def main(job: Job) -> None:
-    source, revision = job.params.configuration["source"], job.params.configuration.get("revision")
+    source, revision = job.params.settings["source"], job.params.settings.get("revision")
     if is_local(source):
-        record = {"source": source, "commit": None, "revision": digest(Path(source).expanduser())}
+        folder, commit = Path(source).expanduser(), None
     else:
-        commit = download(source, revision or lock.pinned(job.output[0], source))
-        lock.pin(job.output[0], source, commit)
-        record = {"source": source, "commit": commit, "revision": commit}
-    target = Path(job.output[0])
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(temporary, target)
+        folder = snapshot(source, revision or pins.pinned(job.output[0], source))
+        commit = folder.name
+        pins.pin(job.output[0], source, commit)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    record = {
+        "source": source,
+        "commit": commit,
+        "revision": commit or f"digest:{job.params.weights}",
+        "layers": int(decoder_config(config)["num_hidden_layers"]),
+    }
+    write_text(job.output[0], json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,45 +1,90 @@
 """Questions → table `information`: the label's probability with one window of visual tokens left, per layer."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections import defaultdict
+from functools import cache, partial
+from typing import Any
 
+import polars as pl
+
+from infohorizon import tables
+from infohorizon.engine import Batch
 from infohorizon.measure.information import Measurement, noise_floor, token_information
 from infohorizon.measure.questioner import Asked
 from infohorizon.measure.windows import drawn, windows
-from infohorizon.pipeline.inputs import Images, open_batch, open_model, open_questions
+from infohorizon.models.base import VisionLanguageModel
+from infohorizon.models.vision_table import Images
+from infohorizon.pipeline.inputs import group_digest, model_record, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, log, run
-from infohorizon.tables import resumable as chunks
+from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
-    settings = dict(job.params.configuration["information"])
-    limit, layers, number = settings.pop("limit", None), settings.pop("layers"), settings.pop("windows")
-    measurement = Measurement(**settings)
-    model, source = open_model(job)
-    questions, benchmark = open_questions(job, limit)
-    images, batch = Images(job.input.vision), open_batch(job, model)
+    measurement, chosen = Measurement(**job.params.settings["information"]), job.params.cells
+    questions, images = open_questions(job, chosen["limit"]), Images(job.input.vision)
+    layers = list(chosen["layers"])
+    floor: dict[str, float] = {}
 
-    def ask(row: dict) -> Asked:
-        return Asked(row["question_id"], row["question"], row["label"], images[row["image_id"]])
+    @cache
+    def model() -> VisionLanguageModel:
+        return open_model(job)
 
-    def chosen(asked: Asked) -> Sequence[int]:
-        return drawn(len(windows(asked.encoded.grid, measurement.window)), number, asked.question_id)
+    @cache
+    def batch() -> Batch:
+        return open_batch(job, model())
 
-    def measure(row: dict) -> list[dict]:
-        asked = ask(row)
-        rows = token_information(model, asked, layers, batch, measurement, chosen(asked))
-        return [{"question_id": asked.question_id, **one} for one in rows]
+    def measured_windows(question_id: str, image_id: str) -> list[int]:
+        return list(drawn(len(windows(images.grid(image_id), measurement.window)), chosen["windows"], question_id))
 
-    measured = {}
-    if model.dtype.itemsize == 2 and questions:
-        asked = ask(questions[0])
-        floor = noise_floor(model, asked, batch, measurement, chosen(asked))
-        measured["noise_floor"] = floor
-        log.info("noise floor of %s: %.2g in probability", model.dtype, floor)
+    def measure(question_id: str, missing: list[dict]) -> list[dict]:
+        row = questions.rows[question_id]
+        asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
+        if model().dtype.itemsize == 2 and not floor:
+            only = measured_windows(question_id, row["image_id"])
+            floor["noise_floor"] = noise_floor(model(), asked, batch(), measurement, only)
+            log.info("noise floor of %s: %.2g in probability", model().dtype, floor["noise_floor"])
+        rows = []
+        for only, at in rectangles(missing):
+            rows += token_information(model(), asked, at, batch(), measurement, only)
+        return [{"question_id": question_id, **one} for one in rows]
 
-    metadata = job.metadata(model=source, benchmark=benchmark)
-    progress = partial(job.progress, unit="question")
-    chunks.write(job.output[0], "information", questions, measure, metadata, progress=progress, measured=measured)
+    fill(
+        job.output[0],
+        Cells(
+            "information",
+            wanted=wanted(questions.rows, measured_windows, layers),
+            items=questions.digests,
+            groups={"": group_digest(job, job.params.settings, job.params.code)},
+        ),
+        measure,
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark, **floor),
+        progress=partial(job.progress, unit="question"),
+    )
+
+
+def wanted(rows: dict[str, dict], measured_windows: Any, layers: list[int]) -> pl.DataFrame:
+    """question_id, layer, window of every cell; windows may differ between questions."""
+    listed = {
+        "question_id": list(rows),
+        "window": [measured_windows(question_id, row["image_id"]) for question_id, row in rows.items()],
+    }
+    frame = pl.DataFrame(listed, schema={"question_id": pl.String, "window": pl.List(pl.Int32)})
+    at = pl.DataFrame({"layer": layers}, schema={"layer": pl.Int32})
+    return (
+        frame.join(at, how="cross", maintain_order="left_right")
+        .explode("window")
+        .select(*tables.TABLES["information"].key)
+    )
+
+
+def rectangles(missing: list[dict]) -> list[tuple[list[int], list[int]]]:
+    """Missing cells as (windows, layers) that are measured together: layers that lack the same windows."""
+    lacking: dict[int, list[int]] = defaultdict(list)
+    for key in missing:
+        lacking[key["layer"]].append(key["window"])
+    together: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for layer, lacks in lacking.items():
+        together[tuple(sorted(lacks))].append(layer)
+    return [(list(only), sorted(at)) for only, at in together.items()]
 
 
 if __name__ == "__main__":

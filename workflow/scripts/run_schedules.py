@@ -1,48 +1,60 @@
-"""Questions → one `schedules` table per schedule: answers with tokens leaving in stages."""
+"""Questions → table `schedules`: answers with tokens leaving in stages."""
 
-from functools import partial
-from pathlib import Path
+from functools import cache, partial
 
-from infohorizon import benchmarks, strategies
+from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
-from infohorizon.pipeline.inputs import Images, open_batch, open_model, open_questions
+from infohorizon.models.vision_table import Images
+from infohorizon.pipeline.inputs import model_record, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
-from infohorizon.tables import resumable as chunks
+from infohorizon.pipeline.pruning import schedule_digests, stored
+from infohorizon.pipeline.scoring import open_task, scored
+from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
-    settings = job.params.configuration
-    model, source = open_model(job)
-    task = benchmarks.create(settings["benchmark"]["task"], settings["benchmark"].get("options"))
-    questions, benchmark = open_questions(job, settings["limit"])
-    images = Images(job.input.vision)
-    oracle = Oracle(job.input.get("information"), settings.get("window"))
-    plans = {name: [Stage(*s) for s in plan["stages"]] for name, plan in settings["schedules"].items()}
-    used = {s.strategy for plan in plans.values() for s in plan}
-    available = {name: strategies.create(name, settings["strategies"]) for name in sorted(used)}
-    questioner = Questioner(model, open_batch(job, model), task.max_new_tokens, settings["seed"])
-    outputs = {Path(path).parent.name: path for path in job.output}
+    settings, chosen = job.params.settings, job.params.cells
+    task, questions = open_task(job), open_questions(job, chosen["limit"])
+    images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
+    plans = {name: [Stage(*stage) for stage in plan["stages"]] for name, plan in chosen["schedules"].items()}
+    names = sorted({stage.strategy for plan in plans.values() for stage in plan})
+    used = {name: strategies.create(name, settings["strategies"]) for name in names}
+    runs = [
+        (name, repeat) for name, plan in plans.items() for repeat in range(repeats_of(plan, used, chosen["repeats"]))
+    ]
 
-    def ask(row: dict) -> list[dict]:
-        encoded, question_id = images[row["image_id"]], row["question_id"]
+    @cache
+    def questioner() -> Questioner:
+        model = open_model(job)
+        return Questioner(model, open_batch(job, model), task.max_new_tokens, settings["seed"])
+
+    def ask(question_id: str, missing: list[dict]) -> list[dict]:
+        row = questions.rows[question_id]
+        encoded = images[row["image_id"]]
         asked = Asked(question_id, row["question"], row["label"], encoded, oracle.scores_of(question_id, encoded.grid))
-        trace = questioner.trace(asked)
-        rows = []
-        for name, plan in plans.items():
-            positions = settings["schedules"][name]["positions"]
-            for repeat in range(repeats_of(plan, available, settings["repeats"])):
-                one = run_schedule(questioner, trace, asked, plan, available, positions, repeat)
-                score = task.score(one["answer"], row["answers"], row["category"])
-                if not settings["store_kept"]:
-                    one["kept"] = None
-                rows.append({"question_id": question_id, "schedule": name, "score": score, **one})
+        trace, rows = questioner().trace(asked), []
+        for key in missing:
+            name = key["schedule"]
+            positions = chosen["schedules"][name]["positions"]
+            one = run_schedule(questioner(), trace, asked, plans[name], used, positions, key["repeat"])
+            rows.append({"question_id": question_id, "schedule": name, "score": None, **stored(one, settings)})
         return rows
 
-    metadata = job.metadata(model=source, benchmark=benchmark)
-    progress = partial(job.progress, unit="question")
-    chunks.write(outputs, "schedules", questions, ask, metadata, by="schedule", progress=progress)
+    fill(
+        job.output[0],
+        Cells(
+            "schedules",
+            wanted=questions.cells(schedule=[name for name, _ in runs], repeat=[repeat for _, repeat in runs]),
+            items=questions.digests,
+            groups=schedule_digests(job, task.max_new_tokens),
+        ),
+        ask,
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
+        finish=partial(scored, task=task, questions=questions),
+        progress=partial(job.progress, unit="question"),
+    )
 
 
 if __name__ == "__main__":

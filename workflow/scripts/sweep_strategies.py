@@ -1,45 +1,65 @@
-"""Questions → table `sweep`: answers with one or several strategies pruning at every layer and keep."""
+"""Questions → table `sweep`: answers with strategies pruning at every layer and keep."""
 
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
-from infohorizon import benchmarks, strategies
+from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
-from infohorizon.measure.questioner import Asked, Questioner
+from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.sweep import settings_of
 from infohorizon.measure.sweep import sweep as run_sweep
-from infohorizon.pipeline.inputs import Images, open_batch, open_model, open_questions
+from infohorizon.models.vision_table import Images
+from infohorizon.pipeline.inputs import model_record, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
-from infohorizon.tables import resumable as chunks
+from infohorizon.pipeline.pruning import stored, strategy_digests
+from infohorizon.pipeline.scoring import open_task, scored
+from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
-    settings = job.params.configuration
-    sweep = settings["sweep"]
-    model, source = open_model(job)
-    task = benchmarks.create(settings["benchmark"]["task"], settings["benchmark"].get("options"))
-    questions, benchmark = open_questions(job, sweep.get("limit"))
-    images = Images(job.input.vision)
-    oracle = Oracle(job.input.get("information"), settings.get("window"))
-    used = {name: strategies.create(name, settings["strategies"]) for name in sweep["layers"]}
+    settings, chosen = job.params.settings, job.params.cells
+    task, questions = open_task(job), open_questions(job, chosen["limit"])
+    images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
+    used = {name: strategies.create(name, settings["strategies"]) for name in chosen["layers"]}
     plan = [
         setting
-        for name, layers in sweep["layers"].items()
-        for setting in settings_of(used[name], layers, sweep["keep"], sweep["repeats"])
+        for name, layers in chosen["layers"].items()
+        for setting in settings_of(used[name], layers, chosen["keep"], chosen["repeats"])
     ]
-    questioner = Questioner(model, open_batch(job, model), task.max_new_tokens, settings["seed"])
+    keeps = {float(setting.keep): setting.keep for setting in plan}
 
-    def ask(row: dict) -> list[dict]:
-        encoded, question_id = images[row["image_id"]], row["question_id"]
+    @cache
+    def questioner() -> Questioner:
+        model = open_model(job)
+        return Questioner(model, open_batch(job, model), task.max_new_tokens, settings["seed"])
+
+    def ask(question_id: str, missing: list[dict]) -> list[dict]:
+        row = questions.rows[question_id]
+        encoded = images[row["image_id"]]
         asked = Asked(question_id, row["question"], row["label"], encoded, oracle.scores_of(question_id, encoded.grid))
-        rows = run_sweep(questioner, questioner.trace(asked), asked, used, plan, sweep["positions"])
-        for one in rows:
-            one["score"] = task.score(one["answer"], row["answers"], row["category"])
-            if not sweep["store_kept"]:
-                one["kept"] = None
-        return [{"question_id": question_id, **one} for one in rows]
+        wanted = [Setting(key["strategy"], key["layer"], keeps[key["keep"]], key["repeat"]) for key in missing]
+        rows = run_sweep(questioner(), questioner().trace(asked), asked, used, wanted, settings["positions"])
+        return [{"question_id": question_id, "score": None, **stored(one, settings)} for one in rows]
 
-    metadata = job.metadata(model=source, benchmark=benchmark)
-    chunks.write(job.output[0], "sweep", questions, ask, metadata, progress=partial(job.progress, unit="question"))
+    columns: dict[str, list[Any]] = {
+        "strategy": [setting.strategy for setting in plan],
+        "layer": [setting.layer for setting in plan],
+        "keep": [float(setting.keep) for setting in plan],
+        "repeat": [setting.repeat for setting in plan],
+    }
+    fill(
+        job.output[0],
+        Cells(
+            "sweep",
+            wanted=questions.cells(**columns),
+            items=questions.digests,
+            groups=strategy_digests(job, task.max_new_tokens),
+        ),
+        ask,
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
+        finish=partial(scored, task=task, questions=questions),
+        progress=partial(job.progress, unit="question"),
+    )
 
 
 if __name__ == "__main__":

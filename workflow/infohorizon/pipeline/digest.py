@@ -1,39 +1,112 @@
-"""The code a stage runs, as one digest: its script and every module of this library that it imports."""
+"""What makes a job run again: the code that computes its numbers, and the content of the files it reads.
+
+Snakemake notices neither an edit in a module that a script imports nor that a file is new but its content is not. Both
+digests are `params` of the rules.
+"""
 
 import ast
 import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from infohorizon.atomic import write_text
+from infohorizon.seeding import digest_of
 
 LIBRARY = Path(__file__).resolve().parents[1]
 SCRIPTS = LIBRARY.parent / "scripts"
-# What they name is passed to `code` as a module, so that a new line in them reruns nothing.
-REGISTRIES = ("strategies/registry.py", "benchmarks/registry.py")
+# Modules that change no number. The registries name every strategy, benchmark and model: a job names its own.
+NEUTRAL = (
+    "errors.py",
+    "tables/",
+    "pipeline/",
+    "strategies/registry.py",
+    "benchmarks/registry.py",
+    "models/registry.py",
+)
+SPOKEN = {"debug", "info", "warning", "error", "exception", "critical"}  # methods of a logger
 
 
-def code(script: str, *modules: str) -> str:
-    """Digest of workflow/scripts/<script>.py, `modules` (such as "strategies.dart") and all they import from here.
+def code(script: str | None, *modules: str) -> str:
+    """Digest of workflow/scripts/<script>.py, `modules` (such as "strategies.dart", or a path) and all they import.
 
-    Snakemake notices changed scripts but not changed modules: as a `params` value this makes one edit rerun the
-    stages that run the edited code, and no others.
+    Only modules of this library are followed, and only syntax that can change a number counts: no comments, docstrings,
+    messages of errors, or log lines.
     """
-    files = {SCRIPTS / f"{script}.py"} | {_file(f"infohorizon.{module}") for module in modules}
+    files = {SCRIPTS / f"{script}.py"} if script else set()
+    files |= {Path(module) if module.endswith(".py") else _file(f"infohorizon.{module}") for module in modules}
     todo = list(files)
     while todo:
         new = _imports(todo.pop()) - files
         files |= new
         todo += new
-    files -= {LIBRARY / registry for registry in REGISTRIES}
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(str(file.relative_to(LIBRARY.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    return digest_of(sorted([_name(file), _shape_of(file)] for file in files if not _neutral(file)))
+
+
+def content(paths: Iterable[str | Path]) -> str:
+    """Digest of files' names and bytes; file times decide nothing but whether a file has to be read again."""
+    known = _known()
+    digests = []
+    for path in map(Path, paths):
+        state = path.stat()
+        key = f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}"
+        if key not in known:
+            with path.open("rb") as stream:
+                known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+            _remember(known)
+        digests.append([path.name, known[key]])
+    return digest_of(sorted(digests))
+
+
+class _Numbers(ast.NodeTransformer):
+    """Leaves of a syntax tree what can change a number."""
+
+    def visit(self, node: ast.AST) -> Any:
+        node = self.generic_visit(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
+        error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return ast.Raise(exc=error, cause=None)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        call = node.value
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in SPOKEN:
+            return ast.Pass()
+        return self.generic_visit(node)
+
+
+def _docstring(node: ast.AST) -> bool:
+    first = node.body[0] if node.body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+def _shape(value: Any) -> Any:
+    """A syntax tree as nested lists: node types and fields that hold something, the same in every Python version."""
+    if isinstance(value, ast.AST):
+        fields = [[name, _shape(field)] for name, field in ast.iter_fields(value) if field not in (None, [])]
+        return [type(value).__name__, *fields]
+    if isinstance(value, list):
+        return [_shape(item) for item in value]
+    return value if isinstance(value, str) else repr(value)
+
+
+@cache
+def _shape_of(file: Path) -> str:
+    return digest_of(_shape(_Numbers().visit(_parsed(file))))
 
 
 @cache
 def _imports(file: Path) -> frozenset[Path]:
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    found: set[Path | None] = set()
+    for node in ast.walk(_parsed(file)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -44,6 +117,10 @@ def _imports(file: Path) -> frozenset[Path]:
     return frozenset(path for path in found if path is not None)
 
 
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def _file(module: str) -> Path | None:
     """The file of a module of this library; None for a name inside a module."""
     path = LIBRARY.joinpath(*module.split(".")[1:])
@@ -51,3 +128,30 @@ def _file(module: str) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
+
+
+def _name(file: Path) -> str:
+    inside = file.is_relative_to(LIBRARY.parent)
+    return file.relative_to(LIBRARY.parent).as_posix() if inside else file.name
+
+
+def _neutral(file: Path) -> bool:
+    return file.is_relative_to(LIBRARY) and file.relative_to(LIBRARY).as_posix().startswith(NEUTRAL)
+
+
+def _cache_file() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", tempfile.gettempdir())) / ".cache"
+    return Path(folder) / "infohorizon" / "digests.json"
+
+
+def _known() -> dict[str, str]:
+    """Digests of files read before; weights of many gigabytes are not read at every start."""
+    try:
+        return json.loads(_cache_file().read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(known: dict[str, str]) -> None:
+    with suppress(OSError):  # without the cache, files are read again next time
+        write_text(_cache_file(), json.dumps(known))

@@ -28,20 +28,21 @@ class Job:
         self.input = snakemake.input
         self.output = snakemake.output
         self.params = snakemake.params
+        self.config = snakemake.config
         self.wildcards = snakemake.wildcards
         self.threads = snakemake.threads
         self.rule = snakemake.rule
 
     def metadata(self, **sources: Any) -> dict[str, Any]:
-        """Metadata of the tables this job writes (tables.py): `params.configuration` and `params.code` are recorded.
+        """Metadata of the tables this job writes: `params.settings`, `params.cells` and `params.code` are recorded.
 
         Args:
             sources: what the rows come from, e.g. model={"source": …, "revision": …}.
         """
         return {
             "stage": self.rule,
-            "configuration": _plain(self.params.get("configuration", {})),
-            "code": self.params.get("code", ""),
+            "configuration": _plain({**self.params.get("settings", {}), **self.params.get("cells", {})}),
+            "code": _plain(self.params.get("code", "")),
             "packages": versions(),
             **sources,
         }

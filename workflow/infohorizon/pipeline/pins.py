@@ -1,8 +1,9 @@
 """Hub revisions, resolved once: where config.yaml pins none, later runs use the commit of the first download."""
 
 import json
-import os
 from pathlib import Path
+
+from infohorizon.atomic import write_text
 
 
 def pinned(table: str | Path, source: str) -> str | None:
@@ -16,10 +17,7 @@ def pinned(table: str | Path, source: str) -> str | None:
 
 def pin(table: str | Path, source: str, commit: str) -> None:
     """Remember a commit beside `table`; delete the file to move on to a newer one."""
-    file = _file(table)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"source": source, "commit": commit}) + "\n")
-    os.replace(temporary, file)
+    write_text(_file(table), json.dumps({"source": source, "commit": commit}) + "\n")
 
 
 def _file(table: str | Path) -> Path:

@@ -69,6 +69,12 @@ def source_of(name: str, settings: Settings | None = None) -> str:
     return _resolve(name, settings)[0]
 
 
+def module_of(name: str, settings: Settings | None = None) -> str:
+    """Where a strategy's code is: a module of this library (`strategies.dart`) or the path of a user's file."""
+    source = source_of(name, settings)
+    return f"strategies.{REGISTRY[source].location.split(':')[0]}" if source in REGISTRY else source
+
+
 def create(name: str, settings: Settings | None = None) -> "Strategy":
     """Make the strategy called `name`.
 

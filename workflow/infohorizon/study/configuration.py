@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infohorizon import benchmarks, strategies
+from infohorizon import benchmarks, models, strategies
 from infohorizon.errors import UserError, suggestion
 from infohorizon.models.geometry import decoder_config
 from infohorizon.models.hub import is_local
 from infohorizon.units import layer_of, layers_of
 
 Config = Mapping[str, Any]
-LONGEST = 200  # characters of a folder's name that file systems take, with room for Snakemake's suffixes
 RENDERED = ("knowledge", "perception", "reading")  # what `source: rendered` can be
 PROMPTS = ("chat_template", "vicuna_v1")
 
@@ -69,14 +68,16 @@ def check(config: Config) -> None:
         _model(name, config["models"][name])
     depths = {name: depth_of(name, config["models"][name]) for name in run["models"]}
     own = config["strategies"]
-    _brackets(config)
-    for name in {*swept(config), *(s for schedule in schedules_of(config) for s in strategies_of(config, schedule))}:
+    for name in {
+        *config["sweep"]["strategies"],
+        *(s for schedule in schedules_of(config) for s in strategies_of(config, schedule)),
+    }:
         if name in own:
             _own(name, own)
     for model, depth in depths.items():
         _layers("information.layers", config["information"]["layers"], depth, model)
         _layers("sweep.layers", config["sweep"]["layers"], depth, model)
-        for name in swept(config):
+        for name in config["sweep"]["strategies"]:
             _known("sweep.strategies", name, strategies.names(own))
             first = strategies.entry(name, own).first_layer
             for layer in layers_of(config["sweep"]["layers"], depth, max(1, first)):
@@ -86,15 +87,24 @@ def check(config: Config) -> None:
     _oracle(config, depths)
 
 
-def sweeps_of(config: Config) -> dict[str, list[str]]:
-    """The sweep's jobs, name → strategies: an entry of `sweep.strategies` is a name, or a bracket that shares a job."""
-    entries = ([entry] if isinstance(entry, str) else entry for entry in config["sweep"]["strategies"])
-    return {",".join(names): list(names) for names in entries}
+def resolve(config: Config, root: Path) -> None:
+    """Make sources that are not in the working directory, but in the project's own folder `root`, absolute."""
+    for section in ("models", "benchmarks"):
+        for settings in config[section].values():
+            source = Path(settings["source"]).expanduser()
+            if not source.is_absolute() and not source.exists() and (root / source).exists():
+                settings["source"] = str(root / source)
 
 
-def swept(config: Config) -> list[str]:
-    """Names of all strategies of the sweep."""
-    return [name for names in sweeps_of(config).values() for name in names]
+def architectures(settings: Config) -> list[str]:
+    """Names of the files in models/ that a model may need: its own where its folder tells, else all."""
+    file = Path(settings["source"]).expanduser() / "config.json"
+    try:
+        kind = json.loads(file.read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        kind = None
+    locations = [models.REGISTRY[kind]] if kind in models.REGISTRY else models.REGISTRY.values()
+    return sorted({location.split(":")[0] for location in locations})
 
 
 def schedules_of(config: Config) -> list[str]:
@@ -104,6 +114,12 @@ def schedules_of(config: Config) -> list[str]:
     for name in names:
         _known("schedule_run.names", name, config["schedules"])
     return names
+
+
+def merging(config: Config) -> list[str]:
+    """Strategies of the run that merge tokens."""
+    used = {*config["sweep"]["strategies"], *(s for name in schedules_of(config) for s in strategies_of(config, name))}
+    return sorted(name for name in used if strategies.entry(name, config["strategies"]).merges)
 
 
 def strategies_of(config: Config, schedule: str) -> list[str]:
@@ -156,7 +172,7 @@ def _schedule(config: Config, name: str, model: str, depth: int) -> None:
 
 def _oracle(config: Config, depths: Mapping[str, int]) -> None:
     """Strategy `information` reads the information table: its layers and questions must be there."""
-    users = ["sweep"] if "information" in swept(config) else []
+    users = ["sweep"] if "information" in config["sweep"]["strategies"] else []
     users += ["schedule_run"] if any("information" in strategies_of(config, s) for s in schedules_of(config)) else []
     have = config["information"].get("limit")
     number = config["information"]["windows"]
@@ -183,14 +199,6 @@ def _oracle(config: Config, depths: Mapping[str, int]) -> None:
                 f"information.layers lacks layer {missing[0]} of {model}, which strategy 'information' is to act at: "
                 "add it, or drop the strategy."
             )
-
-
-def _brackets(config: Config) -> None:
-    names = swept(config)
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f"sweep.strategies: '{twice}' is there twice; name it once.")
-    if long := next((job for job in sweeps_of(config) if len(job) > LONGEST), None):
-        raise UserError(f"sweep.strategies: the bracket {long} is too long for a folder's name; split it in two.")
 
 
 def _own(name: str, own: Config) -> None:

@@ -1,14 +1,14 @@
 """What a study will cost before it runs: jobs, GPU hours, memory and disk of every stage. All of it is estimated."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from infohorizon import strategies
 from infohorizon.models.geometry import Geometry, batch_bytes
 from infohorizon.study.catalogue import Size
-from infohorizon.study.configuration import schedules_of, stages_of, strategies_of, sweeps_of
+from infohorizon.study.configuration import schedules_of, stages_of, strategies_of
 from infohorizon.study.cost import (
     gpu_seconds,
     head_flops,
@@ -108,11 +108,11 @@ def information(case: Case, config: Config) -> Work:
     return each * case.asked(settings.get("limit")).questions
 
 
-def sweep(case: Case, config: Config, names: Sequence[str]) -> Work:
-    """One prefill for a job's strategies; per strategy, layer, keep and repeat one row. Selecting is left out."""
+def sweep(case: Case, config: Config) -> Work:
+    """One prefill for all strategies; per strategy, layer, keep and repeat one row. Selecting is left out."""
     settings = config["sweep"]
     each = Work(prefill_flops(case.shape, case.sequence))
-    for entry in (strategies.entry(name, config["strategies"]) for name in names):
+    for entry in (strategies.entry(name, config["strategies"]) for name in settings["strategies"]):
         layers = layers_of(settings["layers"], case.shape.layers, max(1, entry.first_layer))
         repeats = settings["repeats"] if entry.random else 1
         for keep in [0] if entry.keeps_none else settings["keep"]:
@@ -152,30 +152,26 @@ def plan(config: Config, cases: list[Case]) -> list[Row]:
     rows = [
         Row("fetch_model", len(models), disk=sum(case.shape.parameters * case.element for case in models)),
         Row("build_benchmark", len({case.benchmark for case in cases})),
-        _row("encode_images", cases, [vision], shards, trace=False),
-        _row("answer_questions", cases, [answers], shards),
-        _row("measure_information", cases, [lambda case: information(case, config)], shards),
-        _row("sweep_strategies", cases, [_sweep_of(config, names) for names in sweeps_of(config).values()], shards),
+        _row("encode_images", cases, vision, shards, trace=False),
+        _row("answer_questions", cases, answers, shards),
+        _row("measure_information", cases, lambda case: information(case, config), shards),
+        _row("sweep_strategies", cases, lambda case: sweep(case, config), shards),
     ]
     if schedules_of(config):
-        rows.append(_row("run_schedules", cases, [lambda case: schedules(case, config)], shards))
+        rows.append(_row("run_schedules", cases, lambda case: schedules(case, config), shards))
     return rows
 
 
-def _sweep_of(config: Config, names: Sequence[str]) -> Any:
-    return lambda case: sweep(case, config, names)
-
-
-def _row(rule: str, cases: list[Case], works: list[Any], shards: int, trace: bool = True) -> Row:
+def _row(rule: str, cases: list[Case], work: Callable[[Case], Work], shards: int, trace: bool = True) -> Row:
     seconds, disk, memory = [], 0.0, 0.0
     for case in cases:
         weights = weight_bytes(case.shape, case.element)
         held = trace_bytes(case.shape, case.sequence, case.size.text, case.element) if trace else 0
         memory = max(memory, weights + held + trace * batch_bytes(case.shape, case.sequence, case.element))
         stored = case.shape.parameters * case.element
-        for work in (make(case) for make in works):
-            seconds.append(start_seconds(stored) + gpu_seconds(work.flops, work.reads, stored) / shards)
-            disk += work.disk
+        done = work(case)
+        seconds.append(start_seconds(stored) + gpu_seconds(done.flops, done.reads, stored) / shards)
+        disk += done.disk
     return Row(rule, len(seconds) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
 
 

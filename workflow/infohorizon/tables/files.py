@@ -8,24 +8,31 @@ depends on when or where the file was made, so equal runs give equal bytes.
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import polars as pl
 import pyarrow as pa
 
+from infohorizon.atomic import replacing
 from infohorizon.errors import UserError
 from infohorizon.tables.schemas import TABLES, Column
 
 METADATA_KEY = b"infohorizon"
+CELLS_KEY = b"infohorizon.cells"
 
 
 def write(
-    path: str | Path, name: str, rows: pa.Table | Iterable[Mapping[str, Any]], metadata: Mapping[str, Any]
+    path: str | Path,
+    name: str,
+    rows: pa.Table | Iterable[Mapping[str, Any]],
+    metadata: Mapping[str, Any],
+    cells: Mapping[str, Any] | None = None,
 ) -> None:
     """Write rows as table `name` under a temporary name in the same folder, sync, then rename.
+
+    Args:
+        cells: digests of what the rows were made from (resumable.py), stored beside the metadata.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; nothing is left under `path`.
@@ -33,24 +40,18 @@ def write(
     path = Path(path)
     table = rows if isinstance(rows, pa.Table) else from_rows(name, rows)
     _check_columns(table.schema, name, path)
-    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
-    table = table.combine_chunks().replace_schema_metadata({METADATA_KEY: text.encode()})
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    stored = {METADATA_KEY: _json(metadata)}
+    if cells is not None:
+        stored[CELLS_KEY] = _json(cells)
+    table = table.combine_chunks().replace_schema_metadata(stored)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pa.OSFile(str(temporary), "wb") as sink:
+        with replacing(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
             options = pa.ipc.IpcWriteOptions(compression="zstd")
             with pa.ipc.new_file(sink, table.schema, options=options) as writer:
                 writer.write_table(table)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise UserError(f"{path} could not be written: {reason}; nothing was left there.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -99,9 +100,22 @@ def read(paths: str | Path | Iterable[str | Path], name: str, columns: Sequence[
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
     """The `infohorizon` metadata of one file; {} where it has none."""
+    return _metadata(path, METADATA_KEY)
+
+
+def read_cells(path: str | Path) -> dict[str, dict[str, str]]:
+    """Digests of the items and groups that a file's rows were made from (resumable.py)."""
+    return {"items": {}, "groups": {}, **_metadata(path, CELLS_KEY)}
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _metadata(path: str | Path, key: bytes) -> dict[str, Any]:
     with pa.memory_map(str(path)) as source:
         schema = pa.ipc.open_file(source).schema
-    return json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    return json.loads((schema.metadata or {}).get(key, b"{}"))
 
 
 def _check_columns(schema: pa.Schema, name: str, path: Path) -> None:

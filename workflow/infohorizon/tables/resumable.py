@@ -1,89 +1,220 @@
-"""Tables written chunk by chunk beside their final name, so that a killed job goes on where it was."""
+"""Tables filled cell by cell: what is finished is kept, whatever is killed, added or changed elsewhere.
 
-import hashlib
-import json
+A *cell* is what identifies a row: the columns `key` of its table (a question under a strategy, layer, keep and repeat).
+Two digests decide whether a finished cell may be used again: that of its *item* (the question with its image) and that
+of its *group* (the settings and the code behind one strategy, one schedule, or the whole table). Which cells a table
+holds decides nothing: a new layer, keep, strategy or question computes its own cells alone.
+
+Finished cells live in a folder `.cells` beside the tables: chunks of a job that has not ended, a hard link to each
+complete table (Snakemake deletes a table before its job runs again), and rows that no table holds any more. All are Arrow
+files of the table's schema with the digests in their metadata. The folder may be deleted at the price of computing anew.
+"""
+
+import logging
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from infohorizon import tables
 from infohorizon.errors import UserError
+from infohorizon.seeding import digest_of
+from infohorizon.tables.files import from_rows, read_arrow, read_cells, write
+from infohorizon.tables.schemas import TABLES
 
-T = TypeVar("T")
+log = logging.getLogger("infohorizon")
+CHUNK = 16  # items whose rows are stored together while a job runs
+
+Compute = Callable[[str, list[dict[str, Any]]], list[Mapping[str, Any]]]
 
 
-def write(
-    output: str | Path | Mapping[str, str | Path],
-    name: str,
-    items: Sequence[T],
-    compute: Callable[[T], list[Mapping[str, Any]]],
-    metadata: Mapping[str, Any],
-    by: str | None = None,
-    size: int = 16,
-    progress: Callable[[Iterator[T], int], Iterator[T]] = lambda items, total: items,
-    measured: Mapping[str, Any] | None = None,
+@dataclass(frozen=True)
+class Cells:
+    """The cells that a table is to hold, and what decides their values.
+
+    Attributes:
+        table: name in TABLES.
+        wanted: the table's key columns, one row per cell, in the order of the table; cells of one item stand together.
+        items: item (the first key column) → digest of what it is.
+        groups: value of the table's group column ("" where it has none) → digest of the settings and code behind it.
+    """
+
+    table: str
+    wanted: pl.DataFrame
+    items: Mapping[str, str]
+    groups: Mapping[str, str]
+
+    @cached_property
+    def key(self) -> list[str]:
+        return list(TABLES[self.table].key)
+
+    @cached_property
+    def places(self) -> pl.DataFrame:
+        """`wanted` in the table's types, with each cell's place."""
+        types = pl.from_arrow(TABLES[self.table].schema().empty_table()).schema
+        return self.wanted.select(pl.col(name).cast(types[name]) for name in self.key).with_row_index("place")
+
+    def keys_of(self, table: pa.Table) -> pl.DataFrame:
+        """Key columns of a table's rows, with each row's index."""
+        return pl.from_arrow(table.select(self.key)).with_row_index("row")
+
+    def valid(self, digests: Mapping[str, Mapping[str, str]]) -> pl.Expr:
+        """Whether rows of a file with these digests are of this item and group as they are now."""
+        items = [item for item, digest in self.items.items() if digests["items"].get(item) == digest]
+        groups = [group for group, digest in self.groups.items() if digests["groups"].get(group) == digest]
+        return pl.col(self.key[0]).is_in(items) & self._group().is_in(groups)
+
+    def known(self) -> pl.Expr:
+        """Whether a row's item and group are among those of this table."""
+        return pl.col(self.key[0]).is_in(list(self.items)) & self._group().is_in(list(self.groups))
+
+    def digests(self) -> dict[str, dict[str, str]]:
+        """What files of these cells record."""
+        return {"items": dict(self.items), "groups": dict(self.groups)}
+
+    def _group(self) -> pl.Expr:
+        column = TABLES[self.table].group
+        return pl.lit("") if column is None else pl.col(column)
+
+
+def fill(
+    output: str | Path,
+    cells: Cells,
+    compute: Compute,
+    metadata: Callable[[], Mapping[str, Any]],
+    finish: Callable[[pa.Table], pa.Table] = lambda table: table,
+    progress: Callable[[Iterable[Any], int], Iterator[Any]] = lambda items, total: iter(items),
 ) -> None:
-    """Compute rows of table `name` item by item and write them in the order of `items`.
-
-    Every `size` items are kept in `<output>.chunks/` until the table is complete. Chunks of another configuration,
-    code version or input (any difference in `metadata` or `items`) are thrown away: a resumed table equals an
-    undisturbed one.
+    """Write a table: finished cells from the folder `.cells`, the others computed item by item.
 
     Args:
-        output: path of the table; or, with `by`, {value of column `by`: path} for one table per value.
-        items: what JSON can hold, and bytes.
+        output: path of the table; `.cells` is beside it.
+        compute: (item, missing keys of the item as dicts) → rows of the table for at least these keys.
+        metadata: of the table, asked once all is computed.
+        finish: fills columns that cost nothing and are no part of a cell (scores), at every write.
         progress: wraps the items still to be computed, given their number.
-        measured: goes into the table's metadata without deciding whether chunks are stale.
+    Raises:
+        UserError: a disk that is full or cannot be written; `compute` gives no row for a key.
     """
-    outputs = {None: output} if by is None else dict(output)
-    folder = Path(f"{next(iter(outputs.values()))}.chunks")
-    _prepare(folder, json.dumps({"metadata": metadata, "size": size, "items": _digest(items)}, sort_keys=True))
-    parts = [items[start : start + size] for start in range(0, len(items), size)]
-    files = [folder / f"{number:06d}.arrow" for number in range(len(parts))]
-    done = [_read(file, name) for file in files]
-    missing = [number for number, table in enumerate(done) if table is None]
-    work = progress((item for number in missing for item in parts[number]), sum(len(parts[n]) for n in missing))
-    for number in missing:
-        rows = [row for _ in parts[number] for row in compute(next(work))]
-        done[number] = tables.from_rows(name, rows)
-        tables.write(files[number], name, done[number], {})
-    next(work, None)  # lets the progress bar close
-    # From memory: a job that outlived its killed snakemake may have finished, and removed the folder, meanwhile.
-    table = pa.concat_tables(done) if done else tables.from_rows(name, [])
-    for value, path in outputs.items():
-        tables.write(
-            path, name, table if by is None else table.filter(pc.field(by) == value), {**metadata, **(measured or {})}
-        )
-    shutil.rmtree(folder, ignore_errors=True)
+    output = Path(output)
+    store = _Store(output, cells)
+    tables = store.finished()
+    missing = cells.places.join(_placed(cells, tables), on="place", how="anti")
+    by_item = missing.partition_by(cells.key[0], as_dict=True, maintain_order=True)
+    if tables and by_item:
+        log.info("%d of %d cells are already there", cells.places.height - missing.height, cells.places.height)
+
+    rows: list[Mapping[str, Any]] = []
+    for number, ((item,), keys) in enumerate(progress(by_item.items(), len(by_item)), start=1):
+        rows += compute(item, keys.select(cells.key).to_dicts())
+        if number % CHUNK == 0 or number == len(by_item):
+            tables.append(store.add(from_rows(cells.table, rows)))
+            rows = []
+
+    table = finish(_assembled(cells, tables))
+    write(output, cells.table, table, metadata(), cells.digests())
+    store.replace(table)
 
 
-def _prepare(folder: Path, stamp: str) -> None:
-    """An existing folder of chunks with the same stamp stays; any other is replaced by an empty one."""
-    file = folder / "stamp.json"
-    try:
-        if not file.is_file() or file.read_text() != stamp:
-            if folder.exists():
-                shutil.rmtree(folder)
-            folder.mkdir(parents=True)
-            file.write_text(stamp)
-    except OSError as error:
-        raise UserError(f"{folder} could not be written: {error.strerror or error}.") from error
+def _placed(cells: Cells, tables: Sequence[pa.Table]) -> pl.DataFrame:
+    """For each place that a row of the tables fills: table (its number), row and place, in the order of places."""
+    found = [
+        cells.keys_of(table).join(cells.places, on=cells.key).select("place", "row", table=pl.lit(number))
+        for number, table in enumerate(tables)
+    ]
+    none = pl.DataFrame(schema={"place": pl.UInt32, "row": pl.UInt32, "table": pl.Int32})
+    return pl.concat([none, *found]).unique("place", keep="first", maintain_order=True).sort("place")
 
 
-def _digest(items: Sequence[Any]) -> str:
-    sha = hashlib.sha256()
-    for item in items:
-        sha.update(json.dumps(item, default=lambda data: hashlib.sha256(data).hexdigest()).encode() + b"\0")
-    return sha.hexdigest()
+def _assembled(cells: Cells, tables: Sequence[pa.Table]) -> pa.Table:
+    """The wanted rows in their order."""
+    placed = _placed(cells, tables)
+    if placed.height < cells.places.height:
+        lost = cells.places.join(placed, on="place", how="anti").select(cells.key).row(0, named=True)
+        raise UserError(f"table '{cells.table}': no row was computed for {lost}.")
+    offsets = pl.Series([0, *(table.num_rows for table in tables)][:-1] or [0], dtype=pl.Int64).cum_sum()
+    rows = (
+        placed["row"].cast(pl.Int64) + offsets.gather(placed["table"])
+        if placed.height
+        else pl.Series([], dtype=pl.Int64)
+    )
+    joined = pa.concat_tables(tables) if tables else from_rows(cells.table, [])
+    return joined.take(rows.to_arrow())
 
 
-def _read(file: Path, name: str) -> pa.Table | None:
-    """A complete chunk, or None."""
-    try:
-        return tables.read_arrow(file, name)
-    except UserError:
-        return None
+class _Store:
+    """The folder of finished cells beside an output."""
+
+    def __init__(self, output: Path, cells: Cells) -> None:
+        self.output, self.cells = output, cells
+        self.folder = output.parent / ".cells"
+
+    def files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.cells"))
+
+    def finished(self) -> list[pa.Table]:
+        """Rows of the folder's files that are valid and wanted; unreadable files are deleted."""
+        found = []
+        for file in self.files():
+            opened = self._open(file)
+            if opened is None:
+                continue
+            table, keys = opened
+            rows = keys.filter(self.cells.valid(read_cells(file))).join(self.cells.places, on=self.cells.key)["row"]
+            if len(rows):
+                found.append(table.take(rows.sort().to_arrow()))
+        return found
+
+    def add(self, table: pa.Table) -> pa.Table:
+        """Store a chunk of a job that has not ended, under the name of its cells."""
+        name = digest_of(self.cells.keys_of(table).write_csv())
+        write(self.folder / f"{self.output.stem}.{name}.cells", self.cells.table, table, {}, self.cells.digests())
+        return table
+
+    def replace(self, table: pa.Table) -> None:
+        """Take over the finished table, and let go of what it holds and of what it has outdated."""
+        new = self.folder / f"{self.output.stem}.new.cells"
+        self.folder.mkdir(exist_ok=True)
+        new.unlink(missing_ok=True)
+        try:
+            os.link(self.output, new)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(self.output, new)
+        held = self.cells.keys_of(table).drop("row")
+        for file in self.files():
+            if file != new:
+                self._release(file, held)
+        os.replace(new, self.folder / f"{self.output.stem}.cells")
+
+    def _release(self, file: Path, held: pl.DataFrame) -> None:
+        """Remove from a file the rows that are held elsewhere or outdated; the rest takes a name of its own."""
+        opened = self._open(file)
+        if opened is None:
+            return
+        table, keys = opened
+        digests = read_cells(file)
+        outdated = self.cells.known() & ~self.cells.valid(digests)
+        rest = keys.filter(~outdated).join(held, on=self.cells.key, how="anti", nulls_equal=True)["row"].sort()
+        own = file == self.folder / f"{self.output.stem}.cells"
+        if len(rest) == table.num_rows and not own:
+            return
+        if len(rest):
+            name = digest_of([file.name, rest.to_list(), digests])
+            write(self.folder / f"spare-{name}.cells", self.cells.table, table.take(rest.to_arrow()), {}, digests)
+        file.unlink(missing_ok=True)
+
+    def _open(self, file: Path) -> tuple[pa.Table, pl.DataFrame] | None:
+        """A file's rows and their keys; None for one that another job has just let go of, or that cannot be read."""
+        try:
+            table = read_arrow(file, self.cells.table)
+        except UserError as error:
+            if file.exists():
+                log.warning("finished cells are lost: %s", error)
+                file.unlink(missing_ok=True)
+            return None
+        return table, self.cells.keys_of(table)

@@ -19,11 +19,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: where it stands under the results folder, what a row is, its columns in order."""
+    """A table.
+
+    Attributes:
+        path: where it is under the results folder.
+        row: what a row is.
+        columns: in order.
+        key: the columns that identify a row, the item (question or image) first; for tables filled cell by cell.
+        group: the column whose values have settings and code of their own; None where all rows share them.
+    """
 
     path: str
     row: str
     columns: Mapping[str, Column]
+    key: tuple[str, ...] = ()
+    group: str | None = None
 
     def schema(self) -> pa.Schema:
         return pa.schema([pa.field(name, column.type) for name, column in self.columns.items()])
@@ -86,6 +96,7 @@ TABLES: dict[str, Table] = {
                 F16_OR_F32[0], "vision tower's keys, mean over heads, tokens × key_width, row-major", F16_OR_F32[1:]
             ),
         },
+        key=("image_id",),
     ),
     "answers": Table(
         "answers/{model}/{benchmark}/part-{shard}.arrow",
@@ -97,6 +108,7 @@ TABLES: dict[str, Table] = {
             "score": _score,
             "label_probability": _label_probability,
         },
+        key=("question_id", "condition"),
     ),
     "information": Table(
         "information/{model}/{benchmark}/part-{shard}.arrow",
@@ -119,9 +131,10 @@ TABLES: dict[str, Table] = {
                 pa.float64(), "KL(first-token distribution without visual tokens from the layer on ‖ unpruned), nats"
             ),
         },
+        key=("question_id", "layer", "window"),
     ),
     "sweep": Table(
-        "sweep/{model}/{benchmark}/{strategies}/part-{shard}.arrow",
+        "sweep/{model}/{benchmark}/part-{shard}.arrow",
         "a question answered with one (strategy, layer, keep, repeat)",
         {
             "question_id": _question,
@@ -135,9 +148,11 @@ TABLES: dict[str, Table] = {
             "score": _score,
             "label_probability": _label_probability,
         },
+        key=("question_id", "strategy", "layer", "keep", "repeat"),
+        group="strategy",
     ),
     "schedules": Table(
-        "schedules/{model}/{benchmark}/{schedule}/part-{shard}.arrow",
+        "schedules/{model}/{benchmark}/part-{shard}.arrow",
         "a question answered under a schedule",
         {
             "question_id": _question,
@@ -152,6 +167,8 @@ TABLES: dict[str, Table] = {
             "score": _score,
             "label_probability": _label_probability,
         },
+        key=("question_id", "schedule", "repeat"),
+        group="schedule",
     ),
     "metrics": Table(
         "metrics.arrow",

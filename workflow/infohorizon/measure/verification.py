@@ -1,0 +1,91 @@
+"""Rows of a finished study against the naive reference, which knows dropping and zeroing tokens alone (no merging)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+from PIL import Image
+
+from infohorizon.measure.reference import Drop, Naive
+from infohorizon.measure.windows import windows
+from infohorizon.models.base import VisionLanguageModel
+
+STAGES = ("answers", "information", "sweep", "schedules")
+TOLERANCE = 1e-4  # in probability, for float32
+
+
+@dataclass
+class Difference:
+    """What comparing some rows found: how many, the largest difference in probability, how many other answers."""
+
+    rows: int = 0
+    largest_difference: float = 0.0
+    other_answers: int = 0
+
+    @property
+    def bad(self) -> bool:
+        return self.largest_difference > TOLERANCE or self.other_answers > 0
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Recomputes rows of the stages' tables with transformers' whole forward pass.
+
+    Attributes:
+        model: gives prompts, label ids and texts; its engine is not used.
+        reference: a transformers model of its own.
+        limit: length limit of answers.
+        settings: information (section of config.yaml), positions (of the sweep), schedules (with layers resolved),
+            merging (names of strategies that merge tokens).
+    """
+
+    model: VisionLanguageModel
+    reference: Any
+    limit: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def comparable(self, stage: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a stage's table that dropping tokens explains."""
+        merging = list(self.settings["merging"])
+        if stage == "sweep":
+            none_kept = pl.col("kept").fill_null(pl.lit([], dtype=frame.schema["kept"])).alias("kept")
+            frame = frame.with_columns(pl.when(tokens=0).then(none_kept).otherwise("kept"))
+            return frame.filter(pl.col("kept").is_not_null(), ~pl.col("strategy").is_in(merging))
+        if stage == "schedules":
+            plans = self.settings["schedules"].items()
+            merged = [name for name, plan in plans if {strategy for _, strategy, _ in plan["stages"]} & set(merging)]
+            return frame.filter(pl.col("kept").is_not_null(), ~pl.col("schedule").is_in(merged))
+        return frame
+
+    def compare(self, stage: str, rows: Iterable[Mapping[str, Any]], images: Mapping[str, Image.Image]) -> Difference:
+        """Recompute rows of a stage's table, joined with their question, label and image_id."""
+        found = Difference()
+        for row in rows:
+            naive = Naive.of(self.model, self.reference, images[row["image_id"]], row["question"])
+            drops = self._drops(stage, row, naive)
+            label = self.model.label_ids(row["label"])
+            stored = row["probability" if stage == "information" else "label_probability"]
+            difference = abs(float(naive.probabilities(drops)[label[0]]) - stored)
+            found.rows += 1
+            found.largest_difference = max(found.largest_difference, difference)
+            if stage != "information":
+                answer = self.model.answer_text(naive.greedy(self.limit, drops, self.model.stop_ids))
+                found.other_answers += answer != row["answer"]
+        return found
+
+    def _drops(self, stage: str, row: Mapping[str, Any], naive: Naive) -> list[Drop]:
+        """What was dropped behind one row of a table."""
+        if stage == "answers":
+            return [] if row["condition"] == "full" else [Drop(0, [])]
+        if stage == "sweep":
+            return [Drop(row["layer"], row["kept"], self.settings["positions"])]
+        if stage == "schedules":
+            plan = self.settings["schedules"][row["schedule"]]
+            layers = [layer for layer, _, _ in plan["stages"]]
+            return [Drop(layer, kept, plan["positions"]) for layer, kept in zip(layers, row["kept"], strict=True)]
+        information = self.settings["information"]
+        window = windows(naive.grid, information["window"])[row["window"]].tolist()
+        if information["context"] == "image":
+            window = sorted(set(range(len(naive.visual))) - set(window))
+        return [Drop(row["layer"], window, information["positions"], information["removal"] == "zero")]

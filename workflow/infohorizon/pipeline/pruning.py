@@ -1,0 +1,41 @@
+"""What the jobs that prune have in common: digests of each strategy and schedule, and what they store."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infohorizon import strategies, tables
+from infohorizon.pipeline.digest import content
+from infohorizon.pipeline.inputs import group_digest
+from infohorizon.pipeline.job import Job
+
+
+def strategy_digests(job: Job, max_new_tokens: int) -> dict[str, str]:
+    """Strategy → digest of all that decides its cells, for the strategies of `params.code`."""
+    return {name: _digest(job, [name], max_new_tokens) for name in job.params.code["strategies"]}
+
+
+def schedule_digests(job: Job, max_new_tokens: int) -> dict[str, str]:
+    """Schedule → digest of its stages, of their strategies, and of all else that decides its cells."""
+    return {
+        name: _digest(job, sorted({strategy for _, strategy, _ in plan["stages"]}), max_new_tokens, plan)
+        for name, plan in job.params.cells["schedules"].items()
+    }
+
+
+def stored(row: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the tables keep it: without the kept tokens where `store_kept` is off."""
+    return {**row, "kept": row["kept"] if settings["store_kept"] else None}
+
+
+def _digest(job: Job, names: list[str], *more: Any) -> str:
+    """Digest of some strategies' code and options, the oracle's table, and the job's other settings."""
+    settings, code = job.params.settings, job.params.code
+    own = {name: settings["strategies"][name] for name in names if name in settings["strategies"]}
+    files = [strategies.source_of(name, settings["strategies"]) for name in names]
+    files = [content([file]) for file in files if file.endswith(".py") and Path(file).is_file()]
+    read = tables.read_cells(job.input.information)["groups"] if "information" in names else None
+    common = {key: value for key, value in settings.items() if key not in ("strategies", "window")}
+    return group_digest(
+        job, common, code["engine"], [code["strategies"][name] for name in names], own, files, read, *more
+    )
