@@ -1,5 +1,6 @@
 """Fixtures for the conftest of every folder that disturbs studies."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,4 +25,5 @@ def unfinished(reference: study.Study, tmp_path: Path) -> study.Study:
     twin = reference.copy(tmp_path / "study")
     for table in (study.PATIENT, "results/horizon.arrow", "results/comparison.arrow"):
         (twin.folder / table).unlink()
+    shutil.rmtree((twin.folder / study.PATIENT).parent / ".cells")
     return twin

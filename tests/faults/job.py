@@ -21,7 +21,14 @@ CONTEXT.set_forkserver_preload(
     + [f"transformers.models.{name}" for name in ("auto", "clip.modeling_clip", "llava.modeling_llava")]
     + ["transformers.models.llama.modeling_llama", "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl"]
 )
-STAGES = ("vision", "answers", "information", "sweep/random", "schedules")
+# Stage → its rule.
+STAGES = {
+    "vision": "encode_images",
+    "answers": "answer_questions",
+    "information": "measure_information",
+    "sweep": "sweep_strategies",
+    "schedules": "run_schedules",
+}
 
 
 def start(study: Path, stage: str, results: Path, kill: int | None = None, log: Path | None = None) -> int:
@@ -36,38 +43,37 @@ def start(study: Path, stage: str, results: Path, kill: int | None = None, log: 
     return process.exitcode
 
 
-def outputs(study: Path, stage: str) -> list[Path]:
-    """The tables of a stage, relative to the results folder."""
-    rule, _, name = stage.partition("/")
-    found = sorted((study / "results" / rule / "tiny/tiny-mme" / name).rglob("part-0.arrow"))
-    return [path.relative_to(study / "results") for path in found]
+def output(stage: str) -> Path:
+    """The table of a stage, relative to the results folder."""
+    return Path(stage, "tiny/tiny-mme/part-0.arrow")
 
 
 def _run(study: Path, stage: str, results: Path, kill: int | None, log: Path | None) -> None:
     os.chdir(study)
-    rule, _, name = stage.partition("/")
-    paths = outputs(study, stage)
-    recorded = tables.read_metadata(study / "results" / paths[0])
+    recorded = tables.read_metadata(study / "results" / output(stage))
     inputs = {
         "questions": "results/benchmarks/tiny-mme.arrow",
         "images": "results/benchmarks/tiny-mme.images.arrow",
         "model": "results/models/tiny.json",
         "vision": "results/vision/tiny/tiny-mme/part-0.arrow",
     }
-    params = {"configuration": recorded["configuration"], "code": recorded["code"]}
-    wildcards = {"model": "tiny", "benchmark": "tiny-mme", "shard": "0", "strategy": name}
+    params = {**recorded["configuration"], "code": recorded["code"]}
+    wildcards = {"model": "tiny", "benchmark": "tiny-mme", "shard": "0"}
+    model = {"source": "inputs/llava", "dtype": "float32", "device": "auto"}
     snakemake = SimpleNamespace(
         input=InputFiles(fromdict=inputs),
-        output=OutputFiles([str(results / path) for path in paths]),
+        output=OutputFiles([str(results / output(stage))]),
         params=Params(fromdict=params),
         wildcards=Wildcards(fromdict=wildcards),
+        config={"shards": 1, "batch_size": "auto", "models": {"tiny": model}},
         threads=1,
-        rule=rule,
+        rule=STAGES[stage],
         log=[str(log)] if log else [],
     )
     if kill is not None:
         _kill_at(kill)
-    runpy.run_path(str(ROOT / f"workflow/scripts/{rule}.py"), {"snakemake": snakemake})
+    script = str(ROOT / f"workflow/scripts/{STAGES[stage]}.py")
+    runpy.run_path(script, {"snakemake": snakemake}, run_name="__main__")
     logging.shutdown()
     sys.exit(0)
 

@@ -27,7 +27,8 @@ CONFIGURATION: dict[str, Any] = {
     "horizon": {"resamples": 100},
 }
 VISION = "results/vision/tiny/tiny-mme/part-0.arrow"
-PATIENT = "results/sweep/tiny/tiny-mme/patient/part-0.arrow"
+PATIENT = "results/sweep/tiny/tiny-mme/part-0.arrow"
+HORIZONS = "results/horizon.arrow"
 
 
 class Study:
@@ -37,7 +38,7 @@ class Study:
         self.folder = folder
         (folder / "study.yaml").write_text(json.dumps(CONFIGURATION | changes))
 
-    def start(self, *arguments: str, target: str = "horizon", log: str = "run.log") -> subprocess.Popen:
+    def start(self, *arguments: str, target: str = "estimate_horizons", log: str = "run.log") -> subprocess.Popen:
         """Snakemake as the head of a process group, deaf to no signal however pytest was started."""
         command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile"), *arguments]
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self.folder / "cache")}
@@ -63,7 +64,7 @@ class Study:
         assert (code == 0) == ok, output[-8000:]
         return output
 
-    def run(self, *arguments: str, target: str = "horizon", ok: bool = True, log: str = "run.log") -> str:
+    def run(self, *arguments: str, target: str = "estimate_horizons", ok: bool = True, log: str = "run.log") -> str:
         return self.finish(self.start(*arguments, target=target, log=log), ok, log)
 
     def hold(self, *arguments: str) -> tuple[subprocess.Popen, int]:

@@ -13,7 +13,7 @@ from faults.study import PATIENT, VISION, Study, differing, inputs, make
 from infohorizon import tables
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-LOG = "results/logs/sweep/tiny/tiny-mme/patient/0.log"
+LOG = "results/logs/sweep_strategies/tiny/tiny-mme/0.log"
 
 
 def completes(study: Study, reference: Study, resumed: bool = False) -> None:
@@ -27,7 +27,7 @@ def completes(study: Study, reference: Study, resumed: bool = False) -> None:
 def test_a_job_killed_in_the_middle(unfinished: Study, reference: Study) -> None:
     process, job = unfinished.hold()
     os.kill(job, signal.SIGKILL)
-    assert "Error in rule sweep" in unfinished.finish(process, ok=False)
+    assert "Error in rule sweep_strategies" in unfinished.finish(process, ok=False)
     assert not (unfinished.folder / PATIENT).exists()
     completes(unfinished, reference, resumed=True)
 

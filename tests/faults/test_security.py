@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from faults.study import CONFIGURATION, ROOT
 from infohorizon import tables
-from infohorizon.tables import resumable as chunks
+from infohorizon.tables.resumable import Cells, fill
 
 SCHEMA = Draft202012Validator(yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))
 HOSTILE = [
@@ -64,7 +64,7 @@ def test_a_newline_at_the_end_of_a_name_is_refused(section: str) -> None:
 
 
 def test_snakemake_refuses_before_any_job(tmp_path: Path) -> None:
-    """The whole road once: a name that would be a command, in a configuration file."""
+    """End to end: a name that would be a command, in a configuration file."""
     (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text())
     name = "x;touch pwned"
     hostile = CONFIGURATION | {"benchmarks": {name: {"source": "rendered", "task": "mme"}}}
@@ -91,17 +91,18 @@ TEXTS = [
 
 def test_hostile_ids_and_answers_go_through_unharmed(tmp_path: Path) -> None:
     """Ids and texts of the data are columns, never file names: all come back, and nothing else appears."""
-    items = [{"question_id": text, "answer": text} for text in TEXTS]
 
-    def compute(item: dict) -> list[dict]:
-        return [item | {"condition": "full", "score": 1.0, "label_probability": 0.5}]
+    def compute(item: str, missing: list[dict]) -> list[dict]:
+        return [key | {"answer": item, "score": 1.0, "label_probability": 0.5} for key in missing]
 
     output = tmp_path / "results/answers/m/b/part-0.arrow"
-    chunks.write(output, "answers", items, compute, {"benchmark": {"source": TEXTS}}, size=4)
+    wanted = pl.DataFrame({"question_id": TEXTS}).with_columns(condition=pl.lit("full"))
+    cells = Cells("answers", wanted, {text: text for text in TEXTS}, {"": "code"})
+    fill(output, cells, compute, lambda: {"benchmark": {"source": TEXTS}})
     frame = tables.read(output, "answers")
     assert frame["question_id"].to_list() == frame["answer"].to_list() == TEXTS
     assert tables.read_metadata(output) == {"benchmark": {"source": TEXTS}}
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [output]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [output, output.parent / ".cells/part-0.cells"]
 
 
 def test_hostile_image_ids_go_through_unharmed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""Code digests: an edit reruns the stages that run the edited code, and no others."""
+"""Digests: an edit that can change a number changes the stages that run it and no others; other edits change none."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,18 +11,20 @@ from infohorizon.pipeline import digest
 ROOT = Path(digest.LIBRARY).parent
 # What `code` is asked for in workflow/rules/: stage → (script, modules loaded by name).
 STAGES = {
-    "benchmark": ("benchmark", "benchmarks.mme"),
-    "model": ("model",),
-    "vision": ("vision",),
-    "answers": ("answers", "benchmarks.mme"),
-    "information": ("information",),
-    "sweep of dart": ("sweep", "benchmarks.mme", "strategies.dart"),
-    "sweep of random": ("sweep", "benchmarks.mme", "strategies.random"),
-    "schedules": ("schedules", "benchmarks.mme", "strategies.divprune"),
-    "horizon": ("horizon",),
-    "report": ("report",),
+    "benchmark": ("build_benchmark", "benchmarks.mme"),
+    "model": ("fetch_model",),
+    "vision": ("encode_images", "models.llava"),
+    "answers": ("answer_questions", "models.llava"),
+    "information": ("measure_information", "models.llava"),
+    "sweep": ("sweep_strategies", "models.llava"),
+    "dart": (None, "strategies.dart"),
+    "random": (None, "strategies.random"),
+    "schedules": ("run_schedules", "models.llava"),
+    "scoring": (None, "benchmarks.mme"),
+    "horizon": ("estimate_horizons",),
+    "report": ("build_report",),
 }
-ASKING = {"answers", "sweep of dart", "sweep of random", "schedules"}
+ASKING = {"answers", "sweep", "schedules"}
 RUNNING = ASKING | {"vision", "information"}
 
 
@@ -36,46 +39,108 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digests() -> dict[str, str]:
-    digest._imports.cache_clear()
+    for function in (digest._shape_of, digest._imports):
+        function.cache_clear()
     return {stage: digest.code(*arguments) for stage, arguments in STAGES.items()}
 
 
+def changed(before: dict[str, str]) -> set[str]:
+    after = digests()
+    return {stage for stage in STAGES if before[stage] != after[stage]}
+
+
 @pytest.mark.parametrize(
-    ("module", "stages"),
+    ("file", "stages"),
     [
-        ("infohorizon/statistics.py", {"horizon", "report"}),
-        ("infohorizon/horizon.py", {"horizon"}),
+        ("infohorizon/analysis/statistics.py", {"horizon", "report"}),
+        ("infohorizon/analysis/horizons.py", {"horizon"}),
         ("infohorizon/report/build.py", {"report"}),
-        ("infohorizon/strategies/dart.py", {"sweep of dart"}),
-        ("infohorizon/strategies/random.py", {"sweep of random"}),
-        ("infohorizon/strategies/divprune.py", {"schedules"}),
+        ("infohorizon/strategies/dart.py", {"dart"}),
+        ("infohorizon/strategies/random.py", {"random"}),
         ("infohorizon/strategies/holov.py", set()),
-        ("infohorizon/schedules.py", {"schedules"}),
-        ("infohorizon/sweep.py", ASKING),
-        ("infohorizon/decoder.py", RUNNING),
+        ("infohorizon/strategies/registry.py", set()),
+        ("infohorizon/measure/schedules.py", {"schedules"}),
+        ("infohorizon/measure/sweep.py", {"sweep"}),
+        ("infohorizon/engine/resume.py", RUNNING),
         ("infohorizon/models/llava.py", RUNNING),
-        ("infohorizon/benchmarks/mme.py", ASKING | {"benchmark"}),
+        ("infohorizon/models/qwen2_5_vl.py", set()),
+        ("infohorizon/benchmarks/mme.py", {"benchmark", "scoring"}),
         ("infohorizon/benchmarks/pope.py", set()),
         ("infohorizon/benchmarks/load.py", {"benchmark"}),
-        ("infohorizon/chunks.py", RUNNING),
-        ("infohorizon/training/tower.py", set()),
-        ("infohorizon/stage.py", set(STAGES)),
-        ("infohorizon/strategies/__init__.py", set()),
-        ("scripts/sweep.py", {"sweep of dart", "sweep of random"}),
+        ("infohorizon/mini/training/tower.py", set()),
+        ("infohorizon/study/cost.py", set()),
+        ("infohorizon/errors.py", set()),
+        ("infohorizon/pipeline/job.py", set()),
+        ("infohorizon/tables/resumable.py", set()),
+        ("scripts/sweep_strategies.py", {"sweep"}),
     ],
 )
-def test_an_edit_changes_exactly_the_stages_that_run_it(library: Path, module: str, stages: set[str]) -> None:
+def test_an_edit_changes_exactly_the_stages_that_run_it(library: Path, file: str, stages: set[str]) -> None:
     before = digests()
-    with open(library / module, "a") as file:
-        file.write("\n# edited\n")
-    after = digests()
-    assert {stage for stage in STAGES if before[stage] != after[stage]} == stages
+    path = library / file
+    path.write_text(path.read_text() + "\nEDITED = 1\n")
+    assert changed(before) == stages
 
 
-def test_the_same_code_has_the_same_digest_anywhere(library: Path) -> None:
+EDITS = {
+    "a comment": ("x = 1\n", "# why\nx = 1  # really\n"),
+    "layout": ("x = [1, 2]\n", "x = [\n    1,\n    2,\n]\n"),
+    "a module's docstring": ('"""A."""\nx = 1\n', '"""B."""\nx = 1\n'),
+    "a function's docstring": ('def f():\n    """A."""\n    return 1\n', "def f():\n    return 1\n"),
+    "the message of an error": (
+        'def f(x):\n    raise ValueError(f"bad {x}")\n',
+        'def f(x):\n    raise ValueError("odd")\n',
+    ),
+    "a line in the log": ('log.info("%d rows", 3)\n', 'log.warning("%s", "done")\n'),
+}
+
+
+@pytest.mark.parametrize("edit", list(EDITS))
+def test_an_edit_that_changes_no_number_changes_nothing(library: Path, edit: str) -> None:
+    module = library / "infohorizon/engine/resume.py"
+    text, (before, after) = module.read_text(), EDITS[edit]
+    documented = before.startswith('"""')
+    module.write_text(before if documented else text + before)
+    old = digests()
+    module.write_text(after if documented else text + after)
+    assert not changed(old)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x = 1\n", "x = 2\n"),
+        ("def f(a):\n    return a + 1\n", "def f(a):\n    return a - 1\n"),
+        ("if a:\n    raise ValueError()\n", "if b:\n    raise ValueError()\n"),
+        ("raise ValueError('a')\n", "raise KeyError('a')\n"),
+        ("class A:\n    x: int = 1\n", "class A:\n    x: float = 1\n"),
+    ],
+)
+def test_an_edit_that_can_change_a_number_is_noticed(library: Path, before: str, after: str) -> None:
+    module = library / "infohorizon/engine/resume.py"
+    text = module.read_text()
+    module.write_text(text + before)
+    old = digests()
+    module.write_text(text + after)
+    assert changed(old) == RUNNING
+
+
+def test_the_same_code_has_the_same_digest_anywhere(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = digests()
-    digest.LIBRARY, digest.SCRIPTS = ROOT / "infohorizon", ROOT / "scripts"
-    assert digests() == copied
+    monkeypatch.undo()
+    assert copied == digests()
+
+
+def test_a_users_own_file_counts_by_its_code(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("from infohorizon.strategies.base import Strategy\nx = 1\n")
+    first = digest.code(None, str(file))
+    file.write_text("# a note\nfrom infohorizon.strategies.base import Strategy\n\nx = 1\n")
+    digest._shape_of.cache_clear()
+    assert digest.code(None, str(file)) == first
+    file.write_text("from infohorizon.strategies.base import Strategy\nx = 2\n")
+    digest._shape_of.cache_clear()
+    assert digest.code(None, str(file)) != first
 
 
 def test_modules_that_import_each_other(library: Path) -> None:
@@ -83,6 +148,31 @@ def test_modules_that_import_each_other(library: Path) -> None:
     (library / "infohorizon/two.py").write_text("from infohorizon import one\n")
     (library / "scripts/loop.py").write_text("from infohorizon.one import anything\n")
     before = digest.code("loop")
+    (library / "infohorizon/two.py").write_text("from infohorizon import one, errors\nX = 1\n")
+    digest._shape_of.cache_clear()
     digest._imports.cache_clear()
-    (library / "infohorizon/two.py").write_text("from infohorizon import one, errors\n")
     assert digest.code("loop") != before
+
+
+def test_content_counts_and_time_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file in files:
+        file.write_text("{}")
+    first = digest.content(files)
+    os.utime(files[0], (1, 1))
+    assert digest.content(files[::-1]) == first
+    files[1].write_text("[]")
+    assert digest.content(files) != first
+    (tmp_path / "cache/infohorizon/digests.json").write_text("spoilt")
+    files[1].write_text("{}")
+    assert digest.content(files) == first
+
+
+def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"weights")
+    first = digest.content([file])
+    monkeypatch.setattr(digest.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    assert digest.content([file]) == first

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from faults.job import STAGES as RULES
 from faults.study import CONFIGURATION, PATIENT, ROOT, Study, differing, inputs, make
 from slurm.cluster import Cluster, call
 
@@ -44,12 +45,12 @@ def test_the_tables_of_a_local_run(cluster: Cluster, reference: Study, base: Pat
     assert differing(study.tables(), reference.tables()) == []
 
     asked = new(before)
-    assert output.count("has been submitted with SLURM jobid") == len(asked) == 7
+    assert output.count("has been submitted with SLURM jobid") == len(asked) == 6
     assert {row["state"] for row in asked} == {"COMPLETED"}
     # Data set and weights stayed on the submit host; whatever runs the model asks for a GPU.
-    stages = {row["comment"].split("_")[1]: row["tres-per-job"] for row in asked}
-    models = dict.fromkeys(["vision", "answers", "information", "sweep", "schedules"], "gres:gpu:1")
-    assert stages == models | {"horizon": "N/A"}
+    stages = {row["comment"].removeprefix("rule_").split("_wildcards")[0]: row["tres-per-job"] for row in asked}
+    models = dict.fromkeys(list(RULES.values()), "gres:gpu:1")
+    assert stages == models | {"estimate_horizons": "N/A"}
 
 
 def test_the_readme_followed_to_the_letter(cluster: Cluster, reference: Study, base: Path, tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_the_readme_followed_to_the_letter(cluster: Cluster, reference: Study, b
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
         return done.stdout + done.stderr
 
-    assert re.search(r"^sweep +2 ", typed(plan), re.MULTILINE)
+    assert re.search(r"^sweep_strategies +1 ", typed(plan), re.MULTILINE)
     before = jobs()
     typed(study, *OFTEN)
     assert {row["state"] for row in new(before)} == {"COMPLETED"}
@@ -134,7 +135,12 @@ def test_a_lost_node(cluster: Cluster, unfinished: Study, reference: Study) -> N
 
 def test_sites_that_want_another_form(cluster: Cluster, unfinished: Study) -> None:
     """`gres` in place of `gpu`, as the profile's comments say; a partition that does not exist is said at once."""
-    form = ["--set-resources", "sweep:gpu=0", "sweep:gres=gpu:1", "sweep:slurm_partition=nowhere"]
+    form = [
+        "--set-resources",
+        "sweep_strategies:gpu=0",
+        "sweep_strategies:gres=gpu:1",
+        "sweep_strategies:slurm_partition=nowhere",
+    ]
     output = unfinished.run(*PROFILE, *form, "--retries", "0", ok=False)
     assert "nowhere" in output and "invalid partition" in output.lower()
     before = jobs()

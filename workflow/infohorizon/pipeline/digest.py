@@ -66,21 +66,20 @@ def content(paths: Iterable[str | Path]) -> str:
 class _Numbers(ast.NodeTransformer):
     """Leaves of a syntax tree what can change a number."""
 
-    def visit(self, node: ast.AST) -> Any:
-        node = self.generic_visit(node)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
+    def undocumented(self, node: ast.AST) -> ast.AST:
+        if _docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
-        return node
+        return self.generic_visit(node)
+
+    visit_Module = visit_ClassDef = visit_FunctionDef = visit_AsyncFunctionDef = undocumented
 
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
-        error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        return ast.Raise(exc=error, cause=None)
+        return ast.Raise(exc=node.exc.func if isinstance(node.exc, ast.Call) else node.exc, cause=None)
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        call = node.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in SPOKEN:
-            return ast.Pass()
-        return self.generic_visit(node)
+        function = node.value.func if isinstance(node.value, ast.Call) else None
+        logged = isinstance(function, ast.Attribute) and function.attr in SPOKEN
+        return ast.Pass() if logged else self.generic_visit(node)
 
 
 def _docstring(node: ast.AST) -> bool:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from infohorizon.errors import UserError
 
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy", "polars", "pyarrow", "pillow")
+RECORDED = ("settings", "cells", "scoring")
 T = TypeVar("T")
 log = logging.getLogger("infohorizon")
 
@@ -34,14 +35,14 @@ class Job:
         self.rule = snakemake.rule
 
     def metadata(self, **sources: Any) -> dict[str, Any]:
-        """Metadata of the tables this job writes: `params.settings`, `params.cells` and `params.code` are recorded.
+        """Metadata of the tables this job writes: settings, cells, scoring and code of its params are recorded.
 
         Args:
             sources: what the rows come from, e.g. model={"source": …, "revision": …}.
         """
         return {
             "stage": self.rule,
-            "configuration": _plain({**self.params.get("settings", {}), **self.params.get("cells", {})}),
+            "configuration": {name: _plain(self.params[name]) for name in RECORDED if name in self.params.keys()},
             "code": _plain(self.params.get("code", "")),
             "packages": versions(),
             **sources,

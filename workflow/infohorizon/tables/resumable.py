@@ -6,8 +6,9 @@ of its *group* (the settings and the code behind one strategy, one schedule, or 
 holds decides nothing: a new layer, keep, strategy or question computes its own cells alone.
 
 Finished cells live in a folder `.cells` beside the tables: chunks of a job that has not ended, a hard link to each
-complete table (Snakemake deletes a table before its job runs again), and rows that no table holds any more. All are Arrow
-files of the table's schema with the digests in their metadata. The folder may be deleted at the price of computing anew.
+complete table (Snakemake deletes a table before its job runs again), and rows that no table holds any more. All are
+Arrow files of the table's schema with the digests in their metadata. The folder may be deleted; what it held is then
+computed again when a table is made anew.
 """
 
 import logging
