@@ -34,13 +34,15 @@ HORIZONS = "results/horizon.arrow"
 class Study:
     """A folder with a configuration and inputs; `run` is what a user types there, for the tables of all stages."""
 
+    root = ROOT  # of the Snakefile
+
     def __init__(self, folder: Path, **changes: Any) -> None:
         self.folder = folder
         (folder / "study.yaml").write_text(json.dumps(CONFIGURATION | changes))
 
     def start(self, *arguments: str, target: str = "estimate_horizons", log: str = "run.log") -> subprocess.Popen:
         """Snakemake as the head of a process group, deaf to no signal however pytest was started."""
-        command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile"), *arguments]
+        command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(self.root / "Snakefile"), *arguments]
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self.folder / "cache")}
         with open(self.folder / log, "w") as stream:
             return subprocess.Popen(

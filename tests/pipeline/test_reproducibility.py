@@ -1,7 +1,6 @@
 """Whole studies: equal seeds give equal bytes, shards equal values, another seed other draws and nothing else."""
 
 import json
-import re
 from pathlib import Path
 
 import polars as pl
@@ -13,9 +12,6 @@ from faults.study import CONFIGURATION, Study, differing, make
 
 __all__ = ["base", "reference"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-SWEEP, INFORMATION = CONFIGURATION["sweep"], CONFIGURATION["information"]
 
 
 def rows(study: Study, stage: str) -> pl.DataFrame:
@@ -45,34 +41,13 @@ def test_three_shards_hold_the_rows_of_one(reference: Study, base: Path) -> None
         assert_frame_equal(one, three, rel_tol=0, abs_tol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("change", "jobs"),
-    [
-        ({}, {}),
-        ({"sweep": SWEEP | {"strategies": ["random", "patient", "fastv"]}}, {"sweep": 1, "horizon": 1}),
-        ({"sweep": SWEEP | {"strategies": ["random"]}}, {"horizon": 1}),
-        ({"sweep": SWEEP | {"keep": [2]}}, {"sweep": 2, "horizon": 1}),
-        ({"information": INFORMATION | {"removal": "zero"}}, {"information": 1, "horizon": 1}),
-        ({"horizon": {"resamples": 200}}, {"horizon": 1}),
-        ({"benchmarks": CONFIGURATION["benchmarks"] | {"other": {"source": "inputs/mme", "task": "mme"}}}, {}),
-    ],
-)
-def test_a_change_reruns_what_reads_it_and_nothing_else(
-    reference: Study, tmp_path: Path, change: dict, jobs: dict
-) -> None:
-    other = reference.copy(tmp_path / "study")
-    (other.folder / "study.yaml").write_text(json.dumps(CONFIGURATION | change))
-    planned = dict(re.findall(r"^(\w+) +(\d+)$", other.run("--dry-run"), re.MULTILINE))
-    planned.pop("total", None)
-    assert {rule: int(count) for rule, count in planned.items()} == jobs
-
-
 def test_another_seed_changes_only_what_draws(reference: Study, tmp_path: Path) -> None:
     other = reference.copy(tmp_path / "study")
     (other.folder / "study.yaml").write_text(json.dumps(CONFIGURATION | {"seed": 1}))
     output = other.run()
-    for rule in ("benchmark", "model", "vision", "answers", "information"):
+    for rule in ("build_benchmark", "fetch_model", "encode_images", "answer_questions", "measure_information"):
         assert f"Rule: {rule})" not in output
-    assert not rows(other, "sweep/tiny/tiny-mme/random").equals(rows(reference, "sweep/tiny/tiny-mme/random"))
-    for stage in ("sweep/tiny/tiny-mme/patient", "schedules"):
-        assert rows(other, stage).equals(rows(reference, stage))
+    mine, theirs = rows(other, "sweep"), rows(reference, "sweep")
+    assert not mine.filter(strategy="random").equals(theirs.filter(strategy="random"))
+    assert mine.filter(strategy="patient").equals(theirs.filter(strategy="patient"))
+    assert rows(other, "schedules").equals(rows(reference, "schedules"))

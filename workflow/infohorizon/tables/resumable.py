@@ -107,8 +107,7 @@ def fill(
     tables = store.finished()
     missing = cells.places.join(_placed(cells, tables), on="place", how="anti")
     by_item = missing.partition_by(cells.key[0], as_dict=True, maintain_order=True)
-    if tables and by_item:
-        log.info("%d of %d cells are already there", cells.places.height - missing.height, cells.places.height)
+    log.info("%d of %d cells to compute", missing.height, cells.places.height)
 
     rows: list[Mapping[str, Any]] = []
     for number, ((item,), keys) in enumerate(progress(by_item.items(), len(by_item)), start=1):
