@@ -6,7 +6,13 @@ from snakemake.utils import min_version
 min_version("9.11")  # --report-metadata
 
 
-configfile: "config.yaml"
+# The project's own settings, extended by a config.yaml in the folder where snakemake runs, and by --configfile.
+configfile: workflow.source_path("config.yaml")
+
+
+if Path("config.yaml").is_file():
+
+    configfile: "config.yaml"
 
 
 report: "workflow/report/workflow.rst"

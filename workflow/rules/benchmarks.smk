@@ -9,8 +9,8 @@ localrules:
 
 rule build_benchmark:
     input:
-        ancient(local_data),
-        rendered_data,
+        files=ancient(local_data),
+        rendered=rendered_data,
     output:
         questions=f"{RESULTS}/benchmarks/{{benchmark}}.arrow",
         images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
@@ -25,7 +25,7 @@ rule build_benchmark:
     resources:
         mem_mb=growing(4000),
     params:
-        settings=data_settings,
+        settings=lambda wildcards: config["benchmarks"][wildcards.benchmark],
         data=lambda wildcards: content(local_data(wildcards)),
         code=lambda wildcards: code(
             "build_benchmark", f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"

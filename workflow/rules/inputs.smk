@@ -17,13 +17,6 @@ def asked(wildcards, *more):
     }
 
 
-def benchmark_source(wildcards):
-    """Where a benchmark's data is: a folder, a file or a hub id."""
-    settings = config["benchmarks"][wildcards.benchmark]
-    rendered = settings["source"] == "rendered"
-    return f"{RESULTS}/rendered/{settings['task']}" if rendered else settings["source"]
-
-
 def local_data(wildcards):
     """Files of a local data set; none for the hub's and for rendered ones."""
     settings = config["benchmarks"][wildcards.benchmark]
@@ -34,13 +27,8 @@ def local_data(wildcards):
 
 def rendered_data(wildcards):
     """The folder of a rendered data set; none for all others."""
-    rendered = config["benchmarks"][wildcards.benchmark]["source"] == "rendered"
-    return [benchmark_source(wildcards)] if rendered else []
-
-
-def data_settings(wildcards):
-    """What decides a benchmark's tables, beside its data."""
-    return {**config["benchmarks"][wildcards.benchmark], "source": benchmark_source(wildcards)}
+    settings = config["benchmarks"][wildcards.benchmark]
+    return [f"{RESULTS}/rendered/{settings['task']}"] if settings["source"] == "rendered" else []
 
 
 def weights(wildcards):
