@@ -36,6 +36,12 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/train.smk"
 
 
+# Rules of your own, with everything that common.smk defines at hand.
+for path in config["own_rules"]:
+
+    include: str(Path(path).resolve())
+
+
 rule all:
     default_target: True
     input:

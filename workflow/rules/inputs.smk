@@ -60,13 +60,16 @@ def scoring(wildcards):
 def model_code(script):
     """params function: digest of a script, and of the file of the wildcard's architecture."""
     return lambda wildcards: code(
-        script, *(f"models.{name}" for name in configuration.architectures(model_settings(wildcards)))
+        script,
+        *(f"models.{name}" for name in configuration.architectures(model_settings(wildcards))),
     )
 
 
 def pruning_code(script, names):
     """params function: digests of a script without its strategies, and of each strategy alone."""
-    each = {name: code(None, strategy_registry.module_of(name, config["strategies"])) for name in names}
+    each = {
+        name: code(None, strategy_registry.module_of(name, config["strategies"])) for name in names
+    }
     return lambda wildcards: {"engine": model_code(script)(wildcards), "strategies": each}
 
 
