@@ -82,7 +82,7 @@ def copy_results_alone(study: Edited) -> None:
 NOTHING: dict[str, Callable[[Edited], None]] = {
     "nothing": lambda study: None,
     "a comment": lambda study: study.edit(ENGINE, "import torch\n", "import torch  # tensors\n"),
-    "a docstring": lambda study: study.edit(ENGINE, "Greedy continuation of every row", "The rows' greedy continuation"),
+    "a docstring": lambda study: study.edit(ENGINE, "Greedy continuation of every row", "Greedily, every row"),
     "a message": lambda study: study.edit("workflow/infohorizon/measure/questioner.py", "must return", "has to return"),
     "a constant of the plan": lambda study: study.edit("workflow/infohorizon/study/cost.py", "312e12", "989e12"),
     "touched files": touch_everything,
