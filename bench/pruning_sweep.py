@@ -15,7 +15,7 @@ from common import RandomModel, alternate, table_head, table_row
 from infohorizon import strategies
 from infohorizon.engine import unpruned
 from infohorizon.measure.questioner import Keep, Questioner
-from infohorizon.measure.sweep import settings_of, sweep
+from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.study.cost import head_flops, layer_flops, prefill_flops, resume_flops
 from infohorizon.units import tokens_of
 
@@ -37,7 +37,7 @@ class Sweep:
     def engine(self) -> list[str]:
         """Answers under all settings from one run of the question."""
         asked = self.model.asked
-        rows = sweep(self.questioner, self.questioner.trace(asked), asked, self.strategies, self.settings)
+        rows = run_sweep(self.questioner, self.questioner.trace(asked), asked, self.strategies, self.settings)
         return [row["answer"] for row in rows]
 
     def baseline(self) -> list[str]:

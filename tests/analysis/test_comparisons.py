@@ -126,7 +126,8 @@ def test_script(tmp_path):
     job = SimpleNamespace(
         input=InputFiles(fromdict=inputs),
         output=OutputFiles(fromdict=output),
-        params=Params(fromdict={"configuration": configuration, "code": "digest"}),
+        params=Params(fromdict={"settings": configuration, "code": "digest"}),
+        config={},
         log=[str(tmp_path / "horizon.log")],
         wildcards={},
         threads=1,

@@ -82,7 +82,7 @@ def measure(case) -> list[dict]:
     rows = information.token_information(model, asked, [1, 3], batch)
     questioner, strategy = Questioner(model, batch, 4), create("random")
     settings = sweeps.settings_of(strategy, [1, 2, 4], [3], 3)
-    return rows + sweeps.sweep(questioner, questioner.trace(asked), asked, {"random": strategy}, settings)
+    return rows + sweeps.run_sweep(questioner, questioner.trace(asked), asked, {"random": strategy}, settings)
 
 
 def test_stages_give_the_same_numbers_in_smaller_batches(case, request: pytest.FixtureRequest) -> None:

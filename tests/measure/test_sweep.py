@@ -11,8 +11,7 @@ from infohorizon.errors import UserError
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.reference import Drop
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
-from infohorizon.measure.sweep import settings_of
-from infohorizon.measure.sweep import sweep as run_sweep
+from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.strategies.base import Selection, Strategy
 from infohorizon.units import tokens_of
 

@@ -13,8 +13,9 @@ from huggingface_hub import errors
 
 from infohorizon import models
 from infohorizon.errors import UserError
-from infohorizon.models.hub import download
+from infohorizon.models.hub import SUFFIXES, download
 from infohorizon.pipeline import inputs
+from infohorizon.pipeline.digest import content
 
 SCRIPT = Path(__file__).resolve().parents[2] / "workflow/scripts/fetch_model.py"
 COMMIT, OTHER = "a" * 40, "b" * 40
@@ -98,7 +99,7 @@ def test_a_repository_of_pickles_only(hub):
         download("a/b", None)
 
 
-def test_a_hub_id_takes_the_same_road_as_a_folder(hub, case):
+def test_a_hub_id_is_loaded_as_a_folder_is(hub, case):
     model = models.load("a/b", {"revision": COMMIT})
     assert hub.asked[0][:2] == ("a/b", COMMIT)
     assert model.depth == case.model.depth and model.token_ids("hi") == case.model.token_ids("hi")
@@ -109,29 +110,31 @@ class Output(list):
 
 
 def resolve(settings, output):
-    """Run the script of rule `model`."""
+    """Run the script of rule `fetch_model`, with the digest of a folder's weights as the rule gives it."""
+    files = [path for path in Path(settings["source"]).glob("*") if path.suffix in SUFFIXES]
     snakemake = SimpleNamespace(
-        input=[], output=Output([str(output)]), params=SimpleNamespace(configuration=settings), wildcards=None,
-        threads=1, rule="model", log=[],
+        input=[], output=Output([str(output)]), params=SimpleNamespace(settings=settings, weights=content(files)),
+        wildcards=None, config={}, threads=1, rule="fetch_model", log=[],
     )  # fmt: skip
-    runpy.run_path(str(SCRIPT), {"snakemake": snakemake}, run_name="__main__")
+    runpy.run_path(str(SCRIPT), init_globals={"snakemake": snakemake}, run_name="__main__")
     return json.loads(output.read_text())
 
 
 def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch):
     file = tmp_path / "m.json"
     record = resolve({"source": "a/b", "revision": None}, file)
-    assert record == {"source": "a/b", "commit": COMMIT, "revision": COMMIT}
+    assert record == {"source": "a/b", "commit": COMMIT, "revision": COMMIT, "layers": 6}
     loaded = {}
     monkeypatch.setattr(models, "load", lambda source, settings: loaded.update(settings, source=source) or FAKE)
-    stage = SimpleNamespace(
+    job = SimpleNamespace(
         threads=1,
         input=SimpleNamespace(model=str(file)),
-        params=SimpleNamespace(configuration={"model": {"source": "a/b", "dtype": "float16", "revision": None}}),
+        config={"models": {"m": {"source": "a/b", "dtype": "float16", "revision": None}}},
+        wildcards=SimpleNamespace(model="m"),
     )
-    _, source = inputs.open_model(stage)
+    inputs.open_model(job)
     assert loaded == {"source": "a/b", "dtype": "float16", "revision": COMMIT}
-    assert source == {"source": "a/b", "revision": COMMIT, "layers": 8}
+    assert inputs.model_record(job) == {"source": "a/b", "revision": COMMIT, "layers": 6}
 
 
 FAKE = SimpleNamespace(depth=8)
@@ -145,7 +148,7 @@ def test_a_configured_revision_is_asked_for(hub, tmp_path):
 def test_a_folders_revision_is_its_content(case, tmp_path):
     folder = shutil.copytree(case.folder, tmp_path / "copy")
     first = resolve({"source": str(folder)}, tmp_path / "m.json")
-    assert first["commit"] is None and first["revision"].startswith("sha256:")
+    assert first["commit"] is None and first["revision"].startswith("digest:")
     assert resolve({"source": str(folder)}, tmp_path / "m.json") == first
     (folder / "notes.md").write_text("anything")
     assert resolve({"source": str(folder)}, tmp_path / "m.json") == first

@@ -124,8 +124,11 @@ def test_names_become_folders(name, section, config):
             {"strategies": {"o": {"strategy": "divprune", "fithful": 1}}, "sweep": {"strategies": ["o"]}},
             "strategies: o: DivPrune has no option fithful",
         ),
-        ({"sweep": {"strategies": [["random", "fastvv"]]}}, "sweep.strategies: there is no 'fastvv'"),
-        ({"sweep": {"strategies": [["random", "fastv"], "fastv"]}}, "sweep.strategies: 'fastv' is there twice"),
+        ({"sweep": {"strategies": ["random", "fastvv"]}}, "sweep.strategies: there is no 'fastvv'"),
+        (
+            {"sweep": {"strategies": ["fastv", "fastv"]}},
+            "sweep.strategies: ['fastv', 'fastv'] does not do: it must be without",
+        ),
         ({"sweep": {"layers": [8]}}, "sweep.layers: layer 8 lies outside small, whose layers are 0 to 7."),
         ({"information": {"layers": [8]}}, "information.layers: layer 8 lies outside small, whose layers are 0 to 7."),
         ({"sweep": {"layers": [0, 1]}}, "sweep.layers: strategy 'fastv' reads attention or keys of the layer before"),

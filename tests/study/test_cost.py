@@ -183,11 +183,13 @@ def test_work_of_each_stage():
     config["information"]["windows"] = 1
     assert information(CASE, config).disk == 5 * 2 * 1 * INFORMATION_ROW
 
-    config = configuration(sweep={"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False})
+    settings = {"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False}
+    config = configuration(sweep={**settings, "strategies": ["random"]})
     rows = sum(2 * cost.resume_flops(TINY, l, 4 + 5, 35) for l in (1, 2))
-    assert sweep(CASE, config, ["random"]) == Work(10 * (prefill + rows + 8 * one), 10 * 2, 10 * 4 * 40)
+    assert sweep(CASE, config) == Work(10 * (prefill + rows + 8 * one), 10 * 2, 10 * 4 * 40)
     rows = sum(cost.resume_flops(TINY, l, 5, 35) for l in (1, 2))
-    assert sweep(CASE, config, ["drop-all"]).flops == 10 * (prefill + rows + 4 * one)
+    config = configuration(sweep={**settings, "strategies": ["drop-all"]})
+    assert sweep(CASE, config).flops == 10 * (prefill + rows + 4 * one)
 
     stages = {"half": {"stages": [[1, "fastv", 4], [2, "drop-all", 0]]}}
     config = {**configuration(schedule_run={"names": "all", "limit": None}), "schedules": stages}
@@ -197,11 +199,13 @@ def test_work_of_each_stage():
     assert schedules(CASE, config).disk - schedules(CASE, lean).disk == 10 * 4 * KEPT
 
 
-def test_strategies_in_one_bracket_share_the_prefill():
+def test_the_strategies_of_a_sweep_share_the_prefill():
     settings = {"layers": [1], "keep": [3], "limit": None}
-    config = configuration(sweep={**settings, "strategies": [["random", "fastv"]]})
-    alone = [sweep(CASE, config, [name]).flops for name in ("random", "fastv")]
-    assert sweep(CASE, config, ["random", "fastv"]).flops == sum(alone) - 10 * cost.prefill_flops(TINY, CASE.sequence)
+    config, *alone = (
+        configuration(sweep={**settings, "strategies": names}) for names in (["random", "fastv"], ["random"], ["fastv"])
+    )
+    apart = sum(sweep(CASE, one).flops for one in alone)
+    assert sweep(CASE, config).flops == apart - 10 * cost.prefill_flops(TINY, CASE.sequence)
     assert next(row for row in plan(config, [CASE]) if row.rule == "sweep_strategies").jobs == 1
 
 
@@ -211,14 +215,14 @@ def test_plan_counts_jobs_and_adds_up():
     cases = [CASE, Case("m", "c", TINY, 2, BENCHMARKS["mme"], 9)]
     rows = {row.rule: row for row in plan(config, cases)}
     jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
-    jobs |= {"measure_information": 6, "sweep_strategies": 12, "run_schedules": 6}
+    jobs |= {"measure_information": 6, "sweep_strategies": 6, "run_schedules": 6}
     assert {name: row.jobs for name, row in rows.items()} == jobs
     start, stored = cost.start_seconds(612 * 2), 612 * 2
     longest = start + cost.gpu_seconds(*answers(cases[1])[:2], stored) / 3
     assert rows["answer_questions"].longest == pytest.approx(longest)
     assert rows["encode_images"].disk == (1187 + 4) * 180
     lines = list(text(list(rows.values())))
-    assert len(lines) == 9 and lines[-1].split()[:2] == ["total", "39"]
+    assert len(lines) == 9 and lines[-1].split()[:2] == ["total", "33"]
 
 
 def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):

@@ -24,7 +24,7 @@ rule estimate_horizons:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        configuration={
+        settings={
             "horizon": config["horizon"],
             "seed": config["seed"],
             "depths": {m: configuration.depth_of(m, config["models"][m]) for m in MODELS},

@@ -11,7 +11,7 @@ from infohorizon.tables import place, write
 
 
 def main(job: Job) -> None:
-    configuration = job.params.configuration
+    configuration = job.params.settings
     settings = Settings(**configuration["horizon"], seed=configuration["seed"])
     places = [place(path, "answers") for path in job.input.answers]
     pairs = list(dict.fromkeys((found["model"], found["benchmark"]) for found in places))

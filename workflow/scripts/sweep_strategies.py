@@ -6,8 +6,7 @@ from typing import Any
 from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner, Setting
-from infohorizon.measure.sweep import settings_of
-from infohorizon.measure.sweep import sweep as run_sweep
+from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.models.vision_table import Images
 from infohorizon.pipeline.inputs import model_record, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run

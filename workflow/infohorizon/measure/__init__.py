@@ -3,7 +3,7 @@
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.schedules import Stage, run_schedule
-from infohorizon.measure.sweep import settings_of, sweep
+from infohorizon.measure.sweep import run_sweep, settings_of
 
 __all__ = [
     "Asked",
@@ -12,7 +12,7 @@ __all__ = [
     "Setting",
     "Stage",
     "run_schedule",
+    "run_sweep",
     "settings_of",
-    "sweep",
     "token_information",
 ]

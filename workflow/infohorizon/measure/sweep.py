@@ -20,7 +20,7 @@ def settings_of(strategy: Strategy, layers: Sequence[int], keeps: Sequence[Keep]
     return [Setting(name, layer, keep, repeat) for layer in layers for keep in keeps for repeat in range(repeats)]
 
 
-def sweep(
+def run_sweep(
     questioner: Questioner,
     trace: Trace,
     asked: Asked,
