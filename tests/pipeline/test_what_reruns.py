@@ -15,6 +15,9 @@ from faults.study import CONFIGURATION, ROOT, Study, inputs
 __all__ = ["base", "reference"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SWEEP, INFORMATION, RUNS = CONFIGURATION["sweep"], CONFIGURATION["information"], CONFIGURATION["schedule_run"]
+# Jobs that run a model, and that none of their cells is computed again.
+RULES = ("encode_images", "answer_questions", "measure_information", "sweep_strategies", "run_schedules")
+NO_CELLS = dict.fromkeys(RULES, 0)
 ENGINE = "workflow/infohorizon/engine/resume.py"
 
 
@@ -148,16 +151,18 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
         {"sweep_strategies": 20 * 2 * 2},
     ),
     "the scoring rule": (
-        lambda study: study.edit("workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("),
+        lambda study: study.edit(
+            "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
+        ),
         {"build_benchmark": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
          "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1},
-        {"encode_images": 0, "answer_questions": 0, "measure_information": 0, "sweep_strategies": 0, "run_schedules": 0},
+        NO_CELLS,
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
         {"encode_images": 3, "answer_questions": 3, "measure_information": 3, "sweep_strategies": 3,
          "run_schedules": 3, "estimate_horizons": 1},
-        {"encode_images": 0, "answer_questions": 0, "measure_information": 0, "sweep_strategies": 0, "run_schedules": 0},
+        NO_CELLS,
     ),
     "how information is measured": (
         lambda study: study.configure(information=INFORMATION | {"removal": "zero"}),

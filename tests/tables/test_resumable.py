@@ -238,7 +238,7 @@ def test_no_questions_make_an_empty_table(tmp_path: Path) -> None:
 def test_a_cell_without_a_row_is_an_error(tmp_path: Path) -> None:
     study = Study(tmp_path / "part-0.arrow")
     study.compute = lambda question, missing: Study.compute(study, question, missing[1:])
-    with pytest.raises(UserError, match="table 'sweep': no row was computed for .*'question_id': 'q00'"):
+    with pytest.raises(UserError, match="table 'sweep': no row was computed for"):
         study.write()
 
 

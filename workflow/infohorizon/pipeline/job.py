@@ -42,7 +42,7 @@ class Job:
         """
         return {
             "stage": self.rule,
-            "configuration": {name: _plain(self.params[name]) for name in RECORDED if name in self.params.keys()},
+            "configuration": {name: _plain(value) for name, value in self.params.items() if name in RECORDED},
             "code": _plain(self.params.get("code", "")),
             "packages": versions(),
             **sources,
