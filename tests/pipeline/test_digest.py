@@ -53,7 +53,7 @@ def changed(before: dict[str, str]) -> set[str]:
     ("file", "stages"),
     [
         ("infohorizon/analysis/statistics.py", {"horizon", "report"}),
-        ("infohorizon/analysis/horizons.py", {"horizon"}),
+        ("infohorizon/analysis/horizons.py", {"horizon", "report"}),
         ("infohorizon/report/build.py", {"report"}),
         ("infohorizon/strategies/dart.py", {"dart"}),
         ("infohorizon/strategies/random.py", {"random"}),
