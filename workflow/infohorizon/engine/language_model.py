@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from infohorizon.engine.layers import keep_residual_in_float32
+from infohorizon.engine.layers import DecoderLayer, keep_residual_in_float32
 from infohorizon.errors import UserError
 
 Positions = Literal["original", "contiguous"]
@@ -33,7 +33,7 @@ class Rope:
         return self.cos[..., places, :], self.sin[..., places, :]
 
 
-def longest_prompt(decoder: nn.Module) -> tuple[float, str]:
+def longest_prompt(decoder: Any) -> tuple[float, str]:
     """How many tokens a prompt may have so that all see each other and places are rotated alike, and what says so."""
     config = decoder.config
     limits: list[tuple[float, str]] = [(float("inf"), "")]
@@ -60,10 +60,16 @@ class LanguageModel:
         head: maps (…, d) to (…, vocabulary).
     """
 
-    def __init__(self, decoder: nn.Module, head: nn.Module) -> None:
+    layers: Sequence[DecoderLayer]
+    norm: nn.Module
+    embed: nn.Embedding
+    rotary: nn.Module
+    head: nn.Linear
+
+    def __init__(self, decoder: Any, head: nn.Linear) -> None:
         self.layers, self.norm = decoder.layers, decoder.norm
         self.embed, self.rotary = decoder.embed_tokens, decoder.rotary_emb
-        self.width: int = self.embed.weight.shape[1]
+        self.width = self.embed.weight.shape[1]
         self.weights_dtype = self.embed.weight.dtype
         self.dtype = torch.promote_types(self.weights_dtype, torch.float32)
         if self.embed.weight.dtype != self.dtype:

@@ -8,6 +8,7 @@ layers of the Llama layout share (input_layernorm, self_attn, post_attention_lay
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,17 @@ LAYER_PARTS = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"
 _tap: ContextVar[Tap | None] = ContextVar("attention_tap", default=None)
 _cache: ContextVar["PrefixCache | None"] = ContextVar("cache", default=None)
 CHUNK = 128  # queries of one attention call after a prefix: what none of them sees is not computed
+
+
+class DecoderLayer(Protocol):
+    """A layer of the Llama layout: its parts, and the call that runs it."""
+
+    input_layernorm: nn.Module
+    self_attn: nn.Module
+    post_attention_layernorm: nn.Module
+    mlp: nn.Module
+
+    def __call__(self, hidden_states: Tensor, **arguments: Any) -> Any: ...
 
 
 @contextmanager
@@ -75,8 +87,9 @@ def _attention(
         if is_causal and query.shape[2] < key.shape[2]:
             out = _attend_last(query, key, value, scaling)
         else:
-            mask = {"attn_mask": attention_mask, "is_causal": is_causal}
-            out = scaled_dot_product_attention(query, key, value, scale=scaling, **mask)
+            out = scaled_dot_product_attention(
+                query, key, value, attn_mask=attention_mask, is_causal=is_causal, scale=scaling
+            )
     out = out.transpose(1, 2)
     return (pad(out, (0, 0, 0, 0, unread, 0)) if unread else out).contiguous(), None
 
@@ -150,7 +163,7 @@ class PrefixCache:
             _cache.reset(token)
 
 
-def misfit(decoder: nn.Module) -> str | None:
+def misfit(decoder: Any) -> str | None:
     """Why a decoder's layers cannot be run here; None where they have the parts of the Llama layout and no others.
 
     Parts without parameters (dropout, which does nothing in evaluation) do not count.
@@ -166,7 +179,7 @@ def misfit(decoder: nn.Module) -> str | None:
     return None
 
 
-def run_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache) -> Tensor:
+def run_layer(layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache) -> Tensor:
     """Run one decoder layer of the model on rows of tokens that follow what the cache holds.
 
     Args:
@@ -178,7 +191,9 @@ def run_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: P
     return out[0] if isinstance(out, tuple) else out
 
 
-def run_last_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache, read: int) -> Tensor:
+def run_last_layer(
+    layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache, read: int
+) -> Tensor:
     """The same for the last layer, where only the last `read` tokens' outputs are used: nothing else of it is computed
     but keys, values and projections.
 
@@ -195,7 +210,7 @@ def run_last_layer(layer: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor], cac
     return x + layer.mlp(layer.post_attention_layernorm(x))
 
 
-def keep_residual_in_float32(language_model: nn.Module) -> None:
+def keep_residual_in_float32(language_model: Any) -> None:
     """16-bit weights, fp32 residual stream: hidden states stay fp32, each Linear of the layers casts its own input.
 
     Pure 16-bit residuals drown the information of single windows in rounding noise in late layers. GEMMs run in the

@@ -169,6 +169,7 @@ class Trace:
                 last = run_last_layer(layer, x, rope, cache, self.prompt.read)
                 self._final = self.language_model.norm(last)[0]
                 self.language_model.check_finite(self._final)
+        assert cache.own is not None  # the layer has run
         keys, values = cache.own
         self._keys.append(keys[0])
         self._values.append(values[0])

@@ -20,8 +20,8 @@ class Oracle:
     """
 
     def __init__(self, path: str | None, window: int | None) -> None:
-        self.window = window
-        self.scores: dict[tuple[str, int], list[float]] | None = None
+        self.window = None if path is None else window
+        self.scores: dict[tuple[str, int], list[float]] = {}
         if path is not None:
             rows = tables.read(path, "information").sort("question_id", "layer", "window")
             groups = rows.group_by("question_id", "layer", maintain_order=True).agg("information")
@@ -29,14 +29,14 @@ class Oracle:
 
     def scores_of(self, question_id: str, grid: tuple[int, int]) -> Callable[[int], Tensor] | None:
         """layer → (N,) scores for one question, or None where there is no table."""
-        return None if self.scores is None else partial(self._scores, question_id, grid)
+        return None if self.window is None else partial(self._scores, self.window, question_id, grid)
 
-    def _scores(self, question_id: str, grid: tuple[int, int], layer: int) -> torch.Tensor:
+    def _scores(self, window: int, question_id: str, grid: tuple[int, int], layer: int) -> Tensor:
         if (question_id, layer) not in self.scores:
             raise UserError(
                 f"the information table lacks layer {layer} of question {question_id}: run information again."
             )
         out = torch.empty(grid[0] * grid[1])
-        for tokens, score in zip(windows(grid, self.window), self.scores[question_id, layer], strict=True):
+        for tokens, score in zip(windows(grid, window), self.scores[question_id, layer], strict=True):
             out[tokens] = score
         return out

@@ -61,7 +61,7 @@ class Naive:
             for hook in hooks:
                 hook.remove()
 
-    def _hook(self, drop: Drop | None, drops: list[Drop], number: int, length: int) -> Any:
+    def _hook(self, drop: Drop | None, drops: Sequence[Drop], number: int, length: int) -> Any:
         def hook(_: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             hidden = args[0] if args else kwargs.pop("hidden_states")
             if drop is not None:

@@ -43,9 +43,8 @@ def run_sweep(
         picked = members[part]
         layers = [settings[i].layer for i in picked]
         kept = torch.stack([selections[i].kept for i in picked])
-        states = [selections[i].states for i in picked]
-        merged = None if states[0] is None else torch.stack(states)
-        branches = resume(trace, layers, kept, positions, merged)
+        states = [merged for i in picked if (merged := selections[i].states) is not None]  # of all rows, or of none
+        branches = resume(trace, layers, kept, positions, torch.stack(states) if states else None)
         for i, answer in zip(picked, questioner.answers(branches, asked.label), strict=True):
             rows[i] = _row(settings[i], selections[i], answer)
 

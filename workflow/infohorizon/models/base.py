@@ -161,8 +161,9 @@ class VisionLanguageModel(ABC):
         if style == "chat_template":
             return self._templated(question)
         template = VICUNA_V1 if style == "vicuna_v1" else style
+        image = self.image_token or ""  # preflight refuses a model without one
         before, after = template.split("{question}")
-        return before.replace("{image}", self.image_token) + question + after.replace("{image}", self.image_token)
+        return before.replace("{image}", image) + question + after.replace("{image}", image)
 
     def _templated(self, question: str) -> str:
         """The prompt that the folder's chat template makes.

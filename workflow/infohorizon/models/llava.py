@@ -1,6 +1,7 @@
 """LLaVA-1.5 and its kin (LlavaForConditionalGeneration): CLIP-type tower, MLP projector, any decoder."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
@@ -40,7 +41,7 @@ class Llava(VisionLanguageModel):
             yield f"its images of {vision.image_size} pixels are not divided by patches of {vision.patch_size}"
 
     @property
-    def _tower(self) -> nn.Module:
+    def _tower(self) -> Any:
         tower = self.model.model.vision_tower
         return getattr(tower, "vision_model", tower)
 

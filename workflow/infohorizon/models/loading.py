@@ -28,7 +28,7 @@ def weights(source: str, folder: Path, dtype: str, device: str) -> nn.Module:
         raise UserError(f"model {source} has no safetensors weights; pickled ones (*.bin) are not read.")
     part = "weights"
     try:
-        model, report = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=getattr(torch, dtype),
             attn_implementation=ATTENTION,
@@ -37,6 +37,7 @@ def weights(source: str, folder: Path, dtype: str, device: str) -> nn.Module:
             output_loading_info=True,
             trust_remote_code=False,
         )
+        model, report = loaded
         part = f"weights on device '{device}'"
         model = model.to(device)
     except SafetensorError as error:

@@ -94,7 +94,7 @@ class Strategy(ABC):
         needs: what it reads from the view, for the generated table.
     """
 
-    name: ClassVar[str]
+    name: str
     paper: ClassVar[str]
     needs: ClassVar[str]
     first_layer: ClassVar[int] = 0

@@ -102,7 +102,7 @@ def table() -> str:
     for name, facts in REGISTRY.items():
         cls = _builtin(name)
         acts = "any layer" if facts.first_layer == 0 else f"layer {facts.first_layer} and above"
-        what = inspect.getdoc(cls).splitlines()[0]
+        what = (inspect.getdoc(cls) or "").partition("\n")[0]
         lines.append(f"| `{name}` | {what} | {acts} | {cls.needs} | {cls.paper} |")
     return "\n".join(lines) + "\n"
 
@@ -117,9 +117,9 @@ def _resolve(name: str, settings: Settings | None) -> tuple[str, dict[str, Any]]
     if name not in settings:
         raise UserError(f"There is no strategy '{name}': {suggestion(name, names(settings))}")
     setting = settings[name]
-    options = {"strategy": setting} if isinstance(setting, str) else dict(setting)
-    source = options.pop("strategy", None)
-    if source not in REGISTRY and not str(source).endswith(".py"):
+    options: dict[str, Any] = {"strategy": setting} if isinstance(setting, str) else dict(setting)
+    source = str(options.pop("strategy", None))
+    if source not in REGISTRY and not source.endswith(".py"):
         raise UserError(
             f"strategies: {name}: '{source}' is neither the path of a Python file (….py) "
             f"nor one of {', '.join(REGISTRY)}."
@@ -139,6 +139,7 @@ def _load(path: Path) -> type["Strategy"]:
     if not path.is_file():
         raise UserError(f"strategies: {path} does not exist.")
     spec = importlib.util.spec_from_file_location(f"infohorizon_strategy_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # the file's name ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
