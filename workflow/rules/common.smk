@@ -32,14 +32,14 @@ from infohorizon.benchmarks import datafiles
 from infohorizon.errors import UserError
 from infohorizon.models import hub
 from infohorizon.pipeline.digest import code, content
-from infohorizon.study import configuration, schema
+from infohorizon.study import checks, configuration, schema
 
 SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:
     schema.check(config, SCHEMA)
     validate(config, SCHEMA)  # fills in the defaults
     configuration.resolve(config, ROOT)
-    configuration.check(config)
+    checks.check(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -25,7 +25,7 @@ def check(config: Mapping[str, Any], schema: str | Path) -> None:
     Raises:
         UserError: one sentence that names the key and what it may be.
     """
-    validator = Validator(yaml.safe_load(Path(schema).read_text()))
+    validator = Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
     if (error := best_match(validator.iter_errors(config))) is not None:
         while error.parent is not None:  # the whole of a "oneOf", not one of its branches
             error = error.parent
@@ -35,32 +35,36 @@ def check(config: Mapping[str, Any], schema: str | Path) -> None:
 def sentence(error: ValidationError) -> str:
     """What is wrong, where, and what would be right."""
     key = ".".join(map(str, error.absolute_path))
+    inside = f"{key}." if key else ""
     if error.validator == "required":
         name = next(name for name in error.validator_value if name not in error.instance)
-        return f"{'.'.join(filter(None, [key, name]))} is missing."
+        return f"{inside}{name} is missing."
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         name = next(name for name in error.instance if name not in known)
-        return f"{'.'.join(filter(None, [key, str(name)]))}: there is no such key: {suggestion(name, known)}"
-    value = error.instance
-    return f"{key or 'the configuration'}: {value!r} does not do: it must be {_wanted(error)}."
+        return f"{inside}{name} is not a key of the configuration: {suggestion(name, known)}"
+    return f"{key or 'the configuration'}: {error.instance!r} is not valid; it must be {_wanted(error)}."
 
 
 def _wanted(error: ValidationError) -> str:
+    """What the value must be: the schema's own description, else what its rule asks for."""
     schema, wanted = error.schema, error.validator_value
     if "description" in schema:
         return schema["description"]
     match error.validator:
         case "type":
-            return " or ".join(TYPES.get(kind, kind) for kind in ([wanted] if isinstance(wanted, str) else wanted))
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            return " or ".join(TYPES.get(kind, kind) for kind in kinds)
         case "enum":
             return f"one of {', '.join(map(str, wanted))}"
         case "uniqueItems":
-            return "without repetition"
+            return "a list that names nothing twice"
         case "minLength":
             return "a text that is not empty"
-        case "minItems" | "maxItems":
-            return f"a list of at {'least' if error.validator == 'minItems' else 'most'} {wanted}"
+        case "minItems":
+            return f"a list of at least {wanted}"
+        case "maxItems":
+            return f"a list of at most {wanted}"
         case "minimum":
             return f"at least {wanted}"
         case "maximum":

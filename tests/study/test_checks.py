@@ -1,0 +1,187 @@
+"""Every mistake in a configuration that can be known before a job starts: one sentence that names the key."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import validate
+
+from infohorizon.errors import UserError
+from infohorizon.study import checks, schema
+from infohorizon.units import layers_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """config.yaml for one model of eight layers; the working directory is empty but for it."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text(json.dumps({"text_config": {"num_hidden_layers": 8}}))
+    config["models"]["small"] = {"source": "model"}
+    config["run"] = {"models": ["small"], "benchmarks": ["reading"]}
+    monkeypatch.chdir(tmp_path)
+    return config
+
+
+def merged(config, changes):
+    """What `--configfile` does: dictionaries merge, everything else replaces."""
+    config = copy.deepcopy(config)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(config.get(key), dict)
+        config[key] = merged(config[key], value) if both else value
+    return config
+
+
+def complain(config):
+    """The sentence that a configuration gets."""
+    with pytest.raises(UserError) as caught:
+        schema.check(config, SCHEMA)
+        validate(config, str(SCHEMA))
+        checks.check(config)
+    text = str(caught.value)
+    assert "\n" not in text and text.endswith((".", "?"))
+    return text
+
+
+def test_the_shipped_configurations_pass(config, monkeypatch):
+    schema.check(config, SCHEMA)
+    validate(config, str(SCHEMA))
+    checks.check(config)
+    monkeypatch.chdir(ROOT)
+    base = yaml.safe_load(Path("config.yaml").read_text())
+    for study in [{}, *(yaml.safe_load(file.read_text()) for file in Path("studies").glob("*.yaml"))]:
+        schema.check(merged(base, study), SCHEMA)
+    paper = merged(base, yaml.safe_load(Path("studies/paper.yaml").read_text()))
+    validate(paper, str(SCHEMA))
+    checks.check(paper)
+    layers = paper["information"]["layers"]
+    assert layers_of(layers, 32) == list(range(1, 32))
+    assert layers_of(layers, 28) == list(range(1, 28))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"resutls": "x"}, "resutls is not a key of the configuration: did you mean 'results'?"),
+        ({"sweep": {"layer": [1]}}, "sweep.layer is not a key of the configuration: did you mean 'layers'?"),
+        ({"models": {"x": {"dtype": "float32"}}}, "models.x.source is missing."),
+        (
+            {"models": {"x": {"source": "y", "dtype": "fp16"}}},
+            "models.x.dtype: 'fp16' is not valid; it must be one of ",
+        ),
+        ({"run": {"models": "small"}}, "run.models: 'small' is not valid; it must be a list."),
+        ({"run": {"benchmarks": []}}, "run.benchmarks: [] is not valid; it must be a list of at least 1."),
+        (
+            {"run": {"benchmarks": ["reading"] * 2}},
+            "run.benchmarks: ['reading', 'reading'] is not valid; it must be a list t",
+        ),
+        ({"sweep": {"keep": [0]}}, "sweep.keep.0: 0 is not valid; it must be a number of tokens from 1, or a fraction"),
+        ({"sweep": {"keep": [2, 1.0]}}, "sweep.keep.1: 1.0 is not valid; it must be a number of tokens from 1, or a f"),
+        ({"sweep": {"keep": [True]}}, "sweep.keep.0: True is not valid; "),
+        ({"sweep": {"layers": [1.5]}}, "sweep.layers: [1.5] is not valid; it must be all, or a list of layers"),
+        ({"sweep": {"limit": 0}}, "sweep.limit: 0 is not valid; it must be a number of questions from 1, or null for "),
+        (
+            {"schedules": {"x": {"stages": [[1, "random"]]}}},
+            "schedules.x.stages.0: [1, 'random'] is not valid; it must",
+        ),
+        ({"schedules": {"x": {"stages": [[1, "random", 1.0]]}}}, "schedules.x.stages.0.2: 1.0 is not valid; "),
+        ({"horizon": {"confidence": 95}}, "horizon.confidence: 95 is not valid; it must be below 1."),
+        ({"shards": 0}, "shards: 0 is not valid; it must be at least 1."),
+        ({"batch_size": 0}, "batch_size: 0 is not valid; it must be auto, or a number of rows from 1."),
+        ({"results": "my results"}, "results: 'my results' is not valid; it must be a path of letters, digits and . _"),
+        ({"models": {"x": {"source": ""}}}, "models.x.source: '' is not valid; it must be a text that is not empty."),
+    ],
+)
+def test_what_the_schema_refuses(changes, expected, config):
+    assert complain(merged(config, changes)).startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".", "a b", "a\n", "-a", "", "a" * 101, "ä"])
+@pytest.mark.parametrize("section", ["models", "benchmarks", "schedules", "strategies"])
+def test_names_become_folders(name, section, config):
+    entry = {"source": "x", "task": "mme"} if section == "benchmarks" else {"source": "x"}
+    config[section] = {**config[section], name: "x.py" if section == "strategies" else entry}
+    assert complain(config).startswith(f"{section}: {name!r} is not valid; it must be a name of letters, digits and")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"run": {"models": ["smal"]}}, "run.models: there is no 'smal': did you mean 'small'?"),
+        ({"run": {"benchmarks": ["raeding"]}}, "run.benchmarks: there is no 'raeding': did you mean 'reading'?"),
+        ({"run": {"benchmarks": ["zzz"]}}, "run.benchmarks: there is no 'zzz': known are knowledge, perception, "),
+        ({"benchmarks": {"reading": {"task": "redaing"}}}, "benchmarks.reading.task: there is no 'redaing': did you "),
+        ({"benchmarks": {"reading": {"source": "./no"}}}, "benchmarks.reading.source: ./no does not exist; give a "),
+        ({"models": {"small": {"source": "./no"}}}, "models.small.source: the folder ./no does not exist; give a fo"),
+        ({"models": {"small": {"source": "."}}}, "models.small.source: . holds no model; it needs a config.json"),
+        ({"models": {"small": {"source": "a/b"}}}, "models.small.depth is missing: give the number of decoder layers"),
+        ({"models": {"small": {"depth": 9}}}, "models.small.depth is 9, but model has 8 layers; correct it or leave"),
+        ({"models": {"small": {"prompt": "{image} hi"}}}, "models.small.prompt: use chat_template, vicuna_v1, or a t"),
+        ({"models": {"small": {"min_pixels": 9, "max_pixels": 8}}}, "models.small: min_pixels (9) exceeds max_pixels"),
+        ({"sweep": {"strategies": ["fastvv"]}}, "sweep.strategies: there is no 'fastvv': did you mean 'fastv'?"),
+        (
+            {"strategies": {"o": {"strategy": "information"}}, "sweep": {"strategies": ["o"]}},
+            "strategies.o: 'inf",
+        ),
+        (
+            {"strategies": {"o": {"strategy": "divprune", "fithful": 1}}, "sweep": {"strategies": ["o"]}},
+            "strategies: o: DivPrune has no option fithful",
+        ),
+        ({"sweep": {"strategies": ["random", "fastvv"]}}, "sweep.strategies: there is no 'fastvv'"),
+        (
+            {"sweep": {"strategies": ["fastv", "fastv"]}},
+            "sweep.strategies: ['fastv', 'fastv'] is not valid; it must be a list that names nothing twice.",
+        ),
+        ({"sweep": {"layers": [8]}}, "sweep.layers: small has no layer 8; its layers are 0 to 7."),
+        ({"information": {"layers": [8]}}, "information.layers: small has no layer 8; its layers are 0 to 7."),
+        ({"sweep": {"layers": [0, 1]}}, "sweep.layers: strategy 'fastv' reads attention or keys of the layer before"),
+        ({"schedule_run": {"names": ["divprun-64"]}}, "schedule_run.names: there is no 'divprun-64': did you mean 'd"),
+        ({"strategies": {"mine": "gone.py"}, "sweep": {"strategies": ["mine"]}}, "strategies: gone.py does not exist."),
+        ({"strategies": {"mine": {"strategy": "fast"}}, "sweep": {"strategies": ["mine"]}}, "strategies: mine: 'fast'"),
+        ({"information": {"limit": 50}}, "sweep.limit (200) exceeds information.limit (50), but strategy 'informatio"),
+        ({"sweep": {"limit": None}}, "sweep.limit (all) exceeds information.limit (200), but strategy 'information'"),
+        ({"information": {"layers": [1, 2]}}, "information.layers lacks layer 3 of small, where strategy 'information"),
+    ],
+)
+def test_what_the_check_refuses(changes, expected, config):
+    assert complain(merged(config, changes)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ([[1, "randon", 2]], "schedules.x: there is no 'randon': did you mean 'random'?"),
+        ([[8, "random", 2]], "schedules.x: small has no layer 8"),
+        ([[0, "fastv", 2]], "schedules.x: strategy 'fastv' reads attention or keys of the layer before and cannot act"),
+        (
+            [[3, "random", 4], [2, "random", 2]],
+            "schedules.x: layer 2 comes after layer 3 on small (8 layers); give each",
+        ),
+        ([[3, "random", 4], [0.375, "random", 2]], "schedules.x: layer 3 comes after layer 3 on small"),
+        ([[3, "random", 0]], "schedules.x: strategy 'random' cannot keep 0 tokens; use drop-all, or keep at least 1."),
+    ],
+)
+def test_schedules(stages, expected, config):
+    assert complain(merged(config, {"schedules": {"x": {"stages": stages}}})).startswith(expected)
+
+
+def test_the_baseline_of_a_schedule_must_run(config):
+    schedule = {"stages": [[1, "random", 2]], "baseline": "divprune-64"}
+    run = {"schedules": {"x": schedule}, "schedule_run": {"names": ["x"]}}
+    assert complain(merged(config, run)) == "schedules.x.baseline: there is no 'divprune-64': known are x."
+
+
+def test_a_schedule_with_the_oracle_needs_its_layers_and_questions(config):
+    changes = {"schedules": {"x": {"stages": [[2, "information", 2]]}}, "sweep": {"strategies": ["random"]}}
+    changes |= {"schedule_run": {"names": ["x"], "limit": 300}}
+    assert complain(merged(config, changes)).startswith("schedule_run.limit (300) exceeds information.limit (200)")
+    changes |= {"schedule_run": {"names": ["x"]}, "information": {"layers": [1, 3]}}
+    assert complain(merged(config, changes)).startswith("information.layers lacks layer 2 of small")
+    changes |= {"information": {"windows": 8}}
+    expected = "information.windows is 8, but strategy 'information' in schedule_run needs every window"
+    assert complain(merged(config, changes)).startswith(expected)

@@ -1,0 +1,14 @@
+"""Configured layers and keeps on a model of some depth and an image of some tokens."""
+
+from infohorizon.units import layer_of, layers_of, tokens_of
+
+
+def test_layers():
+    assert layers_of("all", 4) == [0, 1, 2, 3]
+    assert layers_of("all", 4, first=1) == [1, 2, 3]
+    assert layers_of([3, 0.25, 0.3, 1], 8) == [1, 2, 3]
+    assert [layer_of(layer, 32) for layer in (0.03125, 0.0625, 0.625, 20)] == [1, 2, 20, 20]
+
+
+def test_tokens():
+    assert [tokens_of(keep, 576) for keep in (0.125, 0.0001, 600, 3, 0)] == [72, 1, 576, 3, 0]

@@ -1,0 +1,177 @@
+"""Every mistake in a configuration that can be known before a job starts, beyond what its schema says.
+
+Each check raises a UserError: one sentence that names the key and says what to do.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from infohorizon import benchmarks, strategies
+from infohorizon.errors import UserError, suggestion
+from infohorizon.models.hub import is_local
+from infohorizon.study.configuration import (
+    RENDERED,
+    Config,
+    all_strategies,
+    depth_of,
+    schedules_of,
+    stages_of,
+    strategies_of,
+)
+from infohorizon.units import layers_of
+
+PROMPTS = ("chat_template", "vicuna_v1")
+ORACLE = "information"  # the strategy that reads the information table
+
+
+def check(config: Config) -> None:
+    """Check names, sources, layers and keeps of everything that runs.
+
+    Raises:
+        UserError: the first mistake.
+    """
+    for key in ("models", "benchmarks"):
+        for name in config["run"][key]:
+            _known(f"run.{key}", name, config[key])
+    for name in schedules_of(config):
+        _known("schedule_run.names", name, config["schedules"])
+    for name in config["run"]["benchmarks"]:
+        _benchmark(f"benchmarks.{name}", config["benchmarks"][name])
+    for name in config["run"]["models"]:
+        _model(f"models.{name}", config["models"][name])
+    depths = {name: depth_of(name, config["models"][name]) for name in config["run"]["models"]}
+    for name in all_strategies(config):
+        if name in config["strategies"]:
+            _own_strategy(name, config["strategies"])
+    for model, depth in depths.items():
+        _within("information.layers", config["information"]["layers"], model, depth)
+        _sweep(config, model, depth)
+        for name in schedules_of(config):
+            _schedule(config, name, model, depth)
+    for section in _oracle_sections(config):
+        _oracle_questions(config, section)
+    for model, depth in depths.items():
+        _oracle_layers(config, model, depth)
+
+
+def _benchmark(key: str, settings: Config) -> None:
+    """A task that exists, its options, and a source that is there."""
+    task, source = settings["task"], settings["source"]
+    _known(f"{key}.task", task, benchmarks.REGISTRY)
+    if source == "rendered":
+        _known(f"{key}.task", task, RENDERED)
+    if options := settings.get("options"):
+        benchmarks.create(task, options)
+    if source != "rendered" and is_local(source) and not Path(source).expanduser().exists():
+        raise UserError(f"{key}.source: {source} does not exist; give a folder, a file or a hub id.")
+
+
+def _model(key: str, settings: Config) -> None:
+    """A prompt form that can be filled in, and pixel limits in their order."""
+    prompt = settings.get("prompt", "chat_template")
+    if prompt not in PROMPTS and not (prompt.count("{image}") == prompt.count("{question}") == 1):
+        known = ", ".join(PROMPTS)
+        raise UserError(f"{key}.prompt: use {known}, or a text with one {{image}} and one {{question}}.")
+    least, most = settings.get("min_pixels", 1), settings.get("max_pixels", float("inf"))
+    if least > most:
+        raise UserError(f"{key}: min_pixels ({least}) exceeds max_pixels ({most}); lower the first or raise the other.")
+
+
+def _own_strategy(name: str, own: Config) -> None:
+    """A strategy that the configuration names: made once, so that a bad option or file is known (loads torch)."""
+    if strategies.source_of(name, own) == ORACLE:
+        raise UserError(f"strategies.{name}: '{ORACLE}' takes no options; use it under its own name.")
+    strategies.create(name, own)
+
+
+def _sweep(config: Config, model: str, depth: int) -> None:
+    """Layers that the model has, and at which every strategy can act."""
+    own, layers = config["strategies"], config["sweep"]["layers"]
+    _within("sweep.layers", layers, model, depth)
+    for name in config["sweep"]["strategies"]:
+        _known("sweep.strategies", name, strategies.names(own))
+        first = strategies.entry(name, own).first_layer
+        for layer in layers_of(layers, depth, max(1, first)):
+            _acts("sweep.layers", name, first, layer)
+
+
+def _schedule(config: Config, name: str, model: str, depth: int) -> None:
+    """Known strategies at ascending layers that the model has, and a baseline that runs, too."""
+    key, own, last = f"schedules.{name}", config["strategies"], -1
+    for strategy in strategies_of(config, name):
+        _known(key, strategy, strategies.names(own))
+    for layer, strategy, keep in stages_of(config, name, depth):
+        entry = strategies.entry(strategy, own)
+        _within(key, [layer], model, depth)
+        _acts(key, strategy, entry.first_layer, layer)
+        if layer <= last:
+            raise UserError(
+                f"{key}: layer {layer} comes after layer {last} on {model} ({depth} layers); give each stage a higher "
+                "layer than the one before."
+            )
+        if keep == 0 and not entry.keeps_none:
+            raise UserError(f"{key}: strategy '{strategy}' cannot keep 0 tokens; use drop-all, or keep at least 1.")
+        last = layer
+    if (baseline := config["schedules"][name].get("baseline")) is not None:
+        _known(f"{key}.baseline", baseline, schedules_of(config))
+
+
+def _oracle_sections(config: Config) -> list[str]:
+    """Where strategy `information` runs: sections of the configuration."""
+    sections = ["sweep"] if ORACLE in config["sweep"]["strategies"] else []
+    if any(ORACLE in strategies_of(config, schedule) for schedule in schedules_of(config)):
+        sections.append("schedule_run")
+    return sections
+
+
+def _oracle_questions(config: Config, section: str) -> None:
+    """The information table must hold every window of every question that a section asks."""
+    number = config["information"]["windows"]
+    if number != "all":
+        raise UserError(
+            f"information.windows is {number}, but strategy '{ORACLE}' in {section} needs every window; set it to all, "
+            "or remove the strategy."
+        )
+    measured, asked = config["information"].get("limit"), config[section].get("limit")
+    if measured is not None and (asked is None or asked > measured):
+        raise UserError(
+            f"{section}.limit ({asked or 'all'}) exceeds information.limit ({measured}), but strategy '{ORACLE}' needs "
+            f"the information of every question; raise information.limit or lower {section}.limit."
+        )
+
+
+def _oracle_layers(config: Config, model: str, depth: int) -> None:
+    """The information table must hold every layer at which strategy `information` acts."""
+    wanted = {
+        layer
+        for name in schedules_of(config)
+        for layer, strategy, _ in stages_of(config, name, depth)
+        if strategy == ORACLE
+    }
+    if ORACLE in config["sweep"]["strategies"]:
+        wanted |= set(layers_of(config["sweep"]["layers"], depth, 1))
+    if missing := sorted(wanted - set(layers_of(config["information"]["layers"], depth))):
+        raise UserError(
+            f"information.layers lacks layer {missing[0]} of {model}, where strategy '{ORACLE}' acts; add the layer, "
+            "or remove the strategy."
+        )
+
+
+def _within(key: str, spec: Any, model: str, depth: int) -> None:
+    for layer in layers_of(spec, depth):
+        if layer >= depth:
+            raise UserError(f"{key}: {model} has no layer {layer}; its layers are 0 to {depth - 1}.")
+
+
+def _acts(key: str, strategy: str, first: int, layer: int) -> None:
+    if layer < first:
+        raise UserError(
+            f"{key}: strategy '{strategy}' reads attention or keys of the layer before and cannot act at layer "
+            f"{layer}; use layers from {first} on."
+        )
+
+
+def _known(key: str, name: str, names: Iterable[str] | Mapping[str, Any]) -> None:
+    if name not in (known := list(names)):
+        raise UserError(f"{key}: there is no '{name}': {suggestion(name, known)}")
