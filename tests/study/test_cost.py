@@ -1,45 +1,15 @@
 """Costs against numbers worked out by hand, and the paper's mean tokens from the schedules of config.yaml."""
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 import yaml
+from tiny_study import ROOT, SHAPE, configuration
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from infohorizon.models.geometry import Geometry, geometry, kv_bytes
 from infohorizon.study import cost
-from infohorizon.study.catalogue import BENCHMARKS, MODELS, Size
-from infohorizon.study.plan import (
-    INFORMATION_ROW,
-    KEPT,
-    Case,
-    Work,
-    answers,
-    information,
-    plan,
-    schedules,
-    sweep,
-    text,
-    vision,
-)
-
-ROOT = Path(__file__).resolve().parents[2]
-# d 4, m 8, k 2, L 3, V 10; a tower of 100 parameters, one patch per visual token, 9 tokens per image
-TINY = Geometry(3, 4, 8, 2, 10, 100, 1, None, 9, feature_width=6, key_width=2)
-
-
-def configuration(**changes):
-    """config.yaml with some sections' keys replaced."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config["strategies"] = {}
-    for section, values in changes.items():
-        config[section] = {**config[section], **values} if isinstance(values, dict) else values
-    return config
+from infohorizon.study.catalogue import MODELS
 
 
 def mean_tokens(stages, count, depth):
@@ -85,12 +55,12 @@ def test_a_stage_cannot_bring_tokens_back():
 
 def test_flops_of_a_layer():
     # projections 2·(2·5·16 + 2·5·4·2) = 480, attention 4·5·(7 + 3)·4 = 800, FFN 6·5·4·8 = 960
-    assert cost.layer_flops(TINY, 5, 7) == 2240
-    assert cost.layer_flops(TINY, 5) == 480 + 240 + 960
+    assert cost.layer_flops(SHAPE, 5, 7) == 2240
+    assert cost.layer_flops(SHAPE, 5) == 480 + 240 + 960
 
 
 def test_tokens_cost_the_same_at_once_and_one_after_another():
-    assert cost.layer_flops(TINY, 5, 7) == sum(cost.layer_flops(TINY, 1, 7 + i) for i in range(5))
+    assert cost.layer_flops(SHAPE, 5, 7) == sum(cost.layer_flops(SHAPE, 1, 7 + i) for i in range(5))
 
 
 def test_flops_of_a_token_are_those_that_torch_counts():
@@ -114,22 +84,22 @@ def test_flops_of_a_token_are_those_that_torch_counts():
 
 
 def test_flops_of_a_prefill_and_of_a_resume():
-    assert cost.prefill_flops(TINY, 5) == 3 * 1680 + 2 * 4 * 10
-    assert cost.resume_flops(TINY, layer=2, new=5, cached=7) == 2240 + 80
-    assert cost.resume_flops(TINY, 0, 5, 0) == cost.prefill_flops(TINY, 5)
-    assert cost.vision_flops(TINY, 9) == 2 * 100 * 9
+    assert cost.prefill_flops(SHAPE, 5) == 3 * 1680 + 2 * 4 * 10
+    assert cost.resume_flops(SHAPE, layer=2, new=5, cached=7) == 2240 + 80
+    assert cost.resume_flops(SHAPE, 0, 5, 0) == cost.prefill_flops(SHAPE, 5)
+    assert cost.vision_flops(SHAPE, 9) == 2 * 100 * 9
 
 
 def test_bytes():
-    assert kv_bytes(TINY, 5, element=2) == 2 * 5 * 2 * 3 * 2
+    assert kv_bytes(SHAPE, 5, element=2) == 2 * 5 * 2 * 3 * 2
     # inputs of 3 layers in fp32, keys and values, queries of 2 suffix tokens
-    assert cost.trace_bytes(TINY, 5, 2, element=2) == 5 * 4 * 3 * 4 + 120 + 2 * 4 * 3 * 2
+    assert cost.trace_bytes(SHAPE, 5, 2, element=2) == 5 * 4 * 3 * 4 + 120 + 2 * 4 * 3 * 2
     # a layer: 2·16 + 2·4·2 + 3·4·8 = 144; embedding and head 40 each; a second head in fp32
-    assert TINY.parameters == 3 * 144 + 80 + 100
-    assert cost.weight_bytes(TINY, 2) == 612 * 2 + 160
-    assert cost.weight_bytes(TINY, 4) == 612 * 4
-    assert cost.image_bytes(TINY, 9, 2) == 9 * (8 * 2 + 4)
-    assert cost.image_bytes(TINY, 9, 8) == 9 * (8 * 4 + 4)  # the table holds at most fp32
+    assert SHAPE.parameters == 3 * 144 + 80 + 100
+    assert cost.weight_bytes(SHAPE, 2) == 612 * 2 + 160
+    assert cost.weight_bytes(SHAPE, 4) == 612 * 4
+    assert cost.image_bytes(SHAPE, 9, 2) == 9 * (8 * 2 + 4)
+    assert cost.image_bytes(SHAPE, 9, 8) == 9 * (8 * 4 + 4)  # the table holds at most fp32
 
 
 def test_time():
@@ -166,73 +136,3 @@ def test_geometry_of_the_hubs_own_config():
     known = MODELS["Qwen/Qwen2.5-VL-7B-Instruct"]
     flat = {**known["text_config"], "vision_config": known["vision_config"]}
     assert geometry(flat) == geometry(known)
-
-
-CASE = Case("m", "b", TINY, 2, Size(10, 4, 100, text=5, answer=3), tokens=9)
-
-
-def test_work_of_each_stage():
-    """P 35, N 9, M 5: a prompt of 49 tokens; 10 questions about 4 images; 2 answer tokens after the first."""
-    prefill, one = cost.prefill_flops(TINY, 49), 3 * cost.layer_flops(TINY, 1, 49) + 80
-    assert vision(CASE) == Work(4 * 1800, 0, 4 * 180)
-    assert answers(CASE)[:2] == (10 * (prefill + cost.prefill_flops(TINY, 40) + 4 * one), 10 * 4)
-
-    config = configuration(information={"layers": [1, 2], "limit": 5})
-    rows = [3 * cost.resume_flops(TINY, l, 9, 35) + cost.resume_flops(TINY, l, 5, 35) for l in (1, 2)]
-    assert information(CASE, config) == Work(5 * (prefill + sum(rows)), 0, 5 * 2 * 3 * INFORMATION_ROW)
-    config["information"]["windows"] = 1
-    assert information(CASE, config).disk == 5 * 2 * 1 * INFORMATION_ROW
-
-    settings = {"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False}
-    config = configuration(sweep={**settings, "strategies": ["random"]})
-    rows = sum(2 * cost.resume_flops(TINY, l, 4 + 5, 35) for l in (1, 2))
-    assert sweep(CASE, config) == Work(10 * (prefill + rows + 8 * one), 10 * 2, 10 * 4 * 40)
-    rows = sum(cost.resume_flops(TINY, l, 5, 35) for l in (1, 2))
-    config = configuration(sweep={**settings, "strategies": ["drop-all"]})
-    assert sweep(CASE, config).flops == 10 * (prefill + rows + 4 * one)
-
-    stages = {"half": {"stages": [[1, "fastv", 4], [2, "drop-all", 0]]}}
-    config = {**configuration(schedule_run={"names": "all", "limit": None}), "schedules": stages}
-    changed = cost.layer_flops(TINY, 35 + 4 + 5) + cost.layer_flops(TINY, 40) + 80
-    assert schedules(CASE, config)[:2] == (10 * (prefill + changed + 2 * one), 10 * 2)
-    lean = {**config, "sweep": {**config["sweep"], "store_kept": False}}
-    assert schedules(CASE, config).disk - schedules(CASE, lean).disk == 10 * 4 * KEPT
-
-
-def test_the_strategies_of_a_sweep_share_the_prefill():
-    settings = {"layers": [1], "keep": [3], "limit": None}
-    config, *alone = (
-        configuration(sweep={**settings, "strategies": names}) for names in (["random", "fastv"], ["random"], ["fastv"])
-    )
-    apart = sum(sweep(CASE, one).flops for one in alone)
-    assert sweep(CASE, config).flops == apart - 10 * cost.prefill_flops(TINY, CASE.sequence)
-    assert next(row for row in plan(config, [CASE]) if row.rule == "sweep_strategies").jobs == 1
-
-
-def test_plan_counts_jobs_and_adds_up():
-    config = configuration(shards=3, sweep={"strategies": ["random", "fastv"], "layers": [1], "limit": None})
-    config["schedules"] = {"half": {"stages": [[1, "fastv", 4]]}}
-    cases = [CASE, Case("m", "c", TINY, 2, BENCHMARKS["mme"], 9)]
-    rows = {row.rule: row for row in plan(config, cases)}
-    jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
-    jobs |= {"measure_information": 6, "sweep_strategies": 6, "run_schedules": 6}
-    assert {name: row.jobs for name, row in rows.items()} == jobs
-    start, stored = cost.start_seconds(612 * 2), 612 * 2
-    longest = start + cost.gpu_seconds(*answers(cases[1])[:2], stored) / 3
-    assert rows["answer_questions"].longest == pytest.approx(longest)
-    assert rows["encode_images"].disk == (1187 + 4) * 180
-    lines = list(text(list(rows.values())))
-    assert len(lines) == 9 and lines[-1].split()[:2] == ["total", "33"]
-
-
-def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
-    """A dry run of the whole study, and its plan, which need nothing that is not in the repository."""
-    study = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", "studies/paper.yaml", "--config"]
-    command.append(f"results={tmp_path}/results")
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE)}
-    config = configuration(information=study["information"], sweep=study["sweep"], schedule_run=study["schedule_run"])
-    config |= {"shards": study["shards"], "schedules": config["schedules"] | study["schedules"]}
-    cases = [Case(m, b, TINY, 2, BENCHMARKS[b], 9) for m in study["run"]["models"] for b in study["run"]["benchmarks"]]
-    assert {row.rule: row.jobs for row in plan(config, cases)}.items() <= jobs.items()

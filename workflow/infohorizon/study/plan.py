@@ -1,71 +1,43 @@
-"""What a study will cost before it runs: jobs, GPU hours, memory and disk of every stage. All of it is estimated."""
+"""What a study will cost before it runs: jobs, GPU hours, memory and disk of every rule. All of it is estimated."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from infohorizon import strategies
-from infohorizon.models.geometry import Geometry, batch_bytes
-from infohorizon.study.catalogue import Size
-from infohorizon.study.configuration import schedules_of, stages_of, strategies_of
+from infohorizon.models.geometry import batch_bytes
+from infohorizon.study import workload
+from infohorizon.study.configuration import Config, schedules_of
 from infohorizon.study.cost import (
+    BANDWIDTH,
+    EFFICIENCY,
+    IMPORTS,
+    LOADING,
+    PEAK,
     gpu_seconds,
-    head_flops,
-    image_bytes,
-    layer_flops,
-    prefill_flops,
-    present_tokens,
-    resume_flops,
     start_seconds,
     trace_bytes,
-    vision_flops,
+    visual_tokens,
     weight_bytes,
 )
-from infohorizon.units import layers_of, tokens_of
+from infohorizon.study.sizes import Tables, benchmark_size, model_geometry
+from infohorizon.study.workload import Workload
 
-Config = Mapping[str, Any]
-PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
-# Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
-INFORMATION_ROW, SWEEP_ROW, KEPT = 34, 40, 2
 ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One model on one benchmark: N visual tokens per image, `element` bytes per weight."""
-
-    model: str
-    benchmark: str
-    shape: Geometry
-    element: int
-    size: Size
-    tokens: int
-
-    @property
-    def sequence(self) -> int:
-        """Tokens of a prompt: prefix, image, text."""
-        return PREFIX + self.tokens + self.size.text
-
-    def asked(self, limit: int | None) -> Size:
-        """The part of the benchmark that a stage with this limit works on."""
-        share = min(1.0, (limit or self.size.questions) / self.size.questions)
-        questions, images = math.ceil(self.size.questions * share), math.ceil(self.size.images * share)
-        return self.size._replace(questions=questions, images=images)
-
-
-class Work(NamedTuple):
-    """FLOPs, how often the weights are read to generate a token, and bytes on disk."""
-
-    flops: float = 0.0
-    reads: float = 0.0
-    disk: float = 0.0
-
-    def __mul__(self, times: float) -> "Work":
-        return Work(self.flops * times, self.reads * times, self.disk * times)
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+# The rules that run a model, in their order.
+COSTS = {
+    "encode_images": workload.encode_images,
+    "answer_questions": workload.answer_questions,
+    "measure_information": workload.measure_information,
+    "sweep_strategies": workload.sweep_strategies,
+    "run_schedules": workload.run_schedules,
+}
+NOTES = f"""
+Estimates throughout: nothing was run for them. GPU hours are those of one A100 (80 GB) at {PEAK / 1e12:.0f} TFLOP/s
+(dense bf16) × {EFFICIENCY:g}, with one read of the weights per generated token at {BANDWIDTH / 1e12:g} TB/s, and for
+each job {IMPORTS} s of imports and its weights at {LOADING / 1e9:g} GB/s from disk. Not counted: kernel launches,
+a strategy's own selection, answers that run on; horizon, figures and report, which take minutes on a CPU.
+GPU memory is weights, cached prefill and a batch of one row; batch_size: auto takes up to 60 % of what is then free.
+Disk of fetch_model is the download, kept in HF_HOME; the data sets' downloads and images are not counted.
+"""
 
 
 class Row(NamedTuple):
@@ -79,107 +51,70 @@ class Row(NamedTuple):
     disk: float = 0.0
 
 
-def vision(case: Case) -> Work:
-    """Every image once."""
-    each = Work(vision_flops(case.shape, case.tokens), 0, image_bytes(case.shape, case.tokens, case.element))
-    return each * case.size.images
+def page(config: Config, here: Mapping[str, Tables]) -> str:
+    """The whole plan as text: what each benchmark is taken for, the table, and what it rests on.
+
+    Args:
+        here: tables of benchmarks that are already there, by the benchmark's name.
+    """
+    loads, lines = [], []
+    for benchmark in config["run"]["benchmarks"]:
+        size, known = benchmark_size(benchmark, config["benchmarks"][benchmark], here.get(benchmark))
+        tokens = {}
+        for model in config["run"]["models"]:
+            settings = config["models"][model]
+            shape = model_geometry(model, settings)
+            tokens[model] = visual_tokens(shape, size.pixels, settings.get("min_pixels"), settings.get("max_pixels"))
+            loads.append(Workload(model, benchmark, shape, ELEMENT[settings["dtype"]], size, tokens[model]))
+        lines.append(
+            f"{benchmark} ({known}): {size.questions} questions, {size.images} images; visual tokens of each: "
+            + ", ".join(f"{model} {count}" for model, count in tokens.items())
+        )
+    return "\n".join([*lines, "", *table(plan(config, loads)), NOTES])
 
 
-def answers(case: Case) -> Work:
-    """Full and blind answers, one question at a time."""
-    blind = prefill_flops(case.shape, PREFIX + case.size.text)
-    each = Work(prefill_flops(case.shape, case.sequence) + blind, 0, 2 * SWEEP_ROW)
-    return (each + _decode(case, rows=2, calls=2)) * case.size.questions
-
-
-def information(case: Case, config: Config) -> Work:
-    """One prefill; per layer every window alone, and none."""
-    settings, text = config["information"], case.size.text
-    area = settings["window"] ** 2
-    windows = math.ceil(case.tokens / area)
-    windows = windows if settings["windows"] == "all" else min(windows, settings["windows"])
-    kept = case.tokens if settings["removal"] == "zero" else case.tokens - area
-    kept = area if settings["removal"] == "delete" and settings["context"] == "text" else kept
-    flops, layers = prefill_flops(case.shape, case.sequence), layers_of(settings["layers"], case.shape.layers)
-    for layer in layers:
-        flops += windows * resume_flops(case.shape, layer, kept + text, PREFIX)
-        flops += resume_flops(case.shape, layer, text, PREFIX)
-    each = Work(flops, 0, len(layers) * windows * INFORMATION_ROW)
-    return each * case.asked(settings.get("limit")).questions
-
-
-def sweep(case: Case, config: Config) -> Work:
-    """One prefill for all strategies; per strategy, layer, keep and repeat one row. Selecting is left out."""
-    settings = config["sweep"]
-    each = Work(prefill_flops(case.shape, case.sequence))
-    for entry in (strategies.entry(name, config["strategies"]) for name in settings["strategies"]):
-        layers = layers_of(settings["layers"], case.shape.layers, max(1, entry.first_layer))
-        repeats = settings["repeats"] if entry.random else 1
-        for keep in [0] if entry.keeps_none else settings["keep"]:
-            kept = tokens_of(keep, case.tokens)
-            rows = len(layers) * repeats
-            flops = repeats * sum(resume_flops(case.shape, layer, kept + case.size.text, PREFIX) for layer in layers)
-            each += Work(flops, 0, rows * (SWEEP_ROW + settings["store_kept"] * kept * KEPT)) + _decode(case, rows)
-    return each * case.asked(settings.get("limit")).questions
-
-
-def schedules(case: Case, config: Config) -> Work:
-    """One prefill; every schedule from its first layer on."""
-    each = Work(prefill_flops(case.shape, case.sequence))
-    for name in schedules_of(config):
-        random = any(strategies.entry(s, config["strategies"]).random for s in strategies_of(config, name))
-        stages = stages_of(config, name, case.shape.layers)
-        present = present_tokens(stages, case.tokens, case.shape.layers)
-        kept = config["sweep"]["store_kept"] * sum(present[layer] for layer, _, _ in stages)
-        changed = present[next((l for l, n in enumerate(present) if n < case.tokens), len(present)) :]
-        flops = sum(layer_flops(case.shape, PREFIX + n + case.size.text) for n in changed) + head_flops(case.shape)
-        row = Work(flops, 0, SWEEP_ROW + kept * KEPT) + _decode(case, rows=1)
-        each += row * (config["sweep"]["repeats"] if random else 1)
-    return each * case.asked(config["schedule_run"].get("limit")).questions
-
-
-def _decode(case: Case, rows: int, calls: int = 1) -> Work:
-    """Answer tokens after the first: rows of them, in so many batches."""
-    tokens = case.size.answer - 1
-    one = case.shape.layers * layer_flops(case.shape, 1, case.sequence) + head_flops(case.shape)
-    return Work(rows * tokens * one, calls * tokens)
-
-
-def plan(config: Config, cases: list[Case]) -> list[Row]:
-    """Rows of all stages in the order in which they run; the sweep's strategies make one row."""
-    shards = config["shards"]
-    models = {case.model: case for case in cases}.values()
+def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
+    """Rows of all rules that download or run a model, in their order."""
+    models = {load.model: load for load in loads}.values()
     rows = [
-        Row("fetch_model", len(models), disk=sum(case.shape.parameters * case.element for case in models)),
-        Row("build_benchmark", len({case.benchmark for case in cases})),
-        _row("encode_images", cases, vision, shards, trace=False),
-        _row("answer_questions", cases, answers, shards),
-        _row("measure_information", cases, lambda case: information(case, config), shards),
-        _row("sweep_strategies", cases, lambda case: sweep(case, config), shards),
+        Row("fetch_model", len(models), disk=sum(load.stored for load in models)),
+        Row("build_benchmark", len({load.benchmark for load in loads})),
     ]
-    if schedules_of(config):
-        rows.append(_row("run_schedules", cases, lambda case: schedules(case, config), shards))
+    for rule in COSTS:
+        if rule != "run_schedules" or schedules_of(config):
+            rows.append(_row(rule, loads, config))
     return rows
 
 
-def _row(rule: str, cases: list[Case], work: Callable[[Case], Work], shards: int, trace: bool = True) -> Row:
+def _row(rule: str, loads: Sequence[Workload], config: Config) -> Row:
+    """One job per workload and shard."""
+    shards = config["shards"]
     seconds, disk, memory = [], 0.0, 0.0
-    for case in cases:
-        weights = weight_bytes(case.shape, case.element)
-        held = trace_bytes(case.shape, case.sequence, case.size.text, case.element) if trace else 0
-        memory = max(memory, weights + held + trace * batch_bytes(case.shape, case.sequence, case.element))
-        stored = case.shape.parameters * case.element
-        done = work(case)
-        seconds.append(start_seconds(stored) + gpu_seconds(done.flops, done.reads, stored) / shards)
-        disk += done.disk
-    return Row(rule, len(seconds) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
+    for load in loads:
+        cost = COSTS[rule](load, config)
+        seconds.append(start_seconds(load.stored) + gpu_seconds(cost.flops, cost.reads, load.stored) / shards)
+        disk += cost.disk
+        memory = max(memory, _memory(rule, load))
+    return Row(rule, len(loads) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
 
 
-def text(rows: list[Row]) -> Iterator[str]:
-    """The plan's table, a line at a time."""
+def _memory(rule: str, load: Workload) -> float:
+    """Bytes that a job needs at least: the weights, and where the decoder runs a trace and one row."""
+    weights = weight_bytes(load.shape, load.element)
+    if rule == "encode_images":
+        return weights
+    trace = trace_bytes(load.shape, load.sequence, load.size.text, load.element)
+    return weights + trace + batch_bytes(load.shape, load.sequence, load.element)
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """The plan's table with its total, a line at a time."""
     yield f"{'rule':19}{'jobs':>7}{'GPU hours':>12}{'longest job':>13}{'GPU memory':>12}{'disk':>10}"
     total = Row(
-        "total", *(sum(column) for column in list(zip(*rows, strict=True))[1:3]), disk=sum(r.disk for r in rows)
+        "total",
+        jobs=sum(row.jobs for row in rows),
+        seconds=sum(row.seconds for row in rows),
+        disk=sum(row.disk for row in rows),
     )
     for row in [*rows, total]:
         hours = f"{row.seconds / 3600:.1f}" if row.seconds else "–"

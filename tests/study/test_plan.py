@@ -1,0 +1,83 @@
+"""The plan adds up, has the jobs of the study's DAG, and is printed and not written."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import yaml
+from tiny_study import LOAD, ROOT, configuration
+
+from infohorizon import tables
+from infohorizon.benchmarks.load import load
+from infohorizon.mini.rendered.dataset import render
+from infohorizon.study import cost
+from infohorizon.study.catalogue import BENCHMARKS
+from infohorizon.study.plan import plan, table
+from infohorizon.study.workload import answer_questions
+
+
+def test_plan_counts_jobs_and_adds_up():
+    config = configuration(shards=3, sweep={"strategies": ["random", "fastv"], "layers": [1], "limit": None})
+    config["schedules"] = {"half": {"stages": [[1, "fastv", 4]]}}
+    loads = [LOAD, replace(LOAD, benchmark="c", size=BENCHMARKS["mme"])]
+    rows = {row.rule: row for row in plan(config, loads)}
+    jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
+    jobs |= {"measure_information": 6, "sweep_strategies": 6, "run_schedules": 6}
+    assert {name: row.jobs for name, row in rows.items()} == jobs
+    stored = 612 * 2
+    answers = answer_questions(loads[1], config)
+    longest = cost.start_seconds(stored) + cost.gpu_seconds(answers.flops, answers.reads, stored) / 3
+    assert rows["answer_questions"].longest == pytest.approx(longest)
+    assert rows["encode_images"].disk == (1187 + 4) * 180
+    assert rows["encode_images"].memory == cost.weight_bytes(LOAD.shape, 2) < rows["answer_questions"].memory
+    lines = list(table(list(rows.values())))
+    assert len(lines) == 9 and lines[-1].split()[:2] == ["total", "33"]
+
+
+def test_without_schedules_none_are_planned():
+    config = configuration(schedule_run={"names": []})
+    assert "run_schedules" not in {row.rule for row in plan(config, [LOAD])}
+
+
+def snakemake(*arguments):
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
+    """A dry run of the whole study, and its plan, which need nothing that is not in the repository."""
+    arguments = ("--configfile", "studies/paper.yaml", "--config", f"results={tmp_path}/results")
+    dag = dict(re.findall(r"^(\w+) +(\d+)$", snakemake("--dry-run", *arguments), re.MULTILINE))
+    study = yaml.safe_load((ROOT / "studies/paper.yaml").read_text(encoding="utf-8"))
+    config = configuration(information=study["information"], sweep=study["sweep"], schedule_run=study["schedule_run"])
+    config |= {"shards": study["shards"], "schedules": config["schedules"] | study["schedules"]}
+    loads = [
+        replace(LOAD, model=model, benchmark=benchmark)
+        for model in study["run"]["models"]
+        for benchmark in study["run"]["benchmarks"]
+    ]
+    rows = {row.rule: str(row.jobs) for row in plan(config, loads)}
+    assert rows.items() <= dag.items()
+    printed = snakemake("plan", *arguments)
+    assert dict(re.findall(r"^(\w+) +(\d+) ", printed, re.MULTILINE)).items() >= rows.items()
+    assert "mme (from the catalogue): 2374 questions, 1187 images; visual tokens of each: llava-1.5-7b 576" in printed
+
+
+def test_a_plan_counts_the_tables_that_are_here_and_makes_none(tmp_path):
+    """Even where everything that is out of date would run again."""
+    render("reading", "test", tmp_path / "data")
+    loaded = load("reading", {"source": str(tmp_path / "data"), "split": "test", "limit": 50})
+    here = tmp_path / "results" / "benchmarks"
+    tables.write(here / "mine.arrow", "benchmark", loaded.questions, {})
+    tables.write(here / "mine.images.arrow", "images", loaded.images, {})
+    benchmarks = {"mine": {"source": str(tmp_path / "data"), "task": "reading"}}
+    study = {"results": f"{tmp_path}/results", "run": {"benchmarks": ["mine", "perception"]}, "benchmarks": benchmarks}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    for option in ("--rerun-incomplete", "--forceall"):
+        printed = snakemake("plan", option, "--configfile", str(tmp_path / "study.yaml"))
+        assert f"mine (counted): {len(loaded.questions)} questions, {len(loaded.images)} images" in printed
+        assert "perception (from the catalogue)" in printed
+    made = {str(path.relative_to(tmp_path / "results")) for path in (tmp_path / "results").rglob("*.*")}
+    assert made == {"benchmarks/mine.arrow", "benchmarks/mine.images.arrow", "logs/plan.log"}

@@ -1,0 +1,72 @@
+"""What each rule has to do, against the same sums written out by hand."""
+
+from tiny_study import LOAD, SHAPE, configuration
+
+from infohorizon.study import cost
+from infohorizon.study.workload import (
+    INFORMATION_ROW,
+    KEPT,
+    Cost,
+    answer_questions,
+    encode_images,
+    measure_information,
+    run_schedules,
+    sweep_strategies,
+)
+
+PREFILL = cost.prefill_flops(SHAPE, 49)
+TOKEN = 3 * cost.layer_flops(SHAPE, 1, 49) + 80  # one generated token: three layers and the head
+
+
+def test_images_and_answers():
+    assert encode_images(LOAD, configuration()) == Cost(4 * 1800, 0, 4 * 180)
+    found = answer_questions(LOAD, configuration())
+    assert found.flops == 10 * (PREFILL + cost.prefill_flops(SHAPE, 40) + 4 * TOKEN)
+    assert found.reads == 10 * 4
+
+
+def test_information():
+    config = configuration(information={"layers": [1, 2], "limit": 5})
+    windows = sum(3 * cost.resume_flops(SHAPE, layer, 4 + 5, 35) for layer in (1, 2))
+    nothing = sum(cost.resume_flops(SHAPE, layer, 5, 35) for layer in (1, 2))
+    expected = Cost(5 * (PREFILL + windows + nothing), 0, 5 * 2 * 3 * INFORMATION_ROW)
+    assert measure_information(LOAD, config) == expected
+    config["information"]["windows"] = 1
+    assert measure_information(LOAD, config).disk == 5 * 2 * 1 * INFORMATION_ROW
+
+
+def test_information_by_what_is_removed_and_how():
+    def flops(**changes):
+        config = configuration(information={"layers": [1], "limit": None, **changes})
+        return measure_information(LOAD, config).flops / 10
+
+    nothing = cost.resume_flops(SHAPE, 1, 5, 35)
+    for changes, kept in (({"context": "image"}, 5), ({"removal": "zero"}, 9)):
+        assert flops(**changes) == PREFILL + 3 * cost.resume_flops(SHAPE, 1, kept + 5, 35) + nothing
+
+
+def test_a_sweep_runs_the_question_once_for_all_strategies():
+    settings = {"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False}
+    both = configuration(sweep={**settings, "strategies": ["random", "drop-all"]})
+    random = sum(2 * cost.resume_flops(SHAPE, layer, 4 + 5, 35) for layer in (1, 2))
+    nothing = sum(cost.resume_flops(SHAPE, layer, 5, 35) for layer in (1, 2))
+    expected = Cost(10 * (PREFILL + random + 8 * TOKEN + nothing + 4 * TOKEN), 10 * 4, 10 * 6 * 40)
+    assert sweep_strategies(LOAD, both) == expected
+    both["sweep"]["store_kept"] = True
+    assert sweep_strategies(LOAD, both).disk == expected.disk + 10 * 4 * 4 * KEPT
+
+
+def test_schedules():
+    config = configuration(schedule_run={"names": "all", "limit": None})
+    config["schedules"] = {"half": {"stages": [[1, "fastv", 4], [2, "drop-all", 0]]}}
+    changed = cost.layer_flops(SHAPE, 35 + 4 + 5) + cost.layer_flops(SHAPE, 40) + 80
+    found = run_schedules(LOAD, config)
+    assert (found.flops, found.reads) == (10 * (PREFILL + changed + 2 * TOKEN), 10 * 2)
+    lean = {**config, "sweep": {**config["sweep"], "store_kept": False}}
+    assert found.disk - run_schedules(LOAD, lean).disk == 10 * 4 * KEPT
+    config["schedules"] = {"half": {"stages": [[1, "random", 4], [2, "drop-all", 0]]}}
+    assert run_schedules(LOAD, config).flops == 10 * (PREFILL + 3 * (changed + 2 * TOKEN))
+
+
+def test_a_limit_beyond_the_benchmark_is_all_of_it():
+    assert [LOAD.questions(limit) for limit in (None, 3, 10, 99)] == [10, 3, 10, 10]

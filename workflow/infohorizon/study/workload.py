@@ -1,0 +1,145 @@
+"""What each rule that runs a model has to do for one model on one benchmark: FLOPs, weight reads, bytes on disk.
+
+The formulas are those of cost.py, summed over the settings of a configuration. Selecting tokens is left out.
+"""
+
+import math
+from dataclasses import dataclass
+
+from infohorizon import strategies
+from infohorizon.models.geometry import Geometry
+from infohorizon.study.catalogue import Size
+from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
+from infohorizon.study.cost import (
+    head_flops,
+    image_bytes,
+    layer_flops,
+    prefill_flops,
+    present_tokens,
+    resume_flops,
+    vision_flops,
+)
+from infohorizon.units import layers_of, tokens_of
+
+PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
+# Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
+INFORMATION_ROW, ANSWER_ROW, KEPT = 34, 40, 2
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One model on one benchmark: `tokens` visual tokens per image, `element` bytes per weight."""
+
+    model: str
+    benchmark: str
+    shape: Geometry
+    element: int
+    size: Size
+    tokens: int
+
+    @property
+    def sequence(self) -> int:
+        """Tokens of a prompt: prefix, image, text."""
+        return PREFIX + self.tokens + self.size.text
+
+    @property
+    def stored(self) -> int:
+        """Bytes of the weights on disk."""
+        return self.shape.parameters * self.element
+
+    def questions(self, limit: int | None) -> int:
+        """How many questions a rule with this limit works on."""
+        return min(limit or self.size.questions, self.size.questions)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """FLOPs, how often the weights are read to generate a token, and bytes on disk."""
+
+    flops: float = 0.0
+    reads: float = 0.0
+    disk: float = 0.0
+
+    def __mul__(self, times: float) -> "Cost":
+        return Cost(self.flops * times, self.reads * times, self.disk * times)
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.flops + other.flops, self.reads + other.reads, self.disk + other.disk)
+
+
+def encode_images(load: Workload, config: Config) -> Cost:
+    """Every image once."""
+    each = Cost(vision_flops(load.shape, load.tokens), disk=image_bytes(load.shape, load.tokens, load.element))
+    return each * load.size.images
+
+
+def answer_questions(load: Workload, config: Config) -> Cost:
+    """Full and blind answers, one question at a time."""
+    prefills = prefill_flops(load.shape, load.sequence) + prefill_flops(load.shape, PREFIX + load.size.text)
+    each = Cost(prefills, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=2)
+    return each * load.size.questions
+
+
+def measure_information(load: Workload, config: Config) -> Cost:
+    """One prefill; per layer every window, and no visual token at all."""
+    settings, text = config["information"], load.size.text
+    area = settings["window"] ** 2
+    windows = math.ceil(load.tokens / area)
+    if settings["windows"] != "all":
+        windows = min(windows, settings["windows"])
+    if settings["removal"] == "zero":
+        kept = load.tokens
+    else:
+        kept = area if settings["context"] == "text" else load.tokens - area
+    layers = layers_of(settings["layers"], load.shape.layers)
+    flops = prefill_flops(load.shape, load.sequence)
+    for layer in layers:
+        flops += windows * resume_flops(load.shape, layer, kept + text, PREFIX)
+        flops += resume_flops(load.shape, layer, text, PREFIX)
+    each = Cost(flops, disk=len(layers) * windows * INFORMATION_ROW)
+    return each * load.questions(settings.get("limit"))
+
+
+def sweep_strategies(load: Workload, config: Config) -> Cost:
+    """One prefill for all strategies; a row per strategy, layer, keep and repeat."""
+    settings = config["sweep"]
+    each = Cost(prefill_flops(load.shape, load.sequence))
+    for name in settings["strategies"]:
+        entry = strategies.entry(name, config["strategies"])
+        layers = layers_of(settings["layers"], load.shape.layers, max(1, entry.first_layer))
+        repeats = settings["repeats"] if entry.random else 1
+        for keep in [0] if entry.keeps_none else settings["keep"]:
+            kept = tokens_of(keep, load.tokens)
+            rows = len(layers) * repeats
+            flops = repeats * sum(resume_flops(load.shape, layer, kept + load.size.text, PREFIX) for layer in layers)
+            each += Cost(flops, disk=rows * _row_bytes(kept, config)) + _decode(load, rows)
+    return each * load.questions(settings.get("limit"))
+
+
+def run_schedules(load: Workload, config: Config) -> Cost:
+    """One prefill; every schedule from the first layer on at which tokens leave."""
+    each = Cost(prefill_flops(load.shape, load.sequence))
+    for name in schedules_of(config):
+        stages = stages_of(config, name, load.shape.layers)
+        present = present_tokens(stages, load.tokens, load.shape.layers)
+        flops = head_flops(load.shape)
+        for count in present:
+            if count < load.tokens:
+                flops += layer_flops(load.shape, PREFIX + count + load.size.text)
+        kept = sum(present[layer] for layer, _, _ in stages)
+        row = Cost(flops, disk=_row_bytes(kept, config)) + _decode(load, rows=1)
+        entries = [strategies.entry(strategy, config["strategies"]) for strategy in strategies_of(config, name)]
+        each += row * (config["sweep"]["repeats"] if any(entry.random for entry in entries) else 1)
+    return each * load.questions(config["schedule_run"].get("limit"))
+
+
+def _decode(load: Workload, rows: int, calls: int = 1) -> Cost:
+    """Answer tokens after the first: rows of them, in so many batches."""
+    tokens = load.size.answer - 1
+    each = load.shape.layers * layer_flops(load.shape, 1, load.sequence) + head_flops(load.shape)
+    return Cost(rows * tokens * each, reads=calls * tokens)
+
+
+def _row_bytes(kept: int, config: Config) -> int:
+    """Bytes of an answer's row with so many kept tokens, which are stored or not."""
+    return ANSWER_ROW + KEPT * kept if config["sweep"]["store_kept"] else ANSWER_ROW
