@@ -40,6 +40,7 @@ build/transformers-4.57:
 check: setup
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
@@ -54,7 +55,7 @@ verify: setup
 	snakemake verify --cores $(CORES)
 
 what-reruns: setup
-	@snakemake --dry-run --quiet rules $(ARGS)
+	@snakemake --dry-run --quiet rules host $(ARGS)
 
 # Answer quality of the shipped models on the test split, as their cards have it.
 models:

@@ -1,6 +1,7 @@
 """What a configured layer or keep means on a model of a given depth, or an image of a given token count."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 def layer_of(spec: int | float, depth: int) -> int:
@@ -15,7 +16,7 @@ def tokens_of(keep: int | float, count: int) -> int:
     return min(count, max(1, int(keep * count + 0.5)))
 
 
-def layers_of(spec: str | Sequence[int | float], depth: int, first: int = 0) -> list[int]:
+def layers_of(spec: Literal["all"] | Sequence[int | float], depth: int, first: int = 0) -> list[int]:
     """Configured layers as ascending ints; `all` are those from `first` on."""
     if spec == "all":
         return list(range(first, depth))

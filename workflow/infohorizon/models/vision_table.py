@@ -64,7 +64,7 @@ def vision_row(image_id: str, encoded: Encoded, wide: bool) -> dict[str, Any]:
         "image_id": image_id,
         "grid_height": encoded.grid[0],
         "grid_width": encoded.grid[1],
-        "frame": list(encoded.frame),
+        "frame": encoded.frame,
         "feature_width": features.shape[1],
         "features": features.ravel(),
         "saliency": encoded.saliency.float().cpu().numpy(),

@@ -95,7 +95,7 @@ def read_arrow(path: str | Path, name: str, columns: Sequence[str] | None = None
 def read(paths: str | Path | Iterable[str | Path], name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Checked read of one file or of all parts of table `name`, in the order given; all columns or these."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    return pl.concat([pl.from_arrow(read_arrow(path, name, columns)) for path in paths])
+    return pl.concat([pl.DataFrame(read_arrow(path, name, columns)) for path in paths])
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

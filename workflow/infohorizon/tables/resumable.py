@@ -57,12 +57,12 @@ class Cells:
     @cached_property
     def places(self) -> pl.DataFrame:
         """`wanted` in the table's types, with each cell's place."""
-        types = pl.from_arrow(TABLES[self.table].schema().empty_table()).schema
+        types = pl.DataFrame(TABLES[self.table].schema().empty_table()).schema
         return self.wanted.select(pl.col(name).cast(types[name]) for name in self.key).with_row_index("place")
 
     def keys_of(self, table: pa.Table) -> pl.DataFrame:
         """Key columns of a table's rows, with each row's index."""
-        return pl.from_arrow(table.select(self.key)).with_row_index("row")
+        return pl.DataFrame(table.select(self.key)).with_row_index("row")
 
     def valid(self, digests: Mapping[str, Mapping[str, str]]) -> pl.Expr:
         """Whether rows of a file with these digests are of this item and group as they are now."""
