@@ -8,18 +8,6 @@ localrules:
     plan,
 
 
-def tables_here(wildcards):
-    """Benchmark tables that are already here, taken as they are: a plan makes none."""
-    found = {"questions": [], "images": []}
-    for benchmark in BENCHMARKS:
-        questions = Path(RESULTS) / "benchmarks" / f"{benchmark}.arrow"
-        images = questions.with_suffix(".images.arrow")
-        if questions.is_file() and images.is_file():
-            found["questions"].append(before_update(str(questions)))
-            found["images"].append(before_update(str(images)))
-    return found
-
-
 rule plan:
     input:
         unpack(tables_here),
