@@ -74,14 +74,10 @@ def resume(
     model, prompt = trace.language_model, trace.prompt
     rows, T = kept.shape
     kept = kept.to(trace.device)
+    # 1. Which tokens are recomputed, n of each row, and which are shared: their keys and values are the trace's own.
     reused = _reused(prompt, kept, positions, states)
-
-    # 1. Which tokens are recomputed, n = T − reused + M of each row: those kept after the reused ones, and the suffix.
-    shared = prompt.start + reused  # tokens whose keys and values are the trace's own, the same for all rows
-    after = prompt.start + prompt.count
-    suffix = torch.arange(after, after + prompt.suffix, device=trace.device).expand(rows, -1)  # (R, M)
-    own = torch.cat([prompt.start + kept[:, reused:], suffix], dim=1)  # (R, n) indices into the trace's S tokens
-
+    shared = prompt.start + reused
+    own = _recomputed(trace, kept[:, reused:])  # (R, n) indices into the trace's S tokens, n = T − reused + M
     # 2. Where they stand: at their original places, or right behind each other.
     rope, places = trace.ropes[0], own  # (R, n)
     if positions == "contiguous":
@@ -160,6 +156,14 @@ def _reused(prompt: Prompt, kept: Tensor, positions: Positions, states: Tensor |
     if states is not None or moved:
         return 0
     return int(untouched(kept).min())
+
+
+def _recomputed(trace: Trace, kept: Tensor) -> Tensor:
+    """Indices of kept visual tokens (R, t) and of the suffix, (R, t + M)."""
+    prompt = trace.prompt
+    after = prompt.start + prompt.count
+    suffix = torch.arange(after, after + prompt.suffix, device=trace.device).expand(len(kept), -1)
+    return torch.cat([prompt.start + kept, suffix], dim=1)
 
 
 def _whole(trace: Trace, layer: int, rows: slice) -> Group:
