@@ -13,7 +13,7 @@ from huggingface_hub import errors
 
 from infohorizon import models
 from infohorizon.errors import UserError
-from infohorizon.models.hub import SUFFIXES, download
+from infohorizon.models.hub import SUFFIXES
 from infohorizon.pipeline import inputs
 from infohorizon.pipeline.digest import content
 
@@ -79,24 +79,34 @@ def wrapped(outer, inner):
 )
 def test_what_the_hub_may_say(error, sentence, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", failing(error))
-    for fetch in (lambda: download("a/b", "v9"), lambda: models.load("a/b", {"revision": "v9"})):
+    for fetch in (lambda: models.fetch("a/b", "v9"), lambda: models.load("a/b", {"revision": "v9"})):
         with pytest.raises(UserError) as caught:
             fetch()
         assert str(caught.value).startswith(sentence) and "\n" not in str(caught.value)
 
 
 def test_download_gives_the_commit_and_takes_no_pickles(hub):
-    assert download("a/b", None) == COMMIT
-    assert download("a/b", OTHER) == OTHER
-    source, revision, patterns = hub.asked[0]
-    assert (source, revision) == ("a/b", None)
+    assert models.fetch("a/b", None).name == COMMIT
+    assert models.fetch("a/b", OTHER).name == OTHER
+    assert hub.asked[0] == ("a/b", None, ["config.json"])
+    source, revision, patterns = hub.asked[1]
+    assert (source, revision) == ("a/b", COMMIT)
     assert "*.safetensors" in patterns and not any(p.endswith((".bin", ".pt", ".pth", ".py", "*")) for p in patterns)
 
 
 def test_a_repository_of_pickles_only(hub):
     hub.folder.mkdir(parents=True)
+    (hub.folder / "config.json").write_text('{"model_type": "llava"}')
     with pytest.raises(UserError, match="a/b has no safetensors weights at this revision"):
-        download("a/b", None)
+        models.fetch("a/b", None)
+
+
+def test_an_unknown_class_costs_no_download(hub):
+    hub.folder.mkdir(parents=True)
+    (hub.folder / "config.json").write_text('{"model_type": "qwen3_vl"}')
+    with pytest.raises(UserError, match="a/b is of type 'qwen3_vl'; known are llava, qwen2_5_vl"):
+        models.fetch("a/b", None)
+    assert [patterns for _, _, patterns in hub.asked] == [["config.json"]]
 
 
 def test_a_hub_id_is_loaded_as_a_folder_is(hub, case):

@@ -1,5 +1,5 @@
 """Vision-language models, one file per architecture: images → cached features, questions → prompts."""
 
-from infohorizon.models.registry import REGISTRY, load
+from infohorizon.models.registry import REGISTRY, fetch, load
 
-__all__ = ["REGISTRY", "load"]
+__all__ = ["REGISTRY", "fetch", "load"]

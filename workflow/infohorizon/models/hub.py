@@ -1,6 +1,7 @@
 """Hub models: which commit, and its files in the local cache (HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are respected)."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 from infohorizon.errors import UserError
@@ -14,23 +15,24 @@ def is_local(source: str) -> bool:
     return source.startswith((".", "/", "~")) or Path(source).exists() or source.count("/") != 1
 
 
-def download(source: str, revision: str | None) -> str:
-    """Fetch a model repository as `snapshot` does; give the commit."""
-    return snapshot(source, revision).name
-
-
-def snapshot(source: str, revision: str | None) -> Path:
+def snapshot(source: str, revision: str | None, check: Callable[[str, Path], object]) -> Path:
     """Fetch a model repository's safetensors and configuration; give the cached folder, which the commit names.
 
     Files that are there stay. Without a network a commit that is in the cache is taken from there.
 
+    Args:
+        check: called with the source and its config.json before anything else is fetched.
     Raises:
         UserError: unreachable, gated, unknown repository or revision, no safetensors, disk full.
     """
     from huggingface_hub import snapshot_download
 
     try:
-        folder = Path(snapshot_download(source, revision=revision, allow_patterns=FILES))
+        folder = Path(snapshot_download(source, revision=revision, allow_patterns=["config.json"]))
+        check(source, folder / "config.json")
+        folder = Path(snapshot_download(source, revision=folder.name, allow_patterns=FILES))
+    except UserError:
+        raise
     except Exception as error:  # the client passes on whatever its HTTP library and the file system raise
         raise UserError(_sentence(error, source, revision)) from error
     if not list(folder.glob("*.safetensors")):

@@ -29,10 +29,19 @@ def load(source: str, settings: Mapping[str, Any] | None = None) -> "VisionLangu
     from infohorizon.models import own_forward  # loads torch
 
     settings = dict(settings or {})
-    folder = Path(source).expanduser() if is_local(source) else snapshot(source, settings.get("revision"))
+    folder = fetch(source, settings.get("revision"))
     model = architecture(source, folder).load(source, folder, settings)
     own_forward.check(source, model)
     return model
+
+
+def fetch(source: str, revision: str | None = None) -> Path:
+    """The folder of a model: a local one, or the hub's in the local cache, downloaded where it is not there.
+
+    Raises:
+        UserError: what `hub.snapshot` raises; a class that this project has no file for, before it is downloaded.
+    """
+    return Path(source).expanduser() if is_local(source) else snapshot(source, revision, model_type)
 
 
 def architecture(source: str, folder: Path) -> "type[VisionLanguageModel]":
