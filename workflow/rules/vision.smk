@@ -7,6 +7,7 @@ rule encode_images:
     input:
         images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
         model=f"{RESULTS}/models/{{model}}.json",
+        checked=ancient(f"{RESULTS}/checks/{{model}}.txt"),
     output:
         f"{RESULTS}/vision/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
     log:

@@ -1,5 +1,5 @@
 """Vision-language models, one file per architecture: images → cached features, questions → prompts."""
 
-from infohorizon.models.registry import REGISTRY, fetch, load
+from infohorizon.models.registry import REGISTRY, fetch, load, model_type
 
-__all__ = ["REGISTRY", "fetch", "load"]
+__all__ = ["REGISTRY", "fetch", "load", "model_type"]

@@ -40,6 +40,17 @@ def snapshot(source: str, revision: str | None, check: Callable[[str, Path], obj
     return folder
 
 
+def cached(source: str, revision: str | None) -> Path | None:
+    """The folder of a repository in the local cache; None where it is not there, or not its weights."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(source, revision=revision, allow_patterns=FILES, local_files_only=True))
+    except Exception:  # whatever the client says, it is not there
+        return None
+    return folder if list(folder.glob("*.safetensors")) else None
+
+
 def _sentence(error: BaseException, source: str, revision: str | None) -> str:
     from huggingface_hub.errors import (
         GatedRepoError,

@@ -1,0 +1,26 @@
+"""A model and all questions of the run → checks/{model}.txt, or every question and image that it cannot be asked."""
+
+import json
+from pathlib import Path
+
+from infohorizon import models
+from infohorizon.errors import UserError, listed
+from infohorizon.pipeline.job import Job, run
+from infohorizon.study.preflight import check_model, read_data
+
+
+def main(job: Job) -> None:
+    record = json.loads(Path(job.input.model).read_text())
+    settings = {**job.params.configuration["model"], "revision": record["commit"]}
+    names = [Path(path).stem for path in job.input.questions]
+    pairs = zip(job.input.questions, job.input.images, strict=True)
+    data = {name: read_data(*paths) for name, paths in zip(names, pairs, strict=True)}
+    folder = models.fetch(record["source"], record["commit"])
+    if faults := check_model(job.wildcards.model, folder, settings, data):
+        raise UserError(f"{listed(faults, 20)}.")
+    counts = "".join(f"{name}: {len(asked.questions)} questions\n" for name, asked in data.items())
+    Path(job.output[0]).write_text(counts)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
