@@ -17,9 +17,6 @@ rule check:
     threads: 1
     resources:
         mem_mb=4000,
-    params:
-        configuration=config,
-        results=RESULTS,
     message:
         "Checking the study in {RESULTS}"
     script:
@@ -41,7 +38,7 @@ rule check_inputs:
     resources:
         mem_mb=growing(4000),
     params:
-        configuration=lambda wildcards: {"model": model_settings(wildcards)},
+        settings=lambda wildcards: {"model": model_numbers(wildcards)},
         code=code("check_inputs"),
     message:
         "Checking what {wildcards.model} will be asked"

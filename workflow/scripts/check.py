@@ -10,8 +10,8 @@ from infohorizon.units import layers_of
 
 
 def main(job: Job) -> None:
-    config = job.params.configuration
-    report = check_study(config, Path(job.params.results))
+    config = job.config
+    report = check_study(config, Path(config["results"]))
     print("\n".join([*report.found, *(f"WRONG: {fault}." for fault in report.faults)]))
     if report.faults:
         count = len(report.faults)
@@ -28,15 +28,11 @@ def stages(config: dict) -> list[str]:
         measured = len(layers_of(config["information"]["layers"], depth))
         lines.append(
             f"{name} will be asked {', '.join(config['run']['benchmarks'])}: answers; information at {measured} of "
-            f"{depth} layers; {len(config['sweep']['keep'])} keeps of {strategies(config)} strategies; "
+            f"{depth} layers; {len(config['sweep']['keep'])} keeps of "
+            f"{len(config['sweep']['strategies'])} strategies; "
             f"{len(schedules)} schedules"
         )
     return lines
-
-
-def strategies(config: dict) -> int:
-    """How many strategies the sweep runs."""
-    return sum(1 if isinstance(entry, str) else len(entry) for entry in config["sweep"]["strategies"])
 
 
 if __name__ == "__main__":

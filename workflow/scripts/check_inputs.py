@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from infohorizon import models
+from infohorizon.atomic import write_text
 from infohorizon.errors import UserError, listed
 from infohorizon.pipeline.job import Job, run
 from infohorizon.study.preflight import check_model, read_data
@@ -11,7 +12,7 @@ from infohorizon.study.preflight import check_model, read_data
 
 def main(job: Job) -> None:
     record = json.loads(Path(job.input.model).read_text())
-    settings = {**job.params.configuration["model"], "revision": record["commit"]}
+    settings = {**job.config["models"][job.wildcards.model], "revision": record["commit"]}
     names = [Path(path).stem for path in job.input.questions]
     pairs = zip(job.input.questions, job.input.images, strict=True)
     data = {name: read_data(*paths) for name, paths in zip(names, pairs, strict=True)}
@@ -19,7 +20,7 @@ def main(job: Job) -> None:
     if faults := check_model(job.wildcards.model, folder, settings, data):
         raise UserError(f"{listed(faults, 20)}.")
     counts = "".join(f"{name}: {len(asked.questions)} questions\n" for name, asked in data.items())
-    Path(job.output[0]).write_text(counts)
+    write_text(job.output[0], counts)
 
 
 if __name__ == "__main__":
