@@ -7,10 +7,10 @@ configuration and weights), layers (of the decoder).
 import json
 from pathlib import Path
 
-from infohorizon import models
 from infohorizon.atomic import write_text
 from infohorizon.models.geometry import decoder_config
 from infohorizon.models.hub import is_local
+from infohorizon.models.registry import fetch
 from infohorizon.pipeline import pins
 from infohorizon.pipeline.job import Job, run
 
@@ -20,7 +20,7 @@ def main(job: Job) -> None:
     if is_local(source):
         folder, commit = Path(source).expanduser(), None
     else:
-        folder = models.fetch(source, revision or pins.pinned(job.output[0], source))
+        folder = fetch(source, revision or pins.pinned(job.output[0], source))
         commit = folder.name
         pins.pin(job.output[0], source, commit)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

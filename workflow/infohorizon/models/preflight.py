@@ -13,7 +13,7 @@ from infohorizon.engine.layers import ATTENTION, misfit
 from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.loading import processors
-from infohorizon.models.registry import architecture
+from infohorizon.models.opening import architecture
 
 QUESTION = "What is in this picture, and where?"
 

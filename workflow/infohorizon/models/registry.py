@@ -1,38 +1,13 @@
 """The registry of architectures (transformers' `model_type`): one line each. Importing it loads no torch."""
 
 import json
-from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from infohorizon.errors import UserError
 from infohorizon.models.hub import is_local, snapshot
 
-if TYPE_CHECKING:
-    from infohorizon.models.base import VisionLanguageModel
-
 # model_type → module:class in this folder.
 REGISTRY = {"llava": "llava:Llava", "qwen2_5_vl": "qwen2_5_vl:Qwen25VL"}
-
-
-def load(source: str, settings: Mapping[str, Any] | None = None) -> "VisionLanguageModel":
-    """Load a model from a folder or hub id (downloaded where it is not in the local cache), and check it.
-
-    Args:
-        source: folder or hub id.
-        settings: the model's entry in config.yaml: revision, dtype, device, prompt, min_pixels, max_pixels.
-    Raises:
-        UserError: no such folder, no model in it, an architecture this project has no file for, or one whose layers,
-            run one by one, are not what its own forward pass computes.
-    """
-    from infohorizon.models import own_forward  # loads torch
-
-    settings = dict(settings or {})
-    folder = fetch(source, settings.get("revision"))
-    model = architecture(source, folder).load(source, folder, settings)
-    own_forward.check(source, model)
-    return model
 
 
 def fetch(source: str, revision: str | None = None) -> Path:
@@ -42,12 +17,6 @@ def fetch(source: str, revision: str | None = None) -> Path:
         UserError: what `hub.snapshot` raises; a class that this project has no file for, before it is downloaded.
     """
     return Path(source).expanduser() if is_local(source) else snapshot(source, revision, model_type)
-
-
-def architecture(source: str, folder: Path) -> "type[VisionLanguageModel]":
-    """The class that knows a folder's model."""
-    module, cls = REGISTRY[model_type(source, folder / "config.json")].split(":")
-    return getattr(import_module(f"{__package__}.{module}"), cls)
 
 
 def model_type(source: str, file: Path) -> str:

@@ -1,0 +1,36 @@
+"""Opening a model: found, loaded, and compared with its own forward pass. Importing this loads no torch."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infohorizon.models.registry import REGISTRY, fetch, model_type
+
+if TYPE_CHECKING:
+    from infohorizon.models.base import VisionLanguageModel
+
+
+def load(source: str, settings: Mapping[str, Any] | None = None) -> "VisionLanguageModel":
+    """Load a model from a folder or hub id (downloaded where it is not in the local cache), and check it.
+
+    Args:
+        source: folder or hub id.
+        settings: the model's entry in config.yaml: revision, dtype, device, prompt, min_pixels, max_pixels.
+    Raises:
+        UserError: no such folder, no model in it, an architecture this project has no file for, or one whose layers,
+            run one by one, are not what its own forward pass computes.
+    """
+    from infohorizon.models import own_forward  # loads torch
+
+    settings = dict(settings or {})
+    folder = fetch(source, settings.get("revision"))
+    model = architecture(source, folder).load(source, folder, settings)
+    own_forward.check(source, model)
+    return model
+
+
+def architecture(source: str, folder: Path) -> "type[VisionLanguageModel]":
+    """The class that knows a folder's model."""
+    module, cls = REGISTRY[model_type(source, folder / "config.json")].split(":")
+    return getattr(import_module(f"{__package__}.{module}"), cls)
