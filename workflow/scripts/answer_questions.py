@@ -4,7 +4,7 @@ from functools import cache, partial
 
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import group_digest, model_record, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.scoring import open_task, scored
 from infohorizon.tables.resumable import Cells, fill
@@ -36,7 +36,7 @@ def main(job: Job) -> None:
             items=questions.digests,
             groups={"": group_digest(job, job.params.settings, job.params.code, task.max_new_tokens)},
         ),
-        ask,
+        naming(job.wildcards.benchmark, ask, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
         finish=partial(scored, task=task, questions=questions),
         progress=partial(job.progress, unit="question"),

@@ -9,7 +9,7 @@ from infohorizon import tables
 from infohorizon.benchmarks.images import decode
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import vision_row
-from infohorizon.pipeline.inputs import group_digest, model_record, open_model
+from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_model
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.sharding import shard_of
 from infohorizon.tables.resumable import Cells, fill
@@ -39,7 +39,7 @@ def main(job: Job) -> None:
             items={image_id: hashlib.sha256(image).hexdigest() for image_id, image in data.items()},
             groups={"": group_digest(job, job.params.settings, job.params.code)},
         ),
-        encode,
+        naming(job.wildcards.benchmark, encode),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=benchmark),
         progress=partial(job.progress, unit="image"),
     )

@@ -5,7 +5,6 @@ configuration and weights), layers (of the decoder).
 """
 
 import json
-from pathlib import Path
 
 from infohorizon.atomic import write_text
 from infohorizon.models.geometry import decoder_config
@@ -18,7 +17,7 @@ from infohorizon.pipeline.job import Job, run
 def main(job: Job) -> None:
     source, revision = job.params.settings["source"], job.params.settings.get("revision")
     if is_local(source):
-        folder, commit = Path(source).expanduser(), None
+        folder, commit = fetch(source), None
     else:
         folder = fetch(source, revision or pins.pinned(job.output[0], source))
         commit = folder.name

@@ -13,7 +13,7 @@ from infohorizon.measure.questioner import Asked
 from infohorizon.measure.windows import drawn, windows
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import group_digest, model_record, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, log, run
 from infohorizon.tables.resumable import Cells, fill
 
@@ -55,7 +55,7 @@ def main(job: Job) -> None:
             items=questions.digests,
             groups={"": group_digest(job, job.params.settings, job.params.code)},
         ),
-        measure,
+        naming(job.wildcards.benchmark, measure, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark, **floor),
         progress=partial(job.progress, unit="question"),
     )

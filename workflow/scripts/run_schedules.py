@@ -7,7 +7,7 @@ from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import model_record, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import schedule_digests, stored
 from infohorizon.pipeline.scoring import open_task, scored
@@ -50,7 +50,7 @@ def main(job: Job) -> None:
             items=questions.digests,
             groups=schedule_digests(job, task.max_new_tokens),
         ),
-        ask,
+        naming(job.wildcards.benchmark, ask, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
         finish=partial(scored, task=task, questions=questions),
         progress=partial(job.progress, unit="question"),

@@ -43,9 +43,16 @@ def normalise(text: str) -> str:
     return " ".join(_RESTORED.get(word, word) for word in words)
 
 
+def form(text: str) -> str:
+    """The normal form of an answer, or what it is in lower case where nothing is left of it ("A", "the", "?")."""
+    return normalise(text) or text.strip().lower()
+
+
 def soft_accuracy(answer: str, answers: Sequence[str]) -> float:
     """VQA accuracy: mean over the annotators of min(1, how many of the OTHERS gave this answer / 3)."""
-    answer, references = normalise(answer), [normalise(reference) for reference in answers]
+    answer, references = form(answer), [form(reference) for reference in answers]
+    if not answer:
+        return 0.0
     count = references.count(answer)
     thirds = sum(min(3, count - (reference == answer)) for reference in references)
     return thirds / (3 * len(references))
@@ -63,7 +70,7 @@ def consensus(answers: Sequence[str]) -> str:
 
 def exact(answer: str, answers: Sequence[str]) -> float:
     """1 if the answer equals a reference after EvalAI processing."""
-    return float(normalise(answer) in map(normalise, answers))
+    return float(form(answer) in map(form, answers) and bool(form(answer)))
 
 
 def anls(answer: str, answers: Sequence[str], threshold: float = 0.5) -> float:
@@ -99,9 +106,9 @@ def equal_words(answer: str, answers: Sequence[str]) -> float:
     """GQA: equality in lower case without punctuation; a space before a full stop stays (as in lmms-eval)."""
 
     def plain(text: str) -> str:
-        return text.lower().strip().translate(str.maketrans("", "", string.punctuation))
+        return text.lower().strip().translate(str.maketrans("", "", string.punctuation)) or text.strip()
 
-    return float(plain(answer) in map(plain, answers))
+    return float(plain(answer) in map(plain, answers) and bool(answer.strip()))
 
 
 def _relaxed_match(answer: str, reference: str, tolerance: float) -> bool:

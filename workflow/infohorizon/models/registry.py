@@ -16,7 +16,11 @@ def fetch(source: str, revision: str | None = None) -> Path:
     Raises:
         UserError: what `hub.snapshot` raises; a class that this project has no file for, before it is downloaded.
     """
-    return Path(source).expanduser() if is_local(source) else snapshot(source, revision, model_type)
+    if not is_local(source):
+        return snapshot(source, revision, model_type)
+    folder = Path(source).expanduser()
+    model_type(source, folder / "config.json")
+    return folder
 
 
 def model_type(source: str, file: Path) -> str:

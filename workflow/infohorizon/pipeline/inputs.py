@@ -11,11 +11,13 @@ import torch
 
 from infohorizon import models, tables
 from infohorizon.engine import Batch
+from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.geometry import batch_bytes, geometry
 from infohorizon.pipeline.job import Job
 from infohorizon.pipeline.sharding import select
 from infohorizon.seeding import digest_of
+from infohorizon.tables.resumable import Compute
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,24 @@ def open_questions(job: Job, limit: int | None = None) -> Questions:
         name: digest_of([row["question"], row["label"], image.get(row["image_id"])]) for name, row in rows.items()
     }
     return Questions(rows, digests, tables.read_metadata(path)["benchmark"])
+
+
+def naming(benchmark: str, compute: Compute, rows: Mapping[str, Mapping[str, Any]] | None = None) -> Compute:
+    """`compute` whose errors name the benchmark and the item: a question with its image, or an image.
+
+    Args:
+        rows: question_id → its row of the benchmark table; None where items are images.
+    """
+
+    def named(item: str, missing: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+        try:
+            return compute(item, missing)
+        except Exception as error:
+            place = f"image {item}" if rows is None else f"question {item}, image {rows[item]['image_id']}"
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            raise UserError(f"{benchmark}, {place}: {reason}") from error
+
+    return named
 
 
 def model_record(job: Job) -> dict[str, Any]:

@@ -79,6 +79,10 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
         log.info("computed in %.2f s", time.monotonic() - start)  # bench/overhead.py reads this
     except UserError as error:
         log.error("%s", error)
+        cause = error.__cause__
+        while cause is not None:  # for who must know why; the sentence is for everybody
+            log.error("  because of %s: %s", type(cause).__name__, cause)
+            cause = cause.__cause__
         sys.exit(f"{snakemake.rule}: {error}")
     except Exception:
         log.exception("unexpected error")
