@@ -67,7 +67,9 @@ class RandomModel:
     def prompt(self, question: str, encoded: Encoded, forced: Sequence[int] = ()) -> Prompt:
         return self.question
 
-    def label_ids(self, label: str) -> list[int]:
+    repetition_penalty = 1.0
+
+    def label_ids(self, label: str, question: str = "") -> list[int]:
         return [0]
 
     def answer_text(self, ids: Sequence[int]) -> str:

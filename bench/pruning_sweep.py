@@ -47,7 +47,7 @@ class Sweep:
         for setting in self.settings:
             trace = self.questioner.trace(asked)
             kept = self.questioner.select(trace, asked, self.strategies, setting).kept
-            answers += self.questioner.answers(unpruned(trace.prune(setting.layer, kept)), asked.label)
+            answers += self.questioner.answers(unpruned(trace.prune(setting.layer, kept)), asked)
         return [row["answer"] for row in answers]
 
     def flop_bound(self) -> float:

@@ -6,6 +6,7 @@ GOLDEN_SCORES_DIR names another folder of the same form.
 import gzip
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -170,3 +171,35 @@ def test_golden_scores_of_real_normal_forms():
     assert [row for row in rows if benchmarks.matching.normalise(row["text"]) != row["normal"]] == []
     _, rows = real("gqa_converted")
     assert all(benchmarks.create("gqa").score(row["text"], [row["prediction"]]) == 1 for row in rows)
+
+
+FORMS = {"llava": "llava", "lmms-eval": "lmms_eval", "vlmevalkit": "vlmevalkit"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", load("prompts")["prompts"])
+def test_golden_scores_of_literal_prompts(name, form):
+    task, checked = benchmarks.create(name), 0
+    for case in load("prompts")["prompts"][name]:
+        wanted = {False: case[FORMS[form]]}
+        if name == "textvqa":  # LLaVA's file quotes the OCR tokens
+            wanted = {form == "llava": case[FORMS[form]]}
+            wanted |= {True: case["lmms_eval_ocr"]} if form == "lmms-eval" else {}
+        for ocr_tokens, text in wanted.items():
+            if text is not None:  # null: LLaVA has no such file, or does not show what it does with such a row
+                assert task.prompt(asdict(task.read(case["row"], 0)), form, ocr_tokens) == text
+                checked += 1
+    assert checked >= 20 or (form == "llava" and name in ("docvqa", "chartqa"))
+
+
+def test_golden_scores_of_labels():
+    for name, cases in load("prompts")["labels"].items():
+        task = benchmarks.create(name)
+        for case in cases:
+            label = task.read(case["row"], 0).label.strip()
+            if name == "textvqa":  # equals are left to chance by the authors
+                admitted = [case["authors"], *case["any_of"], case.get("mended")]
+            else:
+                dataset = case["dataset"]
+                admitted = [text.strip() for text in ([dataset] if isinstance(dataset, str) else dataset[:1])]
+            assert label in admitted or (name in ("pope", "gqa") and label in map(str.capitalize, admitted)), case

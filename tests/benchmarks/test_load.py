@@ -136,7 +136,10 @@ def test_json_lines_beside_images(tmp_path):
     assert questions.to_pylist()[0] == {
         "question_id": "0",
         "image_id": hashlib.sha256(picture(900)).hexdigest()[:16],
-        "question": "What is this?\nAnswer the question using a single word or phrase.",
+        "question": "What is this?",
+        "hint": "",
+        "options": [],
+        "ocr_tokens": [],
         "label": "Blocks",
         "answers": ["Blocks", "squares", "Blocks"],
         "category": "",

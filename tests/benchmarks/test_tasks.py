@@ -1,6 +1,7 @@
 """Prompts against literal strings, label rules, and metrics worked out by hand, task by task."""
 
 import inspect
+from dataclasses import asdict
 
 import polars as pl
 import pytest
@@ -21,6 +22,12 @@ def frame(*rows):
     return pl.DataFrame([dict(zip(columns, row, strict=True)) for row in rows]).with_columns(image_id=pl.lit("i"))
 
 
+def turn(name, row, form="lmms-eval", ocr_tokens=False, **options):
+    """The user turn that a row of the data set becomes."""
+    task = benchmarks.create(name, options)
+    return task.prompt(asdict(task.read(row, 0)), form, ocr_tokens)
+
+
 def whole(name, rows):
     """The task's metrics of the whole, by name."""
     return {
@@ -39,7 +46,7 @@ def test_registry_names_module_and_class(name):
 def test_registry_refuses_what_it_does_not_know():
     with pytest.raises(UserError, match=r"no task 'texvqa': did you mean 'textvqa'\?"):
         benchmarks.create("texvqa")
-    with pytest.raises(UserError, match="Task 'textvqa' has no option 'ocr'; its options: ocr_tokens"):
+    with pytest.raises(UserError, match="Task 'textvqa' has no option 'ocr'; its options: label"):
         benchmarks.create("textvqa", {"ocr": True})
     with pytest.raises(UserError, match="Task 'mme' has no option 'x'; its options: none"):
         benchmarks.create("mme", {"x": 1})
@@ -77,7 +84,7 @@ def test_mme_question():
         "category": "code_reasoning",
     }
     question = benchmarks.create("mme").read(row, 7)
-    assert question.question == (
+    assert turn("mme", row) == (
         "The image shows a python code. Is the output of the code 'Hello'?"
         "\nAnswer the question using a single word or phrase."
     )
@@ -145,15 +152,15 @@ ROW = {
 
 
 def test_textvqa_question_with_and_without_ocr_tokens():
-    question = benchmarks.create("textvqa").read(ROW, 0)
-    assert question.question == (
+    assert turn("textvqa", ROW, ocr_tokens=True) == (
         "What is the brand of this camera?\nReference OCR token: DAKOTA, DIGITAL, Single-Use"
         "\nAnswer the question using a single word or phrase."
     )
-    plain = benchmarks.create("textvqa", {"ocr_tokens": False}).read(ROW, 0)
-    assert plain.question == "What is the brand of this camera?\nAnswer the question using a single word or phrase."
-    empty = benchmarks.create("textvqa").read({**ROW, "ocr_tokens": []}, 0)
-    assert "\nReference OCR token: \nAnswer" in empty.question
+    assert (
+        turn("textvqa", ROW) == "What is the brand of this camera?\nAnswer the question using a single word or phrase."
+    )
+    assert "\nReference OCR token: \nAnswer" in turn("textvqa", {**ROW, "ocr_tokens": []}, ocr_tokens=True)
+    question = benchmarks.create("textvqa").read(ROW, 0)
     assert (question.question_id, question.image_id) == ("34602", "003a8ae2ef43b901")
 
 
@@ -162,6 +169,10 @@ def test_textvqa_label_is_the_normalised_consensus_and_answers_stay_raw():
     assert question.label == "dakota"
     assert question.answers == ROW["answers"]
     assert benchmarks.create("textvqa").read({**ROW, "answers": ["?"] * 10}, 0).label == "?"
+    assert benchmarks.create("textvqa").read({**ROW, "answers": ["a"] * 8 + ["b", "c"]}, 0).label == "a"
+    assert benchmarks.create("textvqa", {"label": "capital"}).read(ROW, 0).label == "Dakota"
+    with pytest.raises(UserError, match="option 'label' is 'raw'; set it to normal or capital"):
+        benchmarks.create("textvqa", {"label": "raw"})
 
 
 def test_textvqa_score():
@@ -183,12 +194,12 @@ def test_scienceqa_question():
         "subject": "natural science",
     }
     question = benchmarks.create("scienceqa").read(row, 3)
-    assert question.question == (
+    assert turn("scienceqa", row) == (
         "Context: Select the better answer.\nWhich property do these objects have in common?"
         "\nA. hard\nB. soft\nC. salty\nAnswer with the option's letter from the given choices directly."
     )
     assert (question.question_id, question.label, question.answers) == ("3", "C", ["C"])
-    assert benchmarks.create("scienceqa").read({**row, "hint": ""}, 3).question.startswith("Which property")
+    assert turn("scienceqa", {**row, "hint": ""}).startswith("Which property")
 
 
 def test_scienceqa_score():
@@ -212,14 +223,15 @@ def test_mmbench_question():
         "category": "object_localization",
     }
     question = benchmarks.create("mmbench").read(row, 0)
-    assert question.question == (
-        "Which one is right? There are several options:\nA. a cat\nB. a dog"
+    assert turn("mmbench", row) == (
+        "Which one is right? There are several options:\nA. a cat\nB. a dog\n"
         "\nAnswer with the option's letter from the given choices directly."
     )
     assert (question.question_id, question.label) == ("1000241", "B")
     assert question.answers == ["B", "A. a cat", "B. a dog"]
-    hinted = benchmarks.create("mmbench").read({**row, "hint": "Look."}, 0)
-    assert hinted.question.startswith("Look. Which one is right? There are several options:\nA. ")
+    assert turn("mmbench", {**row, "hint": "Look."}).startswith(
+        "Look. Which one is right? There are several options:\nA. "
+    )
 
 
 @pytest.mark.parametrize(
@@ -264,7 +276,7 @@ def test_mmbench_is_circular():
 def test_pope_question():
     row = {"question_id": "1", "question": "Is there a snowboard in the image?", "answer": "yes", "category": "popular"}
     question = benchmarks.create("pope").read(row, 0)
-    assert question.question == (
+    assert turn("pope", row) == (
         "Is there a snowboard in the image?\nAnswer the question using a single word or phrase."
     )
     assert (question.question_id, question.label, question.answers) == ("popular/1", "Yes", ["yes"])
@@ -310,7 +322,7 @@ def test_pope_metrics():
 def test_ocrbench():
     row = {"question": " what is written in the image? ", "question_type": "Digit String Recognition"}
     question = benchmarks.create("ocrbench").read({**row, "answer": ["50", "fifty"]}, 12)
-    assert question.question == "what is written in the image?"
+    assert turn("ocrbench", {**row, "answer": ["50"]}) == "what is written in the image?"
     assert (question.question_id, question.label, question.category) == ("12", "50", "Digit String Recognition")
     task = benchmarks.create("ocrbench")
     formulas = "Handwritten Mathematical Expression Recognition"
@@ -326,7 +338,7 @@ def test_ocrbench():
 def test_gqa():
     row = {"id": "201307251", "imageId": "n161313", "question": "Is it overcast?", "answer": "no"}
     question = benchmarks.create("gqa").read(row, 0)
-    assert question.question == "Is it overcast?\nAnswer the question using a single word or phrase."
+    assert turn("gqa", row) == "Is it overcast?\nAnswer the question using a single word or phrase."
     assert (question.question_id, question.image_id) == ("201307251", "n161313")
     assert (question.label, question.answers) == ("No", ["no"])
     assert [benchmarks.create("gqa").score(answer, ["no"]) for answer in ("No.", "no", "no it is not")] == [1, 1, 0]
@@ -335,7 +347,7 @@ def test_gqa():
 def test_docvqa():
     row = {"questionId": "49153", "question": "What is the ‘actual’ value?", "answers": ["0.28", "0.280"]}
     question = benchmarks.create("docvqa").read(row, 0)
-    assert question.question == "What is the ‘actual’ value?\nAnswer the question using a single word or phrase."
+    assert turn("docvqa", row) == "What is the ‘actual’ value?\nAnswer the question using a single word or phrase."
     assert (question.question_id, question.label, question.answers) == ("49153", "0.28", ["0.28", "0.280"])
     assert benchmarks.create("docvqa").score("0.29", row["answers"]) == pytest.approx(0.75)
     assert whole("docvqa", frame(("0", "", [], "", 0.75), ("1", "", [], "", 0.0))) == {"ANLS": 37.5}
@@ -344,7 +356,7 @@ def test_docvqa():
 def test_chartqa():
     row = {"type": "human_test", "question": "How many bars?", "answer": "12"}
     question = benchmarks.create("chartqa").read(row, 4)
-    assert question.question == "How many bars?\nAnswer the question with a single word."
+    assert turn("chartqa", row) == "How many bars?\nAnswer the question with a single word."
     assert (question.question_id, question.label, question.category) == ("4", "12", "human_test")
     rows = frame(
         ("0", "human_test", [], "", 1.0), ("1", "augmented_test", [], "", 0.0), ("2", "human_test", [], "", 1.0)
@@ -358,11 +370,14 @@ def test_chartqa():
 def test_vqa_takes_answer_or_answers_and_a_scoring_rule():
     task = benchmarks.create("vqa")
     one = task.read({"question": "What is it?", "answer": 3}, 5)
-    assert one.question == "What is it?\nAnswer the question using a single word or phrase."
+    assert (
+        turn("vqa", {"question": "What is it?", "answer": "3"})
+        == "What is it?\nAnswer the question using a single word or phrase."
+    )
     assert (one.question_id, one.image_id, one.label, one.answers) == ("5", None, "3", ["3"])
     row = {"question": "Q", "answers": ["Paris", "the Rome", "rome"], "question_id": 0, "image_id": 0, "category": "x"}
     many = benchmarks.create("vqa", {"suffix": " Short."}).read(row, 5)
-    assert (many.question, many.label) == ("Q Short.", "the Rome")
+    assert (turn("vqa", row, suffix=" Short."), many.label) == ("Q Short.", "the Rome")
     assert (many.question_id, many.image_id, many.category) == ("0", "0", "x")
     assert task.score("Paris.", row["answers"]) == 1
     assert benchmarks.create("vqa", {"scoring": "anls"}).score("pari", row["answers"]) == pytest.approx(0.8)

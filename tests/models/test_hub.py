@@ -140,10 +140,11 @@ def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch)
         threads=1,
         input=SimpleNamespace(model=str(file)),
         config={"models": {"m": {"source": "a/b", "dtype": "float16", "revision": None}}},
+        params=SimpleNamespace(protocol={"image": "pad"}),
         wildcards=SimpleNamespace(model="m"),
     )
     inputs.open_model(job)
-    assert loaded == {"source": "a/b", "dtype": "float16", "revision": COMMIT}
+    assert loaded == {"source": "a/b", "dtype": "float16", "revision": COMMIT, "image": "pad"}
     assert inputs.model_record(job) == {"source": "a/b", "revision": COMMIT, "layers": 6}
 
 

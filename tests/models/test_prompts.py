@@ -4,12 +4,16 @@ Neither Llama's nor Qwen's own tokenizer is here: positions are those of the ran
 every character but white space a token. With Llama's, image tokens start at index 35; that number is not tested.
 """
 
+import json
+
 import pytest
 import torch
 from tokenizers.processors import TemplateProcessing
 
 from benchmarks.conftest import own_cache  # noqa: F401
 from benchmarks.fixtures import WRITERS
+from benchmarks.test_golden_scores import FOLDER
+from infohorizon import benchmarks
 from infohorizon.benchmarks.load import load
 from infohorizon.errors import UserError
 
@@ -35,17 +39,24 @@ QWEN = (
 )
 SHORT = "\nAnswer the question using a single word or phrase."
 LETTER = "\nAnswer with the option's letter from the given choices directly."
-QUESTIONS = {  # of the first row that fixtures.py writes
+FORMS = {"llava": ("llava", True), "qwen2_5_vl": ("lmms-eval", False)}  # as the protocol `paper` asks
+QUESTIONS = {  # of the first row that fixtures.py writes, in lmms-eval's words
     "mme": f"Is there a block in this image?{SHORT}",
-    "textvqa": f"What does the sign say?\nReference OCR token: STOP, No. 5{SHORT}",
+    "textvqa": f"What does the sign say?{SHORT}",
     "scienceqa": f"Which colour is the largest block?\nA. red\nB. green{LETTER}",
     "pope": f"Is there a block in the image?{SHORT}",
-    "mmbench": f"Which colour is in the corner? There are several options:\nA. red\nB. green\nC. blue{LETTER}",
+    "mmbench": f"Which colour is in the corner? There are several options:\nA. red\nB. green\nC. blue\n{LETTER}",
     "ocrbench": "what is written in the image?",
     "gqa": f"Is it overcast?{SHORT}",
     "docvqa": f"What is the date on the letter?{SHORT}",
     "chartqa": "How many bars are red?\nAnswer the question with a single word.",
     "vqa": f"What is this?{SHORT}",
+}
+LLAVA_QUESTIONS = QUESTIONS | {  # in LLaVA's, where they differ
+    "textvqa": f"What does the sign say?\nReference OCR token: STOP, No. 5{SHORT}",
+    "mmbench": f"Which colour is in the corner?\nA. red\nB. green\nC. blue{LETTER}",
+    "ocrbench": f"what is written in the image?{SHORT}",
+    "chartqa": f"How many bars are red?{SHORT}",
 }
 
 
@@ -67,10 +78,11 @@ def model(case, monkeypatch):
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_prompt_of_each_benchmark(name, model, case, first_rows):
-    question = first_rows[name]["question"]
+    form, ocr_tokens = FORMS[model.model_type]
+    question = benchmarks.create(name).prompt(first_rows[name], form, ocr_tokens and name == "textvqa")
     before, after = VICUNA if model.model_type == "llava" else QWEN
-    assert question == QUESTIONS[name]
-    assert model.text(question) == before + QUESTIONS[name] + after
+    assert question == (LLAVA_QUESTIONS if model.model_type == "llava" else QUESTIONS)[name]
+    assert model.text(question) == before + question + after
     # one token a character; the special tokens before the image are one each
     start = len("".join(before.removesuffix("<image>\n").split())) if model.model_type == "llava" else None
     start = start if start is not None else len("<system" + "Youareahelpfulassistant." + "><user" + "<")
@@ -81,6 +93,15 @@ def test_prompt_of_each_benchmark(name, model, case, first_rows):
     assert prompt.embeddings.shape[0] == len(ids) - 1 + prompt.count
     visual = prompt.embeddings[start : start + prompt.count]
     assert torch.equal(visual, model.visual_embeddings(case.encoded.features))
+
+
+WRAPPED = json.loads((FOLDER / "prompts.json").read_text())["wrapped"]
+
+
+@pytest.mark.parametrize("number", range(len(WRAPPED)))
+def test_golden_scores_of_wrapped_prompts(number, model):
+    key = "llava_vicuna_v1" if model.model_type == "llava" else "lmms_eval_qwen2_5_vl"
+    assert model.text(WRAPPED[number]["text"]) == WRAPPED[number][key]
 
 
 def test_label_tokens_follow_the_prompt(model, case):

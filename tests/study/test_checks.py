@@ -21,7 +21,9 @@ def config(tmp_path, monkeypatch):
     """config.yaml for one model of eight layers; the working directory is empty but for it."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     (tmp_path / "model").mkdir()
-    (tmp_path / "model/config.json").write_text(json.dumps({"text_config": {"num_hidden_layers": 8}}))
+    (tmp_path / "model/config.json").write_text(
+        json.dumps({"model_type": "llava", "text_config": {"num_hidden_layers": 8}})
+    )
     config["models"]["small"] = {"source": "model"}
     config["run"] = {"models": ["small"], "benchmarks": ["reading"]}
     monkeypatch.chdir(tmp_path)
@@ -122,7 +124,7 @@ def test_names_become_folders(name, section, config):
         ({"models": {"small": {"source": "a/b"}}}, "models.small.depth is missing: give the number of decoder layers"),
         ({"models": {"small": {"depth": 9}}}, "models.small.depth is 9, but model has 8 layers; correct it or leave"),
         ({"models": {"small": {"prompt": "{image} hi"}}}, "models.small.prompt: use chat_template, vicuna_v1, or a t"),
-        ({"models": {"small": {"min_pixels": 9, "max_pixels": 8}}}, "models.small: min_pixels (9) exceeds max_pixels"),
+        ({"models": {"small": {"min_pixels": 9, "max_pixels": 8}}}, "models.small on reading: min_pixels (9) exceed"),
         ({"sweep": {"strategies": ["fastvv"]}}, "sweep.strategies: there is no 'fastvv': did you mean 'fastv'?"),
         (
             {"strategies": {"o": {"strategy": "information"}}, "sweep": {"strategies": ["o"]}},

@@ -21,6 +21,7 @@ rule answer_questions:
         runtime=growing(240),
     params:
         settings=lambda wildcards: {"model": model_numbers(wildcards)},
+        protocol=protocol,
         cells={"shards": config["shards"]},
         code=model_code("answer_questions"),
         scoring=scoring,

@@ -32,7 +32,7 @@ from infohorizon.benchmarks import datafiles
 from infohorizon.errors import UserError
 from infohorizon.models import hub
 from infohorizon.pipeline.digest import code, content
-from infohorizon.study import checks, configuration, schema
+from infohorizon.study import checks, configuration, protocols, schema
 
 SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:

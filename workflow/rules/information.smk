@@ -27,6 +27,7 @@ rule measure_information:
                 for key in ("window", "removal", "context", "positions")
             },
         },
+        protocol=protocol,
         cells=lambda wildcards: {
             "layers": layers("information", wildcards),
             "windows": config["information"]["windows"],

@@ -1,10 +1,11 @@
 # What the rules read and are told: input and params functions.
 #
 # `settings` and `code` decide a cell's numbers, `cells` says which cells a table holds, `scoring` how answers are scored.
+# `protocol` is how a model is asked: what of it decides a cell is in the digests of questions, images and answers.
 # What decides no number (batch_size, device) is no param: scripts read it from the configuration.
 
 # The part of a model's entry that can change a number; weights are told apart by their own digest.
-NUMBERS = ("dtype", "prompt", "min_pixels", "max_pixels")
+NUMBERS = ("dtype", "prompt")
 
 
 def asked(wildcards, *more):
@@ -43,6 +44,20 @@ def weights(wildcards):
 def model_numbers(wildcards):
     settings = model_settings(wildcards)
     return {key: settings[key] for key in NUMBERS if key in settings}
+
+
+def protocol(wildcards):
+    """How the wildcards' model is asked on their benchmark."""
+    return protocols.protocol_of(config, wildcards.model, wildcards.benchmark)
+
+
+def seen(wildcards):
+    """What decides what the vision tower makes of an image."""
+    chosen = protocol(wildcards)
+    return {
+        "dtype": model_settings(wildcards)["dtype"],
+        **{key: chosen[key] for key in protocols.VISION},
+    }
 
 
 def layers(section, wildcards, first=0):

@@ -25,6 +25,7 @@ rule run_schedules:
         runtime=growing(480),
     params:
         settings=pruning_settings(SCHEDULE_STRATEGIES),
+        protocol=protocol,
         cells=lambda wildcards: {
             "schedules": schedule_settings(wildcards),
             "repeats": config["sweep"]["repeats"],

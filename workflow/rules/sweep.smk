@@ -24,6 +24,7 @@ rule sweep_strategies:
             **pruning_settings(STRATEGIES)(wildcards),
             "positions": config["sweep"]["positions"],
         },
+        protocol=protocol,
         cells=lambda wildcards: {
             "layers": sweep_layers(wildcards),
             "keep": config["sweep"]["keep"],

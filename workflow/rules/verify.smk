@@ -27,6 +27,7 @@ rule verify_tables:
             "merging": configuration.merging(config),
             "seed": config["seed"],
         },
+        protocol=protocol,
         code=model_code("verify_tables"),
         scoring=scoring,
     message:

@@ -22,7 +22,8 @@ rule encode_images:
         mem_mb=growing(24000),
         runtime=growing(120),
     params:
-        settings=lambda wildcards: {"model": model_numbers(wildcards)},
+        settings=lambda wildcards: {"model": seen(wildcards)},
+        protocol=protocol,
         cells={"shards": config["shards"]},
         code=model_code("encode_images"),
     message:

@@ -4,9 +4,18 @@ from functools import cache, partial
 
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import (
+    decoding,
+    group_digest,
+    model_record,
+    naming,
+    open_batch,
+    open_model,
+    open_questions,
+    open_task,
+)
 from infohorizon.pipeline.job import Job, run
-from infohorizon.pipeline.scoring import open_task, scored
+from infohorizon.pipeline.scoring import scored
 from infohorizon.tables.resumable import Cells, fill
 
 
@@ -17,14 +26,15 @@ def main(job: Job) -> None:
     @cache
     def questioner() -> Questioner:
         model = open_model(job)
-        return Questioner(model, open_batch(job, model), task.max_new_tokens)
+        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"])
 
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
         row = questions.rows[question_id]
-        trace = questioner().trace(Asked(question_id, row["question"], row["label"], images[row["image_id"]]))
+        asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
+        trace = questioner().trace(asked)
         conditions = {"full": questioner().full, "blind": questioner().blind}
         return [
-            {"question_id": question_id, **key, "score": None, **conditions[key["condition"]](trace, row["label"])}
+            {"question_id": question_id, **key, "score": None, **conditions[key["condition"]](trace, asked)}
             for key in missing
         ]
 
@@ -34,7 +44,7 @@ def main(job: Job) -> None:
             "answers",
             wanted=questions.cells(condition=["full", "blind"]),
             items=questions.digests,
-            groups={"": group_digest(job, job.params.settings, job.params.code, task.max_new_tokens)},
+            groups={"": group_digest(job, job.params.settings, job.params.code, *decoding(job))},
         ),
         naming(job.wildcards.benchmark, ask, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),

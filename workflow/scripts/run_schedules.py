@@ -7,10 +7,10 @@ from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions, open_task
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import schedule_digests, stored
-from infohorizon.pipeline.scoring import open_task, scored
+from infohorizon.pipeline.scoring import scored
 from infohorizon.tables.resumable import Cells, fill
 
 
@@ -28,7 +28,7 @@ def main(job: Job) -> None:
     @cache
     def questioner() -> Questioner:
         model = open_model(job)
-        return Questioner(model, open_batch(job, model), task.max_new_tokens, settings["seed"])
+        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"], settings["seed"])
 
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
         row = questions.rows[question_id]
@@ -48,7 +48,7 @@ def main(job: Job) -> None:
             "schedules",
             wanted=questions.cells(schedule=[name for name, _ in runs], repeat=[repeat for _, repeat in runs]),
             items=questions.digests,
-            groups=schedule_digests(job, task.max_new_tokens),
+            groups=schedule_digests(job),
         ),
         naming(job.wildcards.benchmark, ask, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),

@@ -8,10 +8,10 @@ from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions, open_task
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import stored, strategy_digests
-from infohorizon.pipeline.scoring import open_task, scored
+from infohorizon.pipeline.scoring import scored
 from infohorizon.tables.resumable import Cells, fill
 
 
@@ -30,7 +30,7 @@ def main(job: Job) -> None:
     @cache
     def questioner() -> Questioner:
         model = open_model(job)
-        return Questioner(model, open_batch(job, model), task.max_new_tokens, settings["seed"])
+        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"], settings["seed"])
 
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
         row = questions.rows[question_id]
@@ -52,7 +52,7 @@ def main(job: Job) -> None:
             "sweep",
             wanted=questions.cells(**columns),
             items=questions.digests,
-            groups=strategy_digests(job, task.max_new_tokens),
+            groups=strategy_digests(job),
         ),
         naming(job.wildcards.benchmark, ask, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),

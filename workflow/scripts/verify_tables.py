@@ -22,18 +22,17 @@ from infohorizon.errors import UserError
 from infohorizon.measure.verification import STAGES, Verifier
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.hub import is_local
-from infohorizon.pipeline.inputs import model_record, open_model
+from infohorizon.pipeline.inputs import asked, model_record, open_model
 from infohorizon.pipeline.job import Job, log, run
-from infohorizon.pipeline.scoring import open_task
 
 ROWS = 12  # per table: a full forward pass or more each
 
 
 def main(job: Job) -> None:
     settings, model = job.params.settings, open_model(job)
-    task = open_task(job)
-    verifier = Verifier(model, reference(job, model), task.max_new_tokens, settings)
-    questions = tables.read(job.input.questions, "benchmark").select("question_id", "question", "label", "image_id")
+    verifier = Verifier(model, reference(job, model), job.params.protocol["max_new_tokens"], settings)
+    questions = asked(job, tables.read(job.input.questions, "benchmark"))
+    questions = questions.select("question_id", "question", "label", "image_id")
     report: dict[str, dict[str, Any]] = {}
     bad = []
     for stage in STAGES:

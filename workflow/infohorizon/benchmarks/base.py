@@ -8,15 +8,19 @@ from typing import Any, Literal
 import polars as pl
 
 from infohorizon.benchmarks.columns import Reader, typed
+from infohorizon.benchmarks.protocols import Form
 
 
 @dataclass(frozen=True)
 class Question:
     """One question about one image.
 
-    `question` is the whole user turn as the model reads it (prompt suffix included), without the
-    image placeholder and the model's chat wrapping. `label` is the ground truth whose probability
-    is measured; `answers` are all references the score is computed against.
+    Attributes:
+        question: as the data set words it; `Task.prompt` makes the user turn of it.
+        label: the ground truth whose probability is measured.
+        answers: all references the score is computed against.
+        hint, options, ocr_tokens: what else a prompt may hold.
+        image_id: None: the loader takes the first 16 hex digits of the SHA-256 of the encoded bytes.
     """
 
     question_id: str
@@ -24,7 +28,9 @@ class Question:
     label: str
     answers: Sequence[str]
     category: str = ""
-    # None: the loader takes the first 16 hex digits of the SHA-256 of the encoded bytes.
+    hint: str = ""
+    options: Sequence[str] = ()
+    ocr_tokens: Sequence[str] = ()
     image_id: str | None = None
 
 
@@ -60,7 +66,7 @@ class Task(ABC):
         image_column: where the image stands in a row (datasets.Image, or encoded bytes).
         max_new_tokens: length limit of greedy decoding.
         metrics: what is published of a run, the benchmark's own metric first.
-        defaults: options and their default values (e.g. {"ocr_tokens": True}); config may override. The option
+        defaults: options and their default values (e.g. {"scoring": "exact"}); config may override. The option
             `images_config` names a second config that holds the images (columns id and image), joined by image_id.
     """
 
@@ -89,6 +95,16 @@ class Task(ABC):
 
         Raises:
             UserError: a value that this task cannot ask, in words that follow "row 3:".
+        """
+
+    @abstractmethod
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        """The user turn as the model reads it, without the image placeholder and the model's chat wrapping.
+
+        Args:
+            row: of the benchmark table: question, hint, options, ocr_tokens.
+            form: whose wording (protocols.py).
+            ocr_tokens: whether the OCR tokens are quoted.
         """
 
     @abstractmethod

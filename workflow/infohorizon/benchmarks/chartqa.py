@@ -6,6 +6,8 @@ from typing import Any
 from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.columns import Reader, answer, optional_text, text
 from infohorizon.benchmarks.matching import relaxed
+from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 
 
 class ChartQA(Task):
@@ -16,11 +18,14 @@ class ChartQA(Task):
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
             question_id=str(index),
-            question=row["question"] + "\nAnswer the question with a single word.",
+            question=row["question"],
             label=row["answer"],
             answers=[row["answer"]],
             category=row["type"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        return row["question"] + ("\nAnswer the question with a single word." if form == "lmms-eval" else SHORT)
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return relaxed(answer, answers)

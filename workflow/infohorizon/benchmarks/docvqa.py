@@ -7,6 +7,7 @@ from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.columns import Reader, answers, identifier, text
 from infohorizon.benchmarks.matching import anls
 from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 
 
 class DocVQA(Task):
@@ -20,10 +21,13 @@ class DocVQA(Task):
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
             question_id=row["questionId"],
-            question=row["question"] + SHORT,
+            question=row["question"],
             label=row["answers"][0],
             answers=row["answers"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        return row["question"] + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return anls(answer, answers)

@@ -10,6 +10,7 @@ from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.columns import Reader, answer, identifier, text
 from infohorizon.benchmarks.matching import equal_words
 from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 
 
 class GQA(Task):
@@ -22,11 +23,14 @@ class GQA(Task):
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
             question_id=row["id"],
-            question=row["question"] + SHORT,
+            question=row["question"],
             label=row["answer"].capitalize(),
             answers=[row["answer"]],
             image_id=row["imageId"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        return row["question"] + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return equal_words(answer, answers)

@@ -5,6 +5,7 @@ from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.columns import Reader, answer, identifier, text, texts
+from infohorizon.benchmarks.protocols import Form
 
 LETTERS = "ABCD"
 
@@ -22,15 +23,19 @@ class Knowledge(Task):
     max_new_tokens = 4
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
-        options = (f"{letter} {choice}" for letter, choice in zip(LETTERS, row["choices"], strict=True))
         return Question(
             question_id=row["question_id"],
-            question=" ".join([row["question"], *options]),
+            question=row["question"],
             label=row["answer"],
             answers=[row["answer"]],
             category=row["category"],
+            options=row["choices"],
             image_id=row["image_id"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        options = (f"{letter} {option}" for letter, option in zip(LETTERS, row["options"], strict=True))
+        return " ".join([row["question"], *options])
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         """The letter alone counts: the mini models say nothing else."""

@@ -58,11 +58,20 @@ def soft_accuracy(answer: str, answers: Sequence[str]) -> float:
     return thirds / (3 * len(references))
 
 
-def consensus(answers: Sequence[str]) -> str:
-    """The reference of the highest soft accuracy; ties: more annotators, then first given. Spelled as first given.
+def best_answer(answers: Sequence[str]) -> str:
+    """TextVQA's label by the authors' rule: the normal form of the highest soft accuracy.
 
-    More votes never score lower, so the most frequent normalised answer is that reference. Answers of which nothing
-    is left after normalisation ("the", "?") are taken only where there is no other.
+    More votes never score lower, so it is the most frequent normal form; the first given of equals, where the authors'
+    choice is left to chance. Where that form is empty ("the", "?"), it is the most frequent answer as written.
+    """
+    form, _ = Counter(map(normalise, answers)).most_common(1)[0]
+    return form or Counter(answers).most_common(1)[0][0]
+
+
+def consensus(answers: Sequence[str]) -> str:
+    """The answer that most annotators give, compared by their normal forms, spelled as first given.
+
+    Answers of which nothing is left after normalisation ("the", "?") are taken only where there is no other.
     """
     votes = Counter(normalise(answer) for answer in answers)
     return max(answers, key=lambda answer: (bool(normalise(answer)), votes[normalise(answer)]))

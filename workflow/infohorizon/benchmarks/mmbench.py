@@ -5,16 +5,19 @@ Source: lmms-lab/MMBench, config en, split dev.
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
 
 from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.columns import Reader, answer, optional_text, text, whole
-from infohorizon.benchmarks.prompts import LETTER
+from infohorizon.benchmarks.prompts import LETTER, lettered, select
+from infohorizon.benchmarks.protocols import Form
 from infohorizon.errors import UserError
 
 BLANKED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
+MISSING = "nan"  # how the data set writes a missing option, hint or answer
 ROTATION = 1_000_000  # the rotated copies of question `index` are index + k · ROTATION
 
 
@@ -33,17 +36,29 @@ class MMBench(Task):
     metrics = (Metric("circular accuracy"), Metric("accuracy"))
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
-        options = [f"{letter}. {row[letter]}" for letter in "ABCD" if _present(row[letter])]
-        if row["answer"] not in [option[0] for option in options]:
+        options = [row[letter] for letter in "ABCD" if row[letter] not in ("", MISSING)]
+        if row["answer"] not in "ABCD"[: len(options)]:
             raise UserError(f"column 'answer' is {row['answer']!r}, which is the letter of no option of this question")
-        hint = f"{row['hint']} " if _present(row["hint"]) else ""
         return Question(
             question_id=str(row["index"]),
-            question="\n".join([f"{hint}{row['question']} There are several options:", *options]) + LETTER,
+            question=row["question"],
             label=row["answer"],
-            answers=[row["answer"], *options],
+            answers=[row["answer"], *lettered(options)],
             category=row["category"],
+            hint="" if row["hint"].lower() in ("none", MISSING) else row["hint"],
+            options=options,
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        """In LLaVA's form an option that reads None ends the list, as in its script."""
+        hint, question, options = row["hint"], row["question"], row["options"]
+        if form == "vlmevalkit":
+            return select(hint, question, options)
+        if form == "lmms-eval":
+            question = f"{hint} {question}" if hint else question
+            return "\n".join([f"{question} There are several options:", *lettered(options)]) + "\n" + LETTER
+        options = takewhile(lambda option: option.lower() != "none", options)
+        return "\n".join([*filter(None, [hint]), question, *lettered(list(options))]) + LETTER
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(chosen(answer, answers[1:]) == answers[0])
@@ -74,7 +89,3 @@ def chosen(answer: str, options: Sequence[str]) -> str | None:
         return None
     found = [letter for letter, text in texts.items() if text in answer.lower()]
     return found[0] if len(found) == 1 else None
-
-
-def _present(value: str) -> bool:
-    return value not in ("", "nan")  # the data set writes missing options and hints as "nan"

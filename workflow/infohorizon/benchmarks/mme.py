@@ -8,6 +8,7 @@ import polars as pl
 from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.columns import Reader, identifier, text, yes_no
 from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 
 PERCEPTION = ["existence", "count", "position", "color", "posters"]
 PERCEPTION += ["celebrity", "scene", "landmark", "artwork", "OCR"]
@@ -27,11 +28,20 @@ class MME(Task):
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
             question_id=f"{row['question_id']}#{index}",
-            question=row["question"].strip().removesuffix("Please answer yes or no.").rstrip() + SHORT,
+            question=row["question"],
             label=row["answer"],
             answers=[row["answer"]],
             category=row["category"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        """LLaVA and lmms-eval ask for one word instead of yes or no; LLaVA leaves no space before the line break."""
+        question = row["question"].strip()
+        if form == "vlmevalkit":
+            return row["question"]
+        if form == "lmms-eval":
+            return question.replace(" Please answer yes or no.", "") + SHORT
+        return question.removesuffix("Please answer yes or no.").rstrip() + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(yes_or_no(answer) == yes_or_no(answers[0]))

@@ -6,6 +6,8 @@ from typing import Any
 from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.columns import Reader, answers, text
 from infohorizon.benchmarks.matching import contains
+from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 
 TEXT = ("Regular Text", "Irregular Text", "Artistic Text", "Handwriting", "Digit String", "Non-Semantic Text")
 FORMULAS = "Handwritten Mathematical Expression Recognition"  # the questions from HME100k, and no others
@@ -25,11 +27,17 @@ class OCRBench(Task):
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(
             question_id=str(index),
-            question=row["question"].strip(),
+            question=row["question"],
             label=row["answer"][0],
             answers=row["answer"],
             category=row["question_type"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        """On LLaVA the benchmark's own script asks for a short answer."""
+        if form == "llava":
+            return row["question"] + SHORT
+        return row["question"].strip() if form == "lmms-eval" else row["question"]
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return contains(answer, answers, formula=category == FORMULAS)

@@ -8,6 +8,7 @@ import polars as pl
 from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.columns import Reader, identifier, text, yes_no
 from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 
 
 class POPE(Task):
@@ -22,11 +23,14 @@ class POPE(Task):
         return Question(
             # the three categories number their questions alike
             question_id=f"{row['category']}/{row['question_id']}",
-            question=row["question"].strip() + SHORT,
+            question=row["question"],
             label=row["answer"].strip().capitalize(),
             answers=[row["answer"]],
             category=row["category"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        return row["question"] if form == "vlmevalkit" else row["question"].strip() + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(says_yes(answer) == says_yes(answers[0]))

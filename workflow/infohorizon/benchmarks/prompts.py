@@ -1,4 +1,4 @@
-"""Prompt endings that several benchmarks share, worded as for LLaVA-1.5 and Qwen2.5-VL in lmms-eval."""
+"""Wordings of the user turn that several benchmarks share, as LLaVA, lmms-eval and VLMEvalKit have them."""
 
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -7,6 +7,13 @@ SHORT = "\nAnswer the question using a single word or phrase."
 LETTER = "\nAnswer with the option's letter from the given choices directly."
 
 
-def lettered(choices: Sequence[str]) -> list[str]:
+def lettered(options: Sequence[str]) -> list[str]:
     """["cat", "dog"] → ["A. cat", "B. dog"]."""
-    return [f"{letter}. {choice}" for letter, choice in zip(ascii_uppercase, choices, strict=False)]
+    return [f"{letter}. {option}" for letter, option in zip(ascii_uppercase, options, strict=False)]
+
+
+def select(hint: str, question: str, options: Sequence[str]) -> str:
+    """VLMEvalKit's turn of a multiple choice question; the space and line break at its end are its own."""
+    lines = [f"Hint: {hint}"] if hint else []
+    lines += [f"Question: {question}", "Options:", *lettered(options)]
+    return "\n".join([*lines, "Please select the correct answer from the options above. \n"])

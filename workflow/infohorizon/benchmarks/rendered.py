@@ -5,6 +5,7 @@ from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.columns import Reader, answer, identifier, text
+from infohorizon.benchmarks.protocols import Form
 
 
 class Rendered(Task):
@@ -27,3 +28,6 @@ class Rendered(Task):
             category=row["category"],
             image_id=row["image_id"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        return row["question"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.columns import Reader, optional_text, text, texts, whole
-from infohorizon.benchmarks.prompts import LETTER, lettered
+from infohorizon.benchmarks.prompts import LETTER, lettered, select
+from infohorizon.benchmarks.protocols import Form
 from infohorizon.errors import UserError
 
 
@@ -23,18 +24,26 @@ class ScienceQA(Task):
     }
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
-        context = f"Context: {row['hint']}\n" if row["hint"] else ""
         choices = lettered(row["choices"])
         if not 0 <= row["answer"] < len(choices):
             raise UserError(f"column 'answer' is {row['answer']}, but the {len(choices)} choices count from 0")
         letter = choices[row["answer"]][0]
         return Question(
             question_id=str(index),
-            question="\n".join([context + row["question"], *choices]) + LETTER,
+            question=row["question"],
             label=letter,
             answers=[letter],
             category=row["subject"],
+            hint=row["hint"],
+            options=row["choices"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        hint, question, options = row["hint"], row["question"], row["options"]
+        if form == "vlmevalkit":
+            return select(hint, question, options)
+        context = f"Context: {hint}\n" if hint else ""
+        return "\n".join([context + question, *lettered(options)]) + LETTER
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(chosen(answer) == answers[0])

@@ -11,6 +11,7 @@ from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.columns import Reader, answer, answers, identifier, optional_text, text
 from infohorizon.benchmarks.matching import anls, consensus, exact, relaxed, soft_accuracy
 from infohorizon.benchmarks.prompts import SHORT
+from infohorizon.benchmarks.protocols import Form
 from infohorizon.errors import UserError
 
 SCORING = {"exact": exact, "soft": soft_accuracy, "anls": anls, "relaxed": relaxed}
@@ -48,12 +49,15 @@ class VQA(Task):
         references = row["answers"] or [row["answer"]]
         return Question(
             question_id=row["question_id"] or str(index),
-            question=row["question"] + self.options["suffix"],
+            question=row["question"],
             label=consensus(references),
             answers=references,
             category=row["category"] or "",
             image_id=row["image_id"],
         )
+
+    def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
+        return row["question"] + self.options["suffix"]
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return SCORING[self.options["scoring"]](answer, answers)

@@ -2,12 +2,13 @@
 
 from infohorizon.engine.batching import Batch
 from infohorizon.engine.language_model import LanguageModel, Positions
-from infohorizon.engine.resume import Branches, decode, prefill, resume, unpruned
+from infohorizon.engine.resume import Branches, Greedy, decode, prefill, resume, unpruned
 from infohorizon.engine.trace import Prompt, Trace
 
 __all__ = [
     "Batch",
     "Branches",
+    "Greedy",
     "LanguageModel",
     "Positions",
     "Prompt",

@@ -120,11 +120,40 @@ def unpruned(trace: Trace) -> Branches:
     return Branches(final, [[_whole(trace, j, slice(0, 1))] for j in range(trace.language_model.depth)])
 
 
+class Greedy:
+    """The next token of every row: the likeliest, after transformers' repetition penalty where there is one.
+
+    A token that stands in the prompt or was generated before has its logit divided by the penalty where that is
+    positive, multiplied where it is negative (Keskar et al., arXiv 1909.05858, as in transformers).
+
+    Args:
+        ids: the prompt's token ids; penalty: 1 for none.
+    """
+
+    def __init__(self, ids: Sequence[int] = (), penalty: float = 1.0) -> None:
+        self.ids, self.penalty = list(ids), penalty
+        self.seen: Tensor | None = None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Logits (R, vocabulary) → (R,) token ids, which count as generated from now on."""
+        if self.penalty == 1.0:
+            return logits.argmax(dim=-1)
+        if self.seen is None:
+            self.seen = torch.zeros_like(logits, dtype=torch.bool)
+            self.seen[:, self.ids] = True
+        penalised = torch.where(logits < 0, logits * self.penalty, logits / self.penalty)
+        token = torch.where(self.seen, penalised, logits).argmax(dim=-1)
+        self.seen[torch.arange(len(token), device=token.device), token] = True
+        return token
+
+
 @torch.inference_mode()
-def decode(model: LanguageModel, branches: Branches, limit: int, stop: Sequence[int]) -> list[list[int]]:
+def decode(
+    model: LanguageModel, branches: Branches, limit: int, stop: Sequence[int], choose: Greedy | None = None
+) -> list[list[int]]:
     """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token."""
-    stops = torch.tensor(list(stop), device=branches.final.device)
-    token = model.logits(branches.final[:, -1]).argmax(dim=-1)  # (R,)
+    stops, choose = torch.tensor(list(stop), device=branches.final.device), choose or Greedy()
+    token = choose(model.logits(branches.final[:, -1]))  # (R,)
     generated, done = [token], torch.isin(token, stops)
     for step in range(limit - 1):
         if bool(done.all()):
@@ -137,7 +166,7 @@ def decode(model: LanguageModel, branches: Branches, limit: int, stop: Sequence[
                 places = torch.full((len(part), 1), group.next + step, device=x.device)
                 parts.append(run_layer(layer, part, group.rope.at(places), group.cache))
             x = torch.cat(parts) if len(parts) > 1 else parts[0]
-        token = model.logits(model.norm(x)[:, 0]).argmax(dim=-1)
+        token = choose(model.logits(model.norm(x)[:, 0]))
         generated.append(token)
         done |= torch.isin(token, stops)
     ended = set(stop)

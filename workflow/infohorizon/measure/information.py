@@ -63,7 +63,7 @@ def token_information(
         only: the windows to measure, ascending; None for all.
     Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
     """
-    ids = model.label_ids(asked.label)
+    ids = model.label_ids(asked.label, asked.question)
     trace = prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
     parts = windows(asked.encoded.grid, measurement.window)
     measured = range(len(parts)) if only is None else only

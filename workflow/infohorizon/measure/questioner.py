@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infohorizon.engine import Batch, Branches, Trace, decode, prefill, unpruned
+from infohorizon.engine import Batch, Branches, Greedy, Trace, decode, prefill, unpruned
 from infohorizon.errors import UserError
 from infohorizon.measure.trace_view import TraceView
 from infohorizon.models.base import Encoded, VisionLanguageModel
@@ -61,20 +61,22 @@ class Questioner:
         """The unpruned run of the question."""
         return prefill(self.model.language_model, self.model.prompt(asked.question, asked.encoded))
 
-    def full(self, trace: Trace, label: str) -> dict[str, Any]:
+    def full(self, trace: Trace, asked: Asked) -> dict[str, Any]:
         """The unpruned answer."""
-        return self.answers(unpruned(trace), label)[0]
+        return self.answers(unpruned(trace), asked)[0]
 
-    def blind(self, trace: Trace, label: str) -> dict[str, Any]:
+    def blind(self, trace: Trace, asked: Asked) -> dict[str, Any]:
         """The answer with no visual token from layer 0 on."""
         nothing = trace.prune(0, torch.arange(0, device=self.model.device))
-        return self.answers(unpruned(nothing), label)[0]
+        return self.answers(unpruned(nothing), asked)[0]
 
-    def answers(self, branches: Branches, label: str) -> list[dict[str, Any]]:
-        """answer and label_probability (first label token) of each row."""
-        language_model, target = self.model.language_model, self.model.label_ids(label)[0]
+    def answers(self, branches: Branches, asked: Asked) -> list[dict[str, Any]]:
+        """answer and label_probability (first label token) of each row; a repetition penalty touches answers alone."""
+        language_model, target = self.model.language_model, self.model.label_ids(asked.label, asked.question)[0]
         first = language_model.logits(branches.final[:, -1]).softmax(dim=-1)[:, target].double().cpu()
-        ids = decode(language_model, branches, self.limit, self.model.stop_ids)
+        penalty = self.model.repetition_penalty
+        choose = Greedy() if penalty == 1.0 else Greedy(self.model.token_ids(asked.question), penalty)
+        ids = decode(language_model, branches, self.limit, self.model.stop_ids, choose)
         return [
             {"answer": self.model.answer_text(row), "label_probability": float(p)}
             for row, p in zip(ids, first, strict=True)

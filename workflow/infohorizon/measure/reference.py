@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
+from transformers import RepetitionPenaltyLogitsProcessor
 
 from infohorizon.models.base import VisionLanguageModel
 
@@ -101,8 +102,7 @@ class Naive:
             model: gives the prompt's token ids and the processor's settings, nothing else.
             reference: a transformers model of its own, loaded with `attn_implementation="eager"` or "sdpa".
         """
-        limits = {key: model.settings[key] for key in ("min_pixels", "max_pixels") if key in model.settings}
-        inputs = dict(model.image_processor([image], return_tensors="pt", **limits))
+        inputs = dict(model.image_processor([model.prepared(image)], return_tensors="pt", **model.pixel_limits))
         inputs["pixel_values"] = inputs["pixel_values"].to(reference.dtype)
         ids = model.token_ids(question)
         start = ids.index(model.image_token_id)
@@ -125,11 +125,16 @@ class Naive:
     def probabilities(self, drops: Sequence[Drop] = (), ids: Sequence[int] = ()) -> Tensor:
         return self.logits(ids, drops).softmax(-1)
 
-    def greedy(self, steps: int, drops: Sequence[Drop] = (), stop: Sequence[int] = ()) -> list[int]:
-        """Greedy answer, recomputing everything at each step."""
+    def greedy(
+        self, steps: int, drops: Sequence[Drop] = (), stop: Sequence[int] = (), penalty: float = 1.0
+    ) -> list[int]:
+        """Greedy answer with transformers' repetition penalty, recomputing everything at each step."""
         ids: list[int] = []
+        penalise = RepetitionPenaltyLogitsProcessor(penalty)
+        prompt = self.inputs["input_ids"]
         for _ in range(steps):
-            token = int(self.logits(ids, drops).argmax())
+            so_far = torch.cat([prompt, torch.tensor([ids], dtype=torch.long, device=prompt.device)], dim=1)
+            token = int(penalise(so_far, self.logits(ids, drops)[None])[0].argmax())
             if token in stop:
                 break
             ids.append(token)

@@ -38,7 +38,7 @@ def run_schedule(
         setting = Setting(stage.strategy, stage.layer, stage.keep, repeat)
         chosen = questioner.select(trace, asked, strategies, setting)
         trace = trace.prune(stage.layer, chosen.kept, positions, chosen.states)
-    answer = questioner.answers(unpruned(trace), asked.label)[0]
+    answer = questioner.answers(unpruned(trace), asked)[0]
     present = [len(tokens) for tokens in trace.visual]
     kept = [trace.visual[stage.layer].tolist() for stage in stages]
     return {"repeat": repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer}

@@ -45,7 +45,7 @@ def run_sweep(
         kept = torch.stack([selections[i].kept for i in picked])
         states = [merged for i in picked if (merged := selections[i].states) is not None]  # of all rows, or of none
         branches = resume(trace, layers, kept, positions, torch.stack(states) if states else None)
-        for i, answer in zip(picked, questioner.answers(branches, asked.label), strict=True):
+        for i, answer in zip(picked, questioner.answers(branches, asked), strict=True):
             rows[i] = _row(settings[i], selections[i], answer)
 
     for (size, _), members in batches.items():

@@ -64,13 +64,14 @@ class Verifier:
         for row in rows:
             naive = Naive.of(self.model, self.reference, images[row["image_id"]], row["question"])
             drops = self._drops(stage, row, naive)
-            label = self.model.label_ids(row["label"])
+            label = self.model.label_ids(row["label"], row["question"])
             stored = row["probability" if stage == "information" else "label_probability"]
             difference = abs(float(naive.probabilities(drops)[label[0]]) - stored)
             found.rows += 1
             found.largest_difference = max(found.largest_difference, difference)
             if stage != "information":
-                answer = self.model.answer_text(naive.greedy(self.limit, drops, self.model.stop_ids))
+                ids = naive.greedy(self.limit, drops, self.model.stop_ids, self.model.repetition_penalty)
+                answer = self.model.answer_text(ids)
                 found.other_answers += answer != row["answer"]
         return found
 

@@ -18,6 +18,7 @@ from infohorizon.errors import UserError
 from infohorizon.models import loading
 from infohorizon.models.frame import Frame, FrameReader, Pixels
 from infohorizon.models.geometry import batch_bytes, geometry
+from infohorizon.models.square import GREY, squared
 
 VICUNA_V1 = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
@@ -61,7 +62,7 @@ class VisionLanguageModel(ABC):
     Args:
         model: the transformers model, its attention set to this package's.
         tokenizer, image_processor: from the same folder or hub id.
-        settings: the model's entry in config.yaml (prompt, min_pixels, …).
+        settings: the model's entry in config.yaml and its protocol (image, min_pixels, repetition_penalty, …).
     """
 
     model_type: str
@@ -108,6 +109,23 @@ class VisionLanguageModel(ABC):
         ids = self.model.generation_config.eos_token_id
         ids = [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
         return sorted({*ids, *([] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id])})
+
+    def prepared(self, image: Image.Image) -> Image.Image:
+        """The image as the protocol's `image` setting hands it to the image processor (square.py)."""
+        mean = getattr(self.image_processor, "image_mean", None)
+        colour = [int(255 * value) for value in mean] if mean else GREY
+        return squared(image.convert("RGB"), self.settings.get("image", "processor"), colour)
+
+    @property
+    def pixel_limits(self) -> dict[str, int]:
+        """The protocol's bounds of the resized image's pixels, where it sets them."""
+        return {key: self.settings[key] for key in ("min_pixels", "max_pixels") if self.settings.get(key)}
+
+    @property
+    def repetition_penalty(self) -> float:
+        """The protocol's repetition penalty; "model": that of the model's generation config."""
+        chosen = self.settings.get("repetition_penalty", 1.0)
+        return float((self.model.generation_config.repetition_penalty or 1.0) if chosen == "model" else chosen)
 
     @abstractmethod
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
@@ -184,13 +202,13 @@ class VisionLanguageModel(ABC):
             reason = str(error).split("\n")[0]
             raise UserError(f"the model's chat template takes no image and text ({reason}): {remedy}") from error
 
-    def token_ids(self, question: str) -> list[int]:
-        """Prompt token ids with a single image token.
+    def token_ids(self, question: str, answer: str = "") -> list[int]:
+        """Token ids of the prompt with a single image token, and of the beginning of an answer to it.
 
         Raises:
             UserError: the question's own text contains a special image token.
         """
-        ids = self.ids_of(self.text(question))
+        ids = self.ids_of(self.text(question) + answer)
         if ids.count(self.image_token_id) != 1:
             raise UserError(
                 f"the prompt must hold exactly one {self.image_token}, found {ids.count(self.image_token_id)} in "
@@ -216,12 +234,23 @@ class VisionLanguageModel(ABC):
         positions = self.positions(len(embeddings), start, encoded.grid).to(self.device)
         return Prompt(embeddings, positions, start, count, encoded.grid, len(forced))
 
-    def label_ids(self, label: str) -> list[int]:
-        """Token ids of a label as the model would answer it; the first is the one whose probability is measured."""
-        ids = self.tokenizer(label, add_special_tokens=False)["input_ids"]
-        if not ids:
+    def label_ids(self, label: str, question: str = "") -> list[int]:
+        """Token ids of a label as the model would write it after the prompt; the first one's probability is measured.
+
+        Prompt and label are tokenised together, with a space between them unless the prompt ends in white space:
+        behind a prompt that ends with "ASSISTANT:" byte-level tokenizers answer "ĠYes", which is not their "Yes".
+
+        Raises:
+            UserError: the label has no tokens, or the prompt's tokens change when the label follows.
+        """
+        text, prompt = self.text(question), self.token_ids(question)
+        space = "" if text[-1:].isspace() else " "
+        ids = self.token_ids(question, space + label.strip())
+        if ids[: len(prompt)] != prompt:
+            raise UserError(f"label {label!r} changes the prompt's tokens before it: change `prompt` of the model.")
+        if len(ids) == len(prompt):
             raise UserError(f"label {label!r} has no tokens: every question needs a label of at least one token.")
-        return ids
+        return ids[len(prompt) :]
 
     def answer_text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True).strip()

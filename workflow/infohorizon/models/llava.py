@@ -46,7 +46,7 @@ class Llava(VisionLanguageModel):
         return getattr(tower, "vision_model", tower)
 
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
-        return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt")
+        return self.image_processor([self.prepared(image) for image in images], return_tensors="pt")
 
     def seen(self, image: Image.Image) -> Pixels:
         return self.processed([image])["pixel_values"][0].double().numpy()

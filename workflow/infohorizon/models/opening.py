@@ -16,16 +16,17 @@ def load(source: str, settings: Mapping[str, Any] | None = None) -> "VisionLangu
 
     Args:
         source: folder or hub id.
-        settings: the model's entry in config.yaml: revision, dtype, device, prompt, min_pixels, max_pixels.
+        settings: the model's entry in config.yaml (revision, dtype, device, prompt) and its protocol.
     Raises:
-        UserError: no such folder, no model in it, an architecture this project has no file for, or one whose layers,
-            run one by one, are not what its own forward pass computes.
+        UserError: no such folder, no model in it, an architecture this project has no file for, a known model with
+            another tokenizer, or one whose layers, run one by one, are not what its own forward pass computes.
     """
-    from infohorizon.models import own_forward  # loads torch
+    from infohorizon.models import known_ids, own_forward  # loads torch
 
     settings = dict(settings or {})
     folder = fetch(source, settings.get("revision"))
     model = architecture(source, folder).load(source, folder, settings)
+    known_ids.check(source, model)
     own_forward.check(source, model)
     return model
 

@@ -97,7 +97,7 @@ def question_faults(
     for row in questions:
         try:
             model.token_ids(row["question"])
-            model.label_ids(row["label"])
+            model.label_ids(row["label"], row["question"])
         except UserError as error:
             yield f"question {row['question_id']}: {str(error).removesuffix('.')}"
     for image_id, size in sizes.items():

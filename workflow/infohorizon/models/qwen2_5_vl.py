@@ -39,8 +39,8 @@ class Qwen25VL(VisionLanguageModel):
         return None
 
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
-        limits = {key: self.settings[key] for key in ("min_pixels", "max_pixels") if key in self.settings}
-        return self.image_processor([image.convert("RGB") for image in images], return_tensors="pt", **limits)
+        prepared = [self.prepared(image) for image in images]
+        return self.image_processor(prepared, return_tensors="pt", **self.pixel_limits)
 
     def seen(self, image: Image.Image) -> Pixels:
         """The whole image: the processor only changes its size."""

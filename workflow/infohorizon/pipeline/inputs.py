@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import torch
 
-from infohorizon import models, tables
+from infohorizon import benchmarks, models, tables
+from infohorizon.benchmarks.base import Task
 from infohorizon.engine import Batch
 from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
@@ -25,8 +26,8 @@ class Questions:
     """One job's questions.
 
     Attributes:
-        rows: question_id → its row of the benchmark table, in the table's order.
-        digests: question_id → digest of the question, its label and its encoded image.
+        rows: question_id → its row of the benchmark table, `question` being the user turn, in the table's order.
+        digests: question_id → digest of the user turn, the label and the encoded image.
         benchmark: what the tables record of the data set.
     """
 
@@ -44,7 +45,7 @@ def open_questions(job: Job, limit: int | None = None) -> Questions:
     """This shard's questions, as many as `limit` says."""
     path, vision = job.input.questions, tables.read_cells(job.input.vision)
     frame = select(tables.read(path, "benchmark"), limit, int(job.wildcards.shard), job.config["shards"])
-    rows = {row["question_id"]: row for row in frame.to_dicts()}
+    rows = {row["question_id"]: row for row in asked(job, frame).to_dicts()}
     image = {name: [digest, vision["groups"]] for name, digest in vision["items"].items()}
     digests = {
         name: digest_of([row["question"], row["label"], image.get(row["image_id"])]) for name, row in rows.items()
@@ -70,6 +71,24 @@ def naming(benchmark: str, compute: Compute, rows: Mapping[str, Mapping[str, Any
     return named
 
 
+def open_task(job: Job) -> Task:
+    """The rules of the job's benchmark."""
+    settings = job.config["benchmarks"][job.wildcards.benchmark]
+    return benchmarks.create(settings["task"], settings.get("options"))
+
+
+def asked(job: Job, questions: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a benchmark table with the user turn of the job's protocol in place of the data set's question."""
+    task, protocol = open_task(job), job.params.protocol
+    turns = [task.prompt(row, protocol["form"], protocol["ocr_tokens"]) for row in questions.iter_rows(named=True)]
+    return questions.with_columns(question=pl.Series(turns, dtype=pl.String))
+
+
+def decoding(job: Job) -> list[Any]:
+    """What of the job's protocol decides an answer beside its prompt: length and repetition penalty."""
+    return [job.params.protocol["max_new_tokens"], job.params.protocol["repetition_penalty"]]
+
+
 def model_record(job: Job) -> dict[str, Any]:
     """What the tables record of the model: source, revision, layers."""
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
@@ -82,10 +101,10 @@ def group_digest(job: Job, *decisive: Any) -> str:
 
 
 def open_model(job: Job) -> VisionLanguageModel:
-    """The job's model, on the job's threads."""
+    """The job's model, on the job's threads, set to its protocol."""
     torch.set_num_threads(job.threads)
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
-    settings = {**job.config["models"][job.wildcards.model], "revision": record["commit"]}
+    settings = {**job.config["models"][job.wildcards.model], **job.params.protocol, "revision": record["commit"]}
     return models.load(record["source"], settings)
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from infohorizon.errors import UserError
 
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy", "polars", "pyarrow", "pillow")
-RECORDED = ("settings", "cells", "scoring")
+RECORDED = ("settings", "cells", "scoring", "protocol")
 T = TypeVar("T")
 log = logging.getLogger("infohorizon")
 
@@ -35,7 +35,7 @@ class Job:
         self.rule = snakemake.rule
 
     def metadata(self, **sources: Any) -> dict[str, Any]:
-        """Metadata of the tables this job writes: settings, cells, scoring and code of its params are recorded.
+        """Metadata of the tables this job writes: those of its params that are RECORDED, and their code.
 
         Args:
             sources: what the rows come from, e.g. model={"source": …, "revision": …}.

@@ -6,19 +6,19 @@ from typing import Any
 
 from infohorizon import strategies, tables
 from infohorizon.pipeline.digest import content
-from infohorizon.pipeline.inputs import group_digest
+from infohorizon.pipeline.inputs import decoding, group_digest
 from infohorizon.pipeline.job import Job
 
 
-def strategy_digests(job: Job, max_new_tokens: int) -> dict[str, str]:
+def strategy_digests(job: Job) -> dict[str, str]:
     """Strategy → digest of all that decides its cells, for the strategies of `params.code`."""
-    return {name: _digest(job, [name], max_new_tokens) for name in job.params.code["strategies"]}
+    return {name: _digest(job, [name]) for name in job.params.code["strategies"]}
 
 
-def schedule_digests(job: Job, max_new_tokens: int) -> dict[str, str]:
+def schedule_digests(job: Job) -> dict[str, str]:
     """Schedule → digest of its stages, of their strategies, and of all else that decides its cells."""
     return {
-        name: _digest(job, sorted({strategy for _, strategy, _ in plan["stages"]}), max_new_tokens, plan)
+        name: _digest(job, sorted({strategy for _, strategy, _ in plan["stages"]}), plan)
         for name, plan in job.params.cells["schedules"].items()
     }
 
@@ -37,5 +37,13 @@ def _digest(job: Job, names: list[str], *more: Any) -> str:
     read = tables.read_cells(job.input.information)["groups"] if "information" in names else None
     common = {key: value for key, value in settings.items() if key not in ("strategies", "window")}
     return group_digest(
-        job, common, code["engine"], [code["strategies"][name] for name in names], own, files, read, *more
+        job,
+        common,
+        code["engine"],
+        [code["strategies"][name] for name in names],
+        own,
+        files,
+        read,
+        decoding(job),
+        *more,
     )

@@ -3,16 +3,8 @@
 import polars as pl
 import pyarrow as pa
 
-from infohorizon import benchmarks
 from infohorizon.benchmarks.base import Task
 from infohorizon.pipeline.inputs import Questions
-from infohorizon.pipeline.job import Job
-
-
-def open_task(job: Job) -> Task:
-    """The rules of the job's benchmark."""
-    settings = job.params.scoring["benchmark"]
-    return benchmarks.create(settings["task"], settings.get("options"))
 
 
 def scored(table: pa.Table, task: Task, questions: Questions) -> pa.Table:

@@ -12,6 +12,7 @@ from infohorizon.analysis.horizons import configured
 from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 from infohorizon.figures.sweep import amount
+from infohorizon.seeding import digest_of
 
 Rows = list[list[str]]
 
@@ -117,7 +118,8 @@ def provenance(stages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]
     for stage, paths in stages.items():
         for path in paths:
             metadata = tables.read_metadata(path)
-            values["code"].setdefault(stage, set()).add(metadata.get("code") or "–")
+            code = metadata.get("code") or "–"  # of stages that prune: digests of the engine and of each strategy
+            values["code"].setdefault(stage, set()).add(code if isinstance(code, str) else digest_of(code))
             for package, version in metadata.get("packages", {}).items():
                 values["packages"].setdefault(package, set()).add(version)
     joined = {kind: {name: ", ".join(sorted(found[name])) for name in sorted(found)} for kind, found in values.items()}

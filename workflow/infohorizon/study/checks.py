@@ -19,6 +19,7 @@ from infohorizon.study.configuration import (
     stages_of,
     strategies_of,
 )
+from infohorizon.study.protocols import protocol_of
 from infohorizon.units import layers_of
 
 PROMPTS = ("chat_template", "vicuna_v1")
@@ -41,6 +42,9 @@ def check(config: Config) -> None:
     for name in config["run"]["models"]:
         _model(f"models.{name}", config["models"][name])
     depths = {name: depth_of(name, config["models"][name]) for name in config["run"]["models"]}
+    for model in config["run"]["models"]:
+        for benchmark in config["run"]["benchmarks"]:
+            protocol_of(config, model, benchmark)
     for name in all_strategies(config):
         if name in config["strategies"]:
             _own_strategy(name, config["strategies"])
@@ -68,14 +72,11 @@ def _benchmark(key: str, settings: Config) -> None:
 
 
 def _model(key: str, settings: Config) -> None:
-    """A prompt form that can be filled in, and pixel limits in their order."""
+    """A chat wrapping that can be filled in."""
     prompt = settings.get("prompt", "chat_template")
     if prompt not in PROMPTS and not (prompt.count("{image}") == prompt.count("{question}") == 1):
         known = ", ".join(PROMPTS)
         raise UserError(f"{key}.prompt: use {known}, or a text with one {{image}} and one {{question}}.")
-    least, most = settings.get("min_pixels", 1), settings.get("max_pixels", float("inf"))
-    if least > most:
-        raise UserError(f"{key}: min_pixels ({least}) exceeds max_pixels ({most}); lower the first or raise the other.")
 
 
 def _own_strategy(name: str, own: Config) -> None:

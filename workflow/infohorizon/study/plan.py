@@ -18,6 +18,7 @@ from infohorizon.study.cost import (
     visual_tokens,
     weight_bytes,
 )
+from infohorizon.study.protocols import protocol_of
 from infohorizon.study.sizes import Tables, benchmark_size, model_geometry
 from infohorizon.study.workload import Workload
 
@@ -64,7 +65,8 @@ def page(config: Config, here: Mapping[str, Tables]) -> str:
         for model in config["run"]["models"]:
             settings = config["models"][model]
             shape = model_geometry(model, settings)
-            tokens[model] = visual_tokens(shape, size.pixels, settings.get("min_pixels"), settings.get("max_pixels"))
+            protocol = protocol_of(config, model, benchmark)
+            tokens[model] = visual_tokens(shape, size.pixels, protocol["min_pixels"], protocol["max_pixels"])
             loads.append(Workload(model, benchmark, shape, ELEMENT[settings["dtype"]], size, tokens[model]))
         lines.append(
             f"{benchmark} ({known}): {size.questions} questions, {size.images} images; visual tokens of each: "

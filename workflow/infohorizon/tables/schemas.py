@@ -56,7 +56,10 @@ TABLES: dict[str, Table] = {
         {
             "question_id": Column(pa.string(), "stable, unique id"),
             "image_id": _image,
-            "question": Column(pa.string(), "the user turn as the model reads it, without chat wrapping"),
+            "question": Column(pa.string(), "as the data set words it; the protocol makes the user turn of it"),
+            "hint": Column(pa.string(), "text that the prompt may put before the question; empty where there is none"),
+            "options": Column(pa.list_(pa.string()), "choices without their letters; empty where there are none"),
+            "ocr_tokens": Column(pa.list_(pa.string()), "the data set's OCR output, which a protocol may quote"),
             "label": Column(pa.string(), "ground-truth answer whose probability is measured"),
             "answers": Column(pa.list_(pa.string()), "references the score is computed against"),
             "category": Column(pa.string(), "the benchmark's own grouping"),

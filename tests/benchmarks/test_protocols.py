@@ -1,0 +1,53 @@
+"""Protocols: what each name means for each family, and fingerprints."""
+
+from dataclasses import replace
+
+import pytest
+
+from infohorizon.benchmarks.protocols import FAMILIES, PROTOCOLS, protocol
+
+
+def settings(name, family, task="textvqa", **changes):
+    found = protocol(name, family, task, 16, changes).as_dict()
+    return {key: found[key] for key in ("form", "image", "ocr_tokens", "max_new_tokens", "repetition_penalty")}
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "expected"),
+    [
+        ("llava", "llava", ("llava", "pad", True, 128, 1.0)),
+        ("lmms-eval", "llava", ("lmms-eval", "pad", False, 16, 1.0)),
+        ("lmms-eval", "qwen2_5_vl", ("lmms-eval", "processor", False, 16, "model")),
+        ("vlmevalkit", "qwen2_5_vl", ("vlmevalkit", "processor", False, 16, 1.0)),
+        ("paper", "llava", ("llava", "pad", True, 128, 1.0)),
+        ("paper", "qwen2_5_vl", ("lmms-eval", "processor", False, 16, 1.0)),
+    ],
+)
+def test_what_a_name_means(name, family, expected):
+    assert tuple(settings(name, family).values()) == expected
+
+
+def test_pixel_limits():
+    limits = [(p.min_pixels, p.max_pixels) for p in (PROTOCOLS[n]["qwen2_5_vl"] for n in ("lmms-eval", "vlmevalkit"))]
+    assert limits == [(200704, 1605632), (1003520, 12845056)]
+    assert all(PROTOCOLS[name]["llava"].max_pixels is None for name in PROTOCOLS)
+
+
+def test_only_textvqa_quotes_ocr_tokens_and_a_tasks_own_length_stands():
+    assert settings("llava", "llava", "docvqa")["ocr_tokens"] is False
+    assert settings("llava", "llava", "reading")["max_new_tokens"] == 16
+    assert settings("paper", "llava", ocr_tokens=False, max_new_tokens=3)["max_new_tokens"] == 3
+
+
+def test_the_fingerprint_tells_settings_apart_and_ignores_the_name():
+    first = protocol("paper", "llava", "textvqa", 16, {})
+    assert first.fingerprint == protocol("llava", "llava", "textvqa", 16, {}).fingerprint
+    assert len(first.fingerprint) == 8
+    changes = {"form": "lmms-eval", "chat": "x", "image": "crop", "min_pixels": 1, "max_pixels": 2, "ocr_tokens": False}
+    changes |= {"max_new_tokens": 5, "repetition_penalty": 1.1, "options": {"label": "capital"}}
+    found = {replace(first, **{key: value}).fingerprint for key, value in changes.items()}
+    assert len(found | {first.fingerprint}) == len(changes) + 1
+
+
+def test_every_name_knows_every_family():
+    assert all(set(families) == set(FAMILIES) for families in PROTOCOLS.values())

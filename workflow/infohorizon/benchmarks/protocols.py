@@ -1,0 +1,91 @@
+"""Protocols: everything beside the model that decides an answer, by name, model family and benchmark. No torch.
+
+`llava`, `lmms-eval` and `vlmevalkit` do as the evaluation code of that name does, `paper` as the paper's authors' code
+or text does for a family: their code is for LLaVA alone, and quotes OCR tokens for TextVQA; for Qwen2.5-VL, for which
+there is none, it is lmms-eval's prompts and pixel limits without a repetition penalty. docs/protocols.md says more.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+Form = Literal["llava", "lmms-eval", "vlmevalkit"]
+FAMILIES = ("llava", "qwen2_5_vl")
+"""transformers' `model_type` of the architectures whose protocols differ."""
+CELL = 28 * 28
+"""Pixels of one of Qwen2.5-VL's visual tokens."""
+FULL_LENGTH = dict.fromkeys(("mme", "textvqa", "pope", "gqa"), 128)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What decides an answer beside the model.
+
+    Attributes:
+        name: llava, lmms-eval, vlmevalkit or paper.
+        form: whose wording of the user turn.
+        chat: what stands around it: the model's chat_template, vicuna_v1, or a literal.
+        image: pad (to a square, with the processor's mean colour), crop (the centre square) or processor (as the
+            model's own image processor does).
+        min_pixels, max_pixels: of the resized image (Qwen2.5-VL); None: the image processor's own.
+        ocr_tokens: whether TextVQA's prompt quotes the data set's OCR output.
+        max_new_tokens: length limit of answers.
+        repetition_penalty: as in transformers (1: none), or "model": that of the model's generation_config.json.
+        options: the benchmark's options (scoring, suffix, label, …).
+    """
+
+    name: str
+    form: Form
+    chat: str = "chat_template"
+    image: Literal["pad", "crop", "processor"] = "processor"
+    min_pixels: int | None = None
+    max_pixels: int | None = None
+    ocr_tokens: bool = False
+    max_new_tokens: int = 16
+    repetition_penalty: float | Literal["model"] = 1.0
+    options: Mapping[str, Any] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits of everything but the name."""
+        settings = {key: value for key, value in asdict(self).items() if key != "name"}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings and the fingerprint, as tables record them."""
+        return {**asdict(self), "fingerprint": self.fingerprint}
+
+
+_LLAVA = Protocol("llava", "llava", image="pad", ocr_tokens=True)
+_QWEN = Protocol("lmms-eval", "lmms-eval", min_pixels=256 * CELL, max_pixels=2048 * CELL, repetition_penalty="model")
+# Name → family → settings, and lengths by task where they are not the task's own.
+PROTOCOLS: Mapping[str, Mapping[str, Protocol]] = {
+    "llava": dict.fromkeys(FAMILIES, _LLAVA),
+    "lmms-eval": {"llava": Protocol("lmms-eval", "lmms-eval", image="pad"), "qwen2_5_vl": _QWEN},
+    "vlmevalkit": {
+        "llava": Protocol("vlmevalkit", "vlmevalkit", image="pad"),
+        "qwen2_5_vl": Protocol("vlmevalkit", "vlmevalkit", min_pixels=1280 * CELL, max_pixels=16384 * CELL),
+    },
+    "paper": {
+        "llava": replace(_LLAVA, name="paper"),
+        "qwen2_5_vl": replace(_QWEN, name="paper", repetition_penalty=1.0),
+    },
+}
+LENGTHS: Mapping[str, Mapping[str, int]] = {"llava": FULL_LENGTH, "lmms-eval": {}, "vlmevalkit": {}}
+"""Form → task → length limit of answers where it is not the task's own."""
+
+
+def protocol(name: str, family: str, task: str, length: int, changes: Mapping[str, Any]) -> Protocol:
+    """A protocol for a model family on a task.
+
+    Args:
+        length: the task's own limit of answers.
+        changes: settings that replace the protocol's.
+    """
+    known = PROTOCOLS[name][family]
+    known = replace(known, max_new_tokens=LENGTHS[known.form].get(task, length))
+    if task != "textvqa":
+        known = replace(known, ocr_tokens=False)
+    return replace(known, **changes)
