@@ -55,7 +55,7 @@ verify: setup
 	snakemake verify --cores $(CORES)
 
 what-reruns: setup
-	@snakemake --dry-run --quiet rules host $(ARGS)
+	@snakemake --dry-run $(ARGS) --quiet rules host
 
 # Answer quality of the shipped models on the test split, as their cards have it.
 models:
