@@ -193,7 +193,7 @@ def test_edited_weights_and_data_are_noticed(study: Edited) -> None:
     os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
     assert {"fetch_model", "encode_images", "sweep_strategies"} <= study.planned().keys()
     weights.write_bytes(weights.read_bytes())
-    (data,) = (study.folder / "inputs/mme").rglob("*.parquet")
+    data = next((study.folder / "inputs/mme").rglob("*.parquet"))
     shutil.copy(data, data.with_name("more" + data.name))
     assert "build_benchmark" in study.planned()
 
