@@ -24,6 +24,8 @@ def study(folder: Path, questions: list[dict], **settings) -> None:
     (data / "wide.png").write_bytes(png(size=(300, 1)))
     (data / "broken.png").write_bytes(b"<html>not here</html>")
     (data / "notes.txt").write_text("not data")
+    (data / "{x}.png").write_bytes(png("green"))
+    (data / "gone.png").symlink_to(data / "nowhere.png")
     (data / "q.jsonl").write_text("\n".join(map(json.dumps, questions)))
     configuration = {
         "results": "results",

@@ -9,7 +9,7 @@ localrules:
 
 rule build_benchmark:
     input:
-        files=ancient(local_data),
+        files=ancient(expressible(local_data)),
         rendered=rendered_data,
     output:
         questions=f"{RESULTS}/benchmarks/{{benchmark}}.arrow",

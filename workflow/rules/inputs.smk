@@ -26,6 +26,11 @@ def local_data(wildcards):
     return [str(path) for path in datafiles.data_files(Path(settings["source"]).expanduser())]
 
 
+def expressible(paths):
+    """The paths that Snakemake can take as inputs: it reads a brace as a wildcard. Their content counts in `params`."""
+    return lambda wildcards: [path for path in paths(wildcards) if "{" not in path]
+
+
 def rendered_data(wildcards):
     """The folder of a rendered data set; none for all others."""
     settings = config["benchmarks"][wildcards.benchmark]
