@@ -241,7 +241,7 @@ def test_what_the_hub_refuses(base: Path, hub: Hub) -> None:
     for sentence in (
         "model: org/absent is not on the hub, or is private: check the name, or set HF_TOKEN.",
         "model: org/gated is gated: accept its terms on the hub and set HF_TOKEN.",
-        "model: org/tiny-llava has no revision 'v9': mend `revision` of the model.",
+        "model: org/tiny-llava has no revision 'v9': correct `revision` of the model.",
         "'tiny-mme': org/absent is neither a folder here nor a data set on the hub (private ones need HF_TOKEN).",
         "'gated': org/gated is gated: ask for access at https://huggingface.co/datasets/org/gated, then set HF_TOKEN",
         "'revised': org/tiny-mme has no revision 'v9': correct `revision:`, or leave it out.",

@@ -57,7 +57,7 @@ def wrapped(outer, inner):
     [
         (errors.GatedRepoError("no", response=ANSWER), "a/b is gated: accept its terms on the hub and set HF_T"),
         (errors.RepositoryNotFoundError("no", response=ANSWER), "a/b is not on the hub, or is private: check"),
-        (errors.RevisionNotFoundError("no", response=ANSWER), "a/b has no revision 'v9': mend `revision` of"),
+        (errors.RevisionNotFoundError("no", response=ANSWER), "a/b has no revision 'v9': correct `revision` of"),
         (
             errors.LocalEntryNotFoundError("no"),
             "the hub cannot be reached, or broke off, and a/b is not whole in the local cache: run",

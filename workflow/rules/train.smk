@@ -11,7 +11,7 @@ TRAINED = list(RECIPE["models"])
 
 
 # Both trainings keep a checkpoint beside their output (train/*.checkpoint) until they are done: a job that was killed
-# goes on from there. It is no output, since Snakemake removes those of a job that was killed.
+# resumes from there. It is no output, since Snakemake removes those of a job that was killed.
 rule train_tower:
     output:
         tower=directory(f"{RESULTS}/train/tower"),

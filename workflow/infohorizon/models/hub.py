@@ -70,7 +70,7 @@ def _sentence(error: BaseException, source: str, revision: str | None) -> str:
     if isinstance(error, GatedRepoError):
         return f"{source} is gated: accept its terms on the hub and set HF_TOKEN."
     if isinstance(error, RevisionNotFoundError):
-        return f"{source} has no revision '{revision}': mend `revision` of the model."
+        return f"{source} has no revision '{revision}': correct `revision` of the model."
     if isinstance(error, RepositoryNotFoundError):
         return f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN."
     if transport or isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)):

@@ -87,7 +87,7 @@ class Qwen25VL(VisionLanguageModel):
         return features
 
     def positions(self, length: int, start: int, grid: tuple[int, int]) -> Tensor:
-        """M-RoPE: (time, row, column) per token; text has three equal ids and goes on after the larger grid side."""
+        """M-RoPE: (time, row, column) per token; text has three equal ids and continues after the larger grid side."""
         rows, columns = grid
         before = torch.arange(start).expand(3, -1)
         row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
