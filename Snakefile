@@ -29,6 +29,7 @@ include: "workflow/rules/answers.smk"
 include: "workflow/rules/information.smk"
 include: "workflow/rules/sweep.smk"
 include: "workflow/rules/schedules.smk"
+include: "workflow/rules/metrics.smk"
 include: "workflow/rules/horizon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -48,3 +49,4 @@ rule all:
     input:
         rules.build_report.output,
         rules.estimate_horizons.output,
+        rules.compute_metrics.output,

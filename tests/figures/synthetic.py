@@ -14,6 +14,8 @@ from PIL import Image, ImageDraw
 
 from figures.planted import DEPTH, IMAGES, KEEPS, comparison_rows, horizon_rows
 from infohorizon import tables
+from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
+from infohorizon.benchmarks import create
 
 GRID, WINDOW = 8, 2
 WINDOWS = (GRID // WINDOW) ** 2
@@ -59,6 +61,10 @@ class Study:
     def comparison(self) -> str:
         return self.path("comparison")
 
+    @property
+    def metrics(self) -> str:
+        return self.path("metrics")
+
 
 def make(
     folder: Path,
@@ -81,7 +87,32 @@ def make(
             comparison += comparison_rows(model, benchmark, layer, strategies, schedules)
     tables.write(study.horizon, "horizon", horizon, _metadata("horizon"))
     tables.write(study.comparison, "comparison", comparison, _metadata("horizon"))
+    tables.write(study.metrics, "metrics", _metrics(study), _metadata("metrics"))
     return study
+
+
+def _metrics(study: Study) -> list[dict[str, Any]]:
+    """Rows of the metrics table; every benchmark is scored as `vqa`."""
+    rows, settings = [], Settings(resamples=50)
+    for model in study.models:
+        found = []
+        for name in study.benchmarks:
+            read = {
+                stage: tables.read(study.parts(stage, model, name), stage)
+                for stage in ("answers", "sweep", "schedules")
+                if study.paths.get(stage)
+            }
+            kinds = {"sweep": "strategy", "schedules": "schedule"}
+            pruned = [runs(read[stage], kind) for stage, kind in kinds.items() if stage in read]
+            questions = tables.read(study.path("benchmark", benchmark=name), "benchmark")
+            full_and_blind = runs(read["answers"], "answers")
+            task = create("vqa")
+            own = Answered(model, name, task, questions, full_and_blind, pruned, {}, "paper 0123abcd")
+            some, relative = metric_rows(own, settings)
+            rows += some
+            found.append(relative)
+        rows += relative_rows(model, found, settings)
+    return rows
 
 
 def _metadata(stage: str, model: str = "", benchmark: str = "") -> dict[str, Any]:
@@ -137,10 +168,10 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     jitter = np.random.default_rng([len(model), len(benchmark)])
     ids, full, blind = _ids(benchmark), FULL[benchmark] - 0.1 * (model == "base"), BLIND[benchmark]
 
-    def save(stage: str, rows: list, name: str = "all") -> None:
+    def save(stage: str, rows: list) -> None:
         half = len(rows) // 2
         for shard, part in enumerate([rows[:half], rows[half:]]):
-            path = study.path(stage, model=model, benchmark=benchmark, shard=shard, strategies=name, schedule=name)
+            path = study.path(stage, model=model, benchmark=benchmark, shard=shard)
             tables.write(path, stage, part, _metadata(stage, model, benchmark))
             study.paths.setdefault(stage, []).append(path)
 
@@ -163,8 +194,8 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     levels = {"full": full, "blind": blind}
     save("answers", [answer(q, i, s, condition=c) for i, q in numbered for c, s in levels.items()])
     save("information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
+    rows = []
     for strategy in strategies:
-        rows = []
         for layer in range(1, DEPTH):
             for keep in [0.0] if strategy == "drop-all" else KEEPS:
                 score = _score(strategy, layer, keep, horizon, full, blind)
@@ -172,7 +203,8 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
                     cell = {"strategy": strategy, "layer": layer, "keep": keep, "repeat": repeat}
                     cell |= {"kept": None, "tokens": int(keep if keep >= 1 else keep * 64)}
                     rows += [answer(q, i, score - 0.05 * repeat, **cell) for i, q in numbered]
-        save("sweep", rows, strategy)
+    if rows:
+        save("sweep", rows)
     rows = []
     for index, (schedule, tokens) in enumerate(schedules.items()):
         cell = {"schedule": schedule, "repeat": 0, "mean_tokens": tokens, "kept": None}

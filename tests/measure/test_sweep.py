@@ -38,6 +38,14 @@ def sweep(case, name, settings=None, rows="auto", seed=0, positions="original"):
     return run_sweep(questioner, questioner.trace(asked), asked, {name: strategy}, settings, positions)
 
 
+def test_an_answer_that_is_the_label_in_another_spelling(case):
+    questioner, asked = asker(case), ask(case)
+    label = asked.label
+    assert not questioner.spells_otherwise(label, asked)
+    assert questioner.spells_otherwise(label.swapcase(), asked)
+    assert not questioner.spells_otherwise(f"{label} indeed", asked) and not questioner.spells_otherwise("", asked)
+
+
 def test_fractions_round_half_up_and_keep_at_least_one():
     assert [tokens_of(keep, 10) for keep in (0.25, 0.24, 0.01, 3, 30, 0)] == [3, 2, 1, 3, 10, 0]
 

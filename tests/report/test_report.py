@@ -52,7 +52,7 @@ def files_of(study: Study, folder: Path) -> Files:
     svg, png = str(folder / "information.svg"), str(folder / "information.png")
     style.save(style.empty("a figure"), svg, png)
     stages = {stage: study.paths.get(stage, []) for stage in STAGES}
-    tables_of_all = {"horizon": study.horizon, "comparison": study.comparison}
+    tables_of_all = {"horizon": study.horizon, "comparison": study.comparison, "metrics": study.metrics}
     return Files(
         study.questions,
         study.images,

@@ -17,6 +17,7 @@ rule build_report:
         schedules=SCHEDULED,
         horizon=f"{RESULTS}/horizon.arrow",
         comparison=f"{RESULTS}/comparison.arrow",
+        metrics=f"{RESULTS}/metrics.arrow",
         svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
         png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
         captions=[f"{LIBRARY}/report/{name}.rst" for name in FIGURES],

@@ -1,5 +1,6 @@
 """Questions → table `answers`: the unpruned and the blind answer to each, with scores."""
 
+from collections import Counter
 from functools import cache, partial
 
 from infohorizon.measure.questioner import Asked, Questioner
@@ -14,14 +15,14 @@ from infohorizon.pipeline.inputs import (
     open_questions,
     open_task,
 )
-from infohorizon.pipeline.job import Job, run
+from infohorizon.pipeline.job import Job, log, run
 from infohorizon.pipeline.scoring import scored
 from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
     task, questions = open_task(job), open_questions(job)
-    images = Images(job.input.vision)
+    images, spelled = Images(job.input.vision), Counter()
 
     @cache
     def questioner() -> Questioner:
@@ -33,10 +34,14 @@ def main(job: Job) -> None:
         asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
         trace = questioner().trace(asked)
         conditions = {"full": questioner().full, "blind": questioner().blind}
-        return [
+        rows = [
             {"question_id": question_id, **key, "score": None, **conditions[key["condition"]](trace, asked)}
             for key in missing
         ]
+        full = [row["answer"] for row in rows if row["condition"] == "full"]
+        spelled["otherwise"] += any(questioner().spells_otherwise(answer, asked) for answer in full)
+        spelled["answers"] += len(full)
+        return rows
 
     fill(
         job.output[0],
@@ -51,6 +56,12 @@ def main(job: Job) -> None:
         finish=partial(scored, task=task, questions=questions),
         progress=partial(job.progress, unit="question"),
     )
+    if spelled["otherwise"]:
+        log.warning(
+            "%d of %d full answers are the label but begin with another token: their label_probability is that of "
+            "another spelling",
+            *(spelled["otherwise"], spelled["answers"]),
+        )
 
 
 if __name__ == "__main__":

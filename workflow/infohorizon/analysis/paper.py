@@ -36,8 +36,7 @@ QWEN = (
 
 def beside(
     horizon: pl.DataFrame,
-    schedules: pl.DataFrame,
-    answers: pl.DataFrame,
+    metrics: pl.DataFrame,
     tasks: Mapping[str, str],
     sources: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -64,19 +63,14 @@ def beside(
         .iter_rows(named=True)
     ]
     qwen = [name for name, reported in run.items() if reported.name.startswith("Qwen")]
-    measured = [row for name in qwen for row in relative(schedules, answers, name)]
+    measured = [row for name in qwen for row in relative(metrics, name)]
     return {"horizons": rows, "qwen": QWEN if qwen else (), "relative": measured}
 
 
-def relative(schedules: pl.DataFrame, answers: pl.DataFrame, model: str) -> list[list[str]]:
-    """model, schedule, mean tokens, score relative to unpruned: the mean over benchmarks of the ratios."""
-    if schedules.is_empty() or answers.is_empty():
-        return []
-    full = answers.filter(model=model, condition="full").group_by("benchmark").agg(full=pl.col("score").mean())
-    own = schedules.filter(model=model).group_by("benchmark", "schedule").agg(pl.col("score", "tokens").mean())
-    ratios = own.join(full, on="benchmark").with_columns(ratio=pl.col("score") / pl.col("full"))
-    means = ratios.group_by("schedule").agg(pl.col("ratio", "tokens").mean()).sort("schedule")
+def relative(metrics: pl.DataFrame, model: str) -> list[list[str]]:
+    """model, schedule, relative score with its interval: mean over benchmarks of the ratios of their own metrics."""
+    own = metrics.filter(pl.col("benchmark").is_null(), model=model, condition="schedule")
     return [
-        [model, row["schedule"], f"{row['tokens']:.4g}", f"{100 * row['ratio']:.1f} %"]
-        for row in means.iter_rows(named=True)
+        [model, row["name"], f"{row['value']:.1f} % [{row['low']:.1f}, {row['high']:.1f}]"]
+        for row in own.iter_rows(named=True)
     ]

@@ -82,6 +82,13 @@ class Questioner:
             for row, p in zip(ids, first, strict=True)
         ]
 
+    def spells_otherwise(self, answer: str, asked: Asked) -> bool:
+        """Whether an answer is the label, but for case, and begins with another token than the one measured."""
+        if answer.casefold() != asked.label.casefold() or not answer:
+            return False
+        first = self.model.label_ids(answer, asked.question)[0]
+        return first != self.model.label_ids(asked.label, asked.question)[0]
+
     def select(self, trace: Trace, asked: Asked, strategies: Mapping[str, Strategy], setting: Setting) -> Selection:
         """Which visual tokens stay under one setting; fractions are of the image's own token count.
 

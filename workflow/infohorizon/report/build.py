@@ -43,6 +43,7 @@ class Files:
     schedules: Sequence[str]
     horizon: str
     comparison: str
+    metrics: str
     svg: Sequence[str]
     png: Sequence[str]
     captions: Sequence[str]
@@ -72,9 +73,9 @@ def build(files: Files, study: Study) -> str:
     answers = observations.answers(files.answers, questions)
     information = observations.information(files.information, questions)
     sweep = observations.sweep(files.sweep, questions)
-    schedules = observations.schedules(files.schedules, questions)
     horizon = tables.read(files.horizon, "horizon")
     comparison = tables.read(files.comparison, "comparison")
+    metrics = tables.read(files.metrics, "metrics")
     provenance = rows.provenance(_stages(files))
     sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
     shown = explorer(_sampled(sources, study, information, sweep), answers, files.sweep)
@@ -85,14 +86,15 @@ def build(files: Files, study: Study) -> str:
         questions=questions.height,
         findings=findings(horizon, comparison, information, answers, study.tasks, study.models),
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
-        scores=rows.scores(answers, study.models, study.benchmarks),
+        metrics=rows.metrics(metrics),
+        relative=rows.relative(metrics),
         best=rows.best_strategies(sweep, study.models, study.benchmarks),
         horizons=rows.by_criterion(horizon, VANISHING),
         parities=rows.by_criterion(horizon, AGAINST_RANDOM),
         all_horizons=rows.horizons(horizon),
         schedules=rows.comparisons(comparison, "schedule"),
         strategies=rows.comparisons(comparison, "strategy"),
-        paper=paper.beside(horizon, schedules, answers, study.tasks, provenance["models"]),
+        paper=paper.beside(horizon, metrics, study.tasks, provenance["models"]),
         provenance=provenance,
         settings=json.dumps(study.settings, indent=2, sort_keys=True, ensure_ascii=False),
         confidence=f"{study.settings.get('horizon', {}).get('confidence', 0.95):.0%}",
@@ -130,6 +132,7 @@ def _stages(files: Files) -> dict[str, Sequence[str]]:
         "sweep": files.sweep,
         "schedules": files.schedules,
         "horizon": [files.horizon, files.comparison],
+        "metrics": [files.metrics],
     }
 
 

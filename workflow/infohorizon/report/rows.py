@@ -17,17 +17,33 @@ from infohorizon.seeding import digest_of
 Rows = list[list[str]]
 
 
-def scores(answers: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Rows:
-    """model, benchmark, questions, unpruned, blind."""
-    if answers.is_empty():
-        return []
-    levels = intervals(answers, ["condition"])
-    rows = []
-    for model, benchmark in _pairs(levels, models, benchmarks):
-        own = {row["condition"]: row for row in levels.filter(model=model, benchmark=benchmark).to_dicts()}
-        questions = max(row["questions"] for row in own.values())
-        rows.append([model, benchmark, str(questions), *(_interval(own.get(name)) for name in ("full", "blind"))])
-    return rows
+def metrics(table: pl.DataFrame) -> Rows:
+    """model, benchmark, metric, category (of the own metric alone), unit, questions, unpruned, blind, protocol."""
+    shown = table.filter(pl.col("benchmark").is_not_null(), pl.col("own") | (pl.col("category") == ""))
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in shown.filter(pl.col("condition").is_in(["full", "blind"])).iter_rows(named=True):
+        key = tuple(row[name] for name in ("model", "benchmark", "metric", "category", "unit", "protocol"))
+        found.setdefault(key, {})[row["condition"]] = row | {"mean": row["value"]}
+    return [
+        [*key[:3], key[3] or "all", key[4], str(cells["full"]["questions"])]
+        + [_interval(cells.get(name), ".2f") for name in ("full", "blind")]
+        + [key[5]]
+        for key, cells in found.items()
+    ]
+
+
+def relative(table: pl.DataFrame) -> Rows:
+    """model, what was done, its layer and keep, relative score: mean over benchmarks of the ratios of own metrics."""
+    return [
+        [
+            row["model"],
+            row["name"] or row["condition"],
+            "" if row["layer"] is None else str(row["layer"]),
+            "" if row["keep"] is None else amount(row["keep"]),
+            f"{_interval(row | {'mean': row['value']}, '.1f')} %",
+        ]
+        for row in table.filter(pl.col("benchmark").is_null()).iter_rows(named=True)
+    ]
 
 
 def best_strategies(sweep: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Rows:
@@ -132,4 +148,7 @@ def _pairs(frame: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]
 
 
 def _interval(row: Mapping[str, Any] | None, form: str = ".3f") -> str:
-    return f"{row['mean']:{form}} [{row['low']:{form}}, {row['high']:{form}}]" if row else "–"
+    if not row or row["mean"] is None:
+        return "–"
+    known = row["low"] is not None
+    return f"{row['mean']:{form}}" + (f" [{row['low']:{form}}, {row['high']:{form}}]" if known else "")

@@ -1,0 +1,38 @@
+# The benchmarks' own metrics of every run, with intervals, and relative scores: one job over all models and benchmarks.
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, sweep/…, schedules/…
+# OUTPUTS: metrics.arrow
+
+
+rule compute_metrics:
+    input:
+        questions=QUESTIONS,
+        answers=ANSWERS,
+        sweep=SWEPT,
+        schedules=SCHEDULED,
+    output:
+        f"{RESULTS}/metrics.arrow",
+    log:
+        f"{RESULTS}/logs/compute_metrics.log",
+    benchmark:
+        f"{RESULTS}/timings/compute_metrics.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(120),
+    params:
+        settings={
+            "confidence": config["horizon"]["confidence"],
+            "resamples": config["horizon"]["resamples"],
+            "seed": config["seed"],
+            "baselines": {s: config["schedules"][s].get("baseline") for s in SCHEDULES},
+        },
+        code=code(
+            "compute_metrics",
+            *{f"benchmarks.{config['benchmarks'][name]['task']}" for name in BENCHMARKS},
+        ),
+    message:
+        "Metrics of {RESULTS}"
+    script:
+        "../scripts/compute_metrics.py"

@@ -1,0 +1,61 @@
+"""Answers of a run → table `metrics`: the benchmarks' own metrics of every run, and relative scores."""
+
+from collections.abc import Mapping
+
+from infohorizon import benchmarks, tables
+from infohorizon.analysis import observations
+from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
+from infohorizon.pipeline.job import Job, run
+
+ANSWER = ["question_id", "answer", "score"]
+COLUMNS = {
+    "answers": [*ANSWER, "condition"],
+    "sweep": [*ANSWER, "strategy", "layer", "keep", "repeat"],
+    "schedules": [*ANSWER, "schedule", "repeat"],
+}
+
+
+def main(job: Job) -> None:
+    chosen = dict(job.params.settings)
+    baselines = chosen.pop("baselines")
+    settings, rows = Settings(**chosen), []
+    places = [tables.place(path, "answers") for path in job.input.answers]
+    pairs = list(dict.fromkeys((found["model"], found["benchmark"]) for found in places))
+    relative: dict[str, list[Mapping]] = {model: [] for model, _ in pairs}
+    for model, benchmark in job.progress(pairs, len(pairs), "benchmark"):
+        found, ratios = metric_rows(answered(job, model, benchmark, baselines), settings)
+        rows += found
+        relative[model].append(ratios)
+    for model, found in relative.items():
+        rows += relative_rows(model, found, settings)
+    tables.write(job.output[0], "metrics", rows, job.metadata(**observations.sources(job.input.answers)))
+
+
+def answered(job: Job, model: str, benchmark: str, baselines: Mapping[str, str | None]) -> Answered:
+    """What one model answered on one benchmark, and under which protocol."""
+    paths = {name: tables.matching(job.input[name], name, model=model, benchmark=benchmark) for name in COLUMNS}
+    metadata = tables.read_metadata(paths["answers"][0])
+    protocol = metadata["configuration"]["protocol"]
+    read = {name: tables.read(found, name, COLUMNS[name]) for name, found in paths.items() if found}
+    pruned, compared = [], {name: other for name, other in baselines.items() if other}
+    if "sweep" in read:
+        swept = {name: frame for (name,), frame in read["sweep"].partition_by("strategy", as_dict=True).items()}
+        order = sorted(swept, key=lambda name: (name != "random", name))
+        pruned += [runs(swept[name], "strategy") for name in order]
+        compared |= dict.fromkeys(set(swept) - {"random", "drop-all"}, "random")
+    if "schedules" in read:
+        pruned.append(runs(read["schedules"], "schedule"))
+    return Answered(
+        model,
+        benchmark,
+        benchmarks.create(metadata["configuration"]["scoring"]["benchmark"]["task"], protocol["options"]),
+        tables.read(tables.matching(job.input.questions, "benchmark", benchmark=benchmark), "benchmark"),
+        runs(read["answers"], "answers"),
+        pruned,
+        compared,
+        f"{protocol['name']} {protocol['fingerprint']}",
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
