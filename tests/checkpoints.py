@@ -11,7 +11,7 @@ from transformers import (
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
-    PreTrainedConfig,
+    PretrainedConfig,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -52,7 +52,7 @@ def write_llava(
     layers: int = 6,
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
-    decoder: type[PreTrainedConfig] = LlamaConfig,
+    decoder: type[PretrainedConfig] = LlamaConfig,
     **settings: Any,
 ) -> Path:
     """LlavaForConditionalGeneration with grouped-query attention; grid × grid visual tokens.
