@@ -22,6 +22,10 @@ TYPED_FORMATS = {".parquet": "parquet", ".arrow": "arrow"}
 NO_DATA = ("dataset_info", "dataset_infos", "dataset_dict", "state", "config")  # JSON files that describe a folder
 
 
+class NoSuchDataSet(UserError):
+    """A hub id under which there is nothing, or nothing that may be seen."""
+
+
 class Source(NamedTuple):
     """An opened split; `revision` is the commit of a hub data set (None: a local source)."""
 
@@ -125,7 +129,8 @@ def _explained(name: str, settings: Mapping[str, Any], config: str | None) -> It
     except UserError as error:
         raise UserError(str(error) if str(error).startswith("Benchmark") else f"Benchmark '{name}': {error}") from error
     except Exception as error:  # they pass on whatever their file readers and HTTP client raise
-        raise UserError(f"Benchmark '{name}': {_sentence(error, settings, config)}") from error
+        kind = NoSuchDataSet if isinstance(error, DatasetNotFoundError) else UserError
+        raise kind(f"Benchmark '{name}': {_sentence(error, settings, config)}") from error
 
 
 def _sentence(error: BaseException, settings: Mapping[str, Any], config: str | None) -> str:

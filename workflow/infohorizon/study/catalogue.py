@@ -1,4 +1,4 @@
-"""What is known of models and benchmarks before anything is downloaded: for `snakemake plan`, never for a result."""
+"""What is known of models and benchmarks before anything is downloaded: for plan and warnings, never for a result."""
 
 from typing import Any, NamedTuple
 
@@ -70,3 +70,14 @@ BENCHMARKS: dict[str, Size] = {
 }
 # A data set of which nothing is known yet.
 UNKNOWN = Size(1000, 1000, 640 * 480, 40, 4)
+
+
+def unlike(task: str, questions: int, limit: int | None) -> str | None:
+    """What to say where a whole data set has another number of questions than its card; None where it fits.
+
+    Published numbers of other versions do not compare: LLaVA's own POPE has 8910 questions, MMBench 20230712 has 4377.
+    """
+    known = BENCHMARKS.get(task)
+    if known is None or limit is not None or questions == known.questions:
+        return None
+    return f"{questions} questions, where the data set that is usually published has {known.questions}"
