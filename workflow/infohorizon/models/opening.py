@@ -1,11 +1,10 @@
 """Opening a model: found, loaded, and compared with its own forward pass. Importing this loads no torch."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infohorizon.models.registry import REGISTRY, fetch, model_type
+from infohorizon.models.architectures import architecture
+from infohorizon.models.registry import fetch
 
 if TYPE_CHECKING:
     from infohorizon.models.base import VisionLanguageModel
@@ -29,9 +28,3 @@ def load(source: str, settings: Mapping[str, Any] | None = None) -> "VisionLangu
     known_ids.check(source, model)
     own_forward.check(source, model)
     return model
-
-
-def architecture(source: str, folder: Path) -> "type[VisionLanguageModel]":
-    """The class that knows a folder's model."""
-    module, cls = REGISTRY[model_type(source, folder / "config.json")].split(":")
-    return getattr(import_module(f"{__package__}.{module}"), cls)

@@ -11,9 +11,9 @@ import torch
 
 from infohorizon.engine.layers import ATTENTION, misfit
 from infohorizon.errors import UserError
+from infohorizon.models.architectures import architecture
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.loading import processors
-from infohorizon.models.opening import architecture
 
 QUESTION = "What is in this picture, and where?"
 
