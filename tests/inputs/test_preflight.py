@@ -11,6 +11,7 @@ from checkpoints import write_llava, write_qwen
 from infohorizon import models
 from infohorizon.errors import UserError
 from infohorizon.models.preflight import model_faults, question_faults, skeleton
+from infohorizon.study.preflight import Data, check_model
 
 TOKENS = {"pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3}
 
@@ -165,3 +166,17 @@ def test_questions_and_images_are_named_all_at_once(tmp_path):
     assert faults[1].startswith("question worse: ") and "found 3" in faults[1]
     assert faults[2].startswith("image wide (300 × 1 pixels): one side is more than 200 times the other")
     assert faults[3].startswith("image tall (1 × 201 pixels)")
+
+
+def test_questions_are_checked_as_the_protocol_asks_them(folder):
+    """A hint becomes part of the user turn: the image token in it is found, although the question itself is sound."""
+    config = {
+        "models": {"m": {"source": str(folder)}},
+        "benchmarks": {"b": {"source": "here", "task": "scienceqa"}},
+    }
+    row = {"question_id": "1", "question": "why?", "label": "A", "options": ["x", "y"], "ocr_tokens": [], "category": ""}
+    token = models.load(str(folder), {}).image_token
+    sound, hinted = ({**row, "hint": hint} for hint in ("see below", f"see {token}"))
+    assert check_model("m", folder, config, {"b": Data([sound], {})}) == []
+    (fault,) = check_model("m", folder, config, {"b": Data([hinted], {})})
+    assert fault.startswith("m on b: question 1: ") and token in fault

@@ -38,7 +38,12 @@ rule check_inputs:
     resources:
         mem_mb=growing(4000),
     params:
-        settings=lambda wildcards: {"model": model_numbers(wildcards)},
+        settings=lambda wildcards: {
+            "model": model_numbers(wildcards),
+            "protocols": {
+                name: protocols.protocol_of(config, wildcards.model, name) for name in BENCHMARKS
+            },
+        },
         code=code("check_inputs"),
     message:
         "Checking what {wildcards.model} will be asked"

@@ -12,12 +12,11 @@ from infohorizon.study.preflight import check_model, read_data
 
 def main(job: Job) -> None:
     record = json.loads(Path(job.input.model).read_text())
-    settings = {**job.config["models"][job.wildcards.model], "revision": record["commit"]}
     names = [Path(path).stem for path in job.input.questions]
     pairs = zip(job.input.questions, job.input.images, strict=True)
     data = {name: read_data(*paths) for name, paths in zip(names, pairs, strict=True)}
     folder = models.fetch(record["source"], record["commit"])
-    if faults := check_model(job.wildcards.model, folder, settings, data):
+    if faults := check_model(job.wildcards.model, folder, job.config, data):
         raise UserError(f"{listed(faults, 20)}.")
     counts = "".join(f"{name}: {len(asked.questions)} questions\n" for name, asked in data.items())
     write_text(job.output[0], counts)

@@ -7,11 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from infohorizon import models, tables
+from infohorizon import benchmarks, models, tables
 from infohorizon.benchmarks.load import load
 from infohorizon.errors import UserError
 from infohorizon.models import hub
 from infohorizon.models.preflight import model_faults, question_faults, skeleton
+from infohorizon.study.protocols import protocol_of
 
 Config = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def check_study(config: Config, results: Path) -> Report:
         if folder is None:
             report.found.append(f"model {name}: {settings['source']} is not downloaded; checked when it is")
             continue
-        faults = check_model(name, folder, settings, {key: value for key, value in data.items() if value})
+        faults = check_model(name, folder, config, {key: value for key, value in data.items() if value})
         report.faults += faults
         if not faults:
             kind = models.model_type(settings["source"], folder / "config.json")
@@ -55,22 +56,26 @@ def check_study(config: Config, results: Path) -> Report:
     return report
 
 
-def check_model(name: str, folder: Path, settings: Config, data: Mapping[str, Data]) -> list[str]:
-    """What is wrong with a model's folder, or else which questions and images it cannot be asked.
+def check_model(name: str, folder: Path, config: Config, data: Mapping[str, Data]) -> list[str]:
+    """What is wrong with a model's folder, or else which questions and images it cannot be asked, as its protocol asks.
 
     Args:
         name: of the model in config.yaml.
         data: benchmark → its questions.
     """
+    settings = config["models"][name]
     source = f"{name} ({settings['source']})"
     if faults := model_faults(source, folder, settings):
         return faults
     model = skeleton(source, folder, settings)
-    return [
-        f"{name} on {benchmark}: {fault}"
-        for benchmark, asked in data.items()
-        for fault in question_faults(model, asked.questions, asked.sizes)
-    ]
+    for benchmark, asked in data.items():
+        protocol, rules = protocol_of(config, name, benchmark), config["benchmarks"][benchmark]
+        task = benchmarks.create(rules["task"], rules.get("options"))
+        turns = [task.prompt(row, protocol["form"], protocol["ocr_tokens"]) for row in asked.questions]
+        questions = [{**row, "question": turn} for row, turn in zip(asked.questions, turns, strict=True)]
+        model.settings = {**settings, **protocol}
+        faults += [f"{name} on {benchmark}: {fault}" for fault in question_faults(model, questions, asked.sizes)]
+    return faults
 
 
 def read_data(questions: str | Path, images: str | Path) -> Data:
