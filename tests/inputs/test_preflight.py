@@ -174,7 +174,14 @@ def test_questions_are_checked_as_the_protocol_asks_them(folder):
         "models": {"m": {"source": str(folder)}},
         "benchmarks": {"b": {"source": "here", "task": "scienceqa"}},
     }
-    row = {"question_id": "1", "question": "why?", "label": "A", "options": ["x", "y"], "ocr_tokens": [], "category": ""}
+    row = {
+        "question_id": "1",
+        "question": "why?",
+        "label": "A",
+        "options": ["x", "y"],
+        "ocr_tokens": [],
+        "category": "",
+    }
     token = models.load(str(folder), {}).image_token
     sound, hinted = ({**row, "hint": hint} for hint in ("see below", f"see {token}"))
     assert check_model("m", folder, config, {"b": Data([sound], {})}) == []

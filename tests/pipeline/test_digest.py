@@ -70,6 +70,8 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/mini/training/tower.py", set()),
         ("infohorizon/study/cost.py", set()),
         ("infohorizon/errors.py", set()),
+        ("infohorizon/models/own_forward.py", set()),
+        ("infohorizon/models/preflight.py", set()),
         ("infohorizon/pipeline/job.py", set()),
         ("infohorizon/tables/resumable.py", set()),
         ("scripts/sweep_strategies.py", {"sweep"}),

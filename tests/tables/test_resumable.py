@@ -11,6 +11,7 @@ import pytest
 
 from infohorizon import tables
 from infohorizon.errors import UserError
+from infohorizon.tables import resumable
 from infohorizon.tables.resumable import Cells, fill
 
 QUESTIONS = [f"q{number:02}" for number in range(50)]
@@ -187,6 +188,17 @@ def test_shards_find_each_others_cells(done: Study, tmp_path: Path) -> None:
     whole = Study(done.path)
     whole.path.unlink()
     assert whole.write() == 0 and whole.bytes() == anew(tmp_path)
+
+
+def test_other_shards_files_are_told_by_their_metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows may be gigabytes: they are not read."""
+    halves = [Study(tmp_path / f"part-{number}.arrow", questions=QUESTIONS[number::2]) for number in (0, 1)]
+    halves[0].write()
+    opened = []
+    real = resumable.read_arrow
+    monkeypatch.setattr(resumable, "read_arrow", lambda file, name: opened.append(file.name) or real(file, name))
+    halves[1].write()
+    assert opened and not any(name.startswith("part-0") for name in opened)
 
 
 @pytest.mark.parametrize("content", [b"", b"ARROW1\0\0", None], ids=["empty", "truncated", "of another table"])

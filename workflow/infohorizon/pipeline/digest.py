@@ -20,7 +20,8 @@ from infohorizon.seeding import digest_of
 
 LIBRARY = Path(__file__).resolve().parents[1]
 SCRIPTS = LIBRARY.parent / "scripts"
-# Modules that change no number. The registries name every strategy, benchmark and model: a job names its own.
+# Modules that change no number: tables as files, glue, checks. The registries name every strategy, benchmark and model,
+# while a job names its own.
 NEUTRAL = (
     "errors.py",
     "tables/",
@@ -28,6 +29,10 @@ NEUTRAL = (
     "strategies/registry.py",
     "benchmarks/registry.py",
     "models/registry.py",
+    "models/hub.py",
+    "models/known_ids.py",
+    "models/own_forward.py",
+    "models/preflight.py",
 )
 SPOKEN = {"debug", "info", "warning", "error", "exception", "critical"}  # methods of a logger
 

@@ -31,6 +31,7 @@ from infohorizon.tables.schemas import TABLES
 log = logging.getLogger("infohorizon")
 CHUNK = 16  # items whose rows are stored together while a job runs
 
+Digests = Mapping[str, Mapping[str, str]]
 Compute = Callable[[str, list[dict[str, Any]]], list[Mapping[str, Any]]]
 
 
@@ -64,7 +65,7 @@ class Cells:
         """Key columns of a table's rows, with each row's index."""
         return pl.DataFrame(table.select(self.key)).with_row_index("row")
 
-    def valid(self, digests: Mapping[str, Mapping[str, str]]) -> pl.Expr:
+    def valid(self, digests: Digests) -> pl.Expr:
         """Whether rows of a file with these digests are of this item and group as they are now."""
         items = [item for item, digest in self.items.items() if digests["items"].get(item) == digest]
         groups = [group for group, digest in self.groups.items() if digests["groups"].get(group) == digest]
@@ -164,8 +165,8 @@ class _Store:
             opened = self._open(file)
             if opened is None:
                 continue
-            table, keys = opened
-            rows = keys.filter(self.cells.valid(read_cells(file))).join(self.cells.places, on=self.cells.key)["row"]
+            table, keys, digests = opened
+            rows = keys.filter(self.cells.valid(digests)).join(self.cells.places, on=self.cells.key)["row"]
             if len(rows):
                 found.append(table.take(rows.sort().to_arrow()))
         return found
@@ -196,8 +197,7 @@ class _Store:
         opened = self._open(file)
         if opened is None:
             return
-        table, keys = opened
-        digests = read_cells(file)
+        table, keys, digests = opened
         outdated = self.cells.known() & ~self.cells.valid(digests)
         rest = keys.filter(~outdated).join(held, on=self.cells.key, how="anti", nulls_equal=True)["row"].sort()
         own = file == self.folder / f"{self.output.stem}.cells"
@@ -208,13 +208,19 @@ class _Store:
             write(self.folder / f"spare-{name}.cells", self.cells.table, table.take(rest.to_arrow()), {}, digests)
         file.unlink(missing_ok=True)
 
-    def _open(self, file: Path) -> tuple[pa.Table, pl.DataFrame] | None:
-        """A file's rows and their keys; None for one that another job has just let go of, or that cannot be read."""
+    def _open(self, file: Path) -> tuple[pa.Table, pl.DataFrame, Digests] | None:
+        """A file's rows, their keys and digests; None for one without any of this table's items, or not to be read.
+
+        Other shards' files are told by their metadata alone: their rows may be gigabytes.
+        """
         try:
+            digests = read_cells(file)
+            if self.cells.items.keys().isdisjoint(digests["items"]):
+                return None
             table = read_arrow(file, self.cells.table)
-        except UserError as error:
-            if file.exists():
+        except (UserError, OSError, pa.ArrowInvalid) as error:
+            if file.exists():  # else another job has just let go of it
                 log.warning("finished cells are lost: %s", error)
                 file.unlink(missing_ok=True)
             return None
-        return table, self.cells.keys_of(table)
+        return table, self.cells.keys_of(table), digests
