@@ -65,7 +65,12 @@ def _run(study: Path, stage: str, results: Path, kill: int | None, log: Path | N
         output=OutputFiles([str(results / output(stage))]),
         params=Params(fromdict=params),
         wildcards=Wildcards(fromdict=wildcards),
-        config={"shards": 1, "batch_size": "auto", "models": {"tiny": model}},
+        config={
+            "shards": 1,
+            "batch_size": "auto",
+            "models": {"tiny": model},
+            "benchmarks": {"tiny-mme": {"source": "inputs/mme", "task": "mme"}},
+        },
         threads=1,
         rule=STAGES[stage],
         log=[str(log)] if log else [],

@@ -27,6 +27,7 @@ rule run_schedules:
         settings=pruning_settings(SCHEDULE_STRATEGIES),
         protocol=protocol,
         cells=lambda wildcards: {
+            "names": SCHEDULES,
             "schedules": schedule_settings(wildcards),
             "repeats": config["sweep"]["repeats"],
             "limit": config["schedule_run"].get("limit"),

@@ -26,6 +26,7 @@ rule sweep_strategies:
         },
         protocol=protocol,
         cells=lambda wildcards: {
+            "strategies": STRATEGIES,
             "layers": sweep_layers(wildcards),
             "keep": config["sweep"]["keep"],
             "repeats": config["sweep"]["repeats"],

@@ -18,7 +18,7 @@ def main(job: Job) -> None:
     settings, chosen = job.params.settings, job.params.cells
     task, questions = open_task(job), open_questions(job, chosen["limit"])
     images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
-    plans = {name: [Stage(*stage) for stage in plan["stages"]] for name, plan in chosen["schedules"].items()}
+    plans = {name: [Stage(*stage) for stage in chosen["schedules"][name]["stages"]] for name in chosen["names"]}
     names = sorted({stage.strategy for plan in plans.values() for stage in plan})
     used = {name: strategies.create(name, settings["strategies"]) for name in names}
     runs = [

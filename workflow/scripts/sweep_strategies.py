@@ -19,11 +19,11 @@ def main(job: Job) -> None:
     settings, chosen = job.params.settings, job.params.cells
     task, questions = open_task(job), open_questions(job, chosen["limit"])
     images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
-    used = {name: strategies.create(name, settings["strategies"]) for name in chosen["layers"]}
+    used = {name: strategies.create(name, settings["strategies"]) for name in chosen["strategies"]}
     plan = [
         setting
-        for name, layers in chosen["layers"].items()
-        for setting in settings_of(used[name], layers, chosen["keep"], chosen["repeats"])
+        for name in chosen["strategies"]
+        for setting in settings_of(used[name], chosen["layers"][name], chosen["keep"], chosen["repeats"])
     ]
     keeps = {float(setting.keep): setting.keep for setting in plan}
 
