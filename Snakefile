@@ -3,7 +3,7 @@
 
 from snakemake.utils import min_version
 
-min_version("9.11")  # --report-metadata
+min_version("9.27")  # --report-metadata
 
 
 # The project's own settings, extended by a config.yaml in the folder where snakemake runs, and by --configfile.

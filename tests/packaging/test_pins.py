@@ -75,3 +75,8 @@ def test_the_container_installs_the_pins_as_make_does():
         assert all((ROOT / path).exists() for path in source.split())
     version = re.search(r"^FROM python:(3\.\d+)", recipe, re.M)[1]
     assert f"python ={version}" in (ENVS / "cpu.yaml").read_text()
+
+
+def test_the_snakefile_asks_for_the_snakemake_that_the_requirements_name():
+    (asked,) = re.findall(r'^min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text(), re.M)
+    assert f"snakemake >={asked}," in (ENVS / "requirements-pipeline.txt").read_text()
