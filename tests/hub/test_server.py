@@ -25,8 +25,8 @@ NOWHERE = "http://127.0.0.1:1"
 MODEL, QUESTIONS = "results/models/tiny.json", "results/benchmarks/tiny-mme.arrow"
 VISION, ANSWERS = (f"results/{stage}/tiny/tiny-mme/part-0.arrow" for stage in ("vision", "answers"))
 TABLES = (QUESTIONS, "results/benchmarks/tiny-mme.images.arrow", VISION, ANSWERS)
-TINY = {"source": "org/tiny-llava", "depth": 6}
-LARGE = {"source": "org/large", "depth": 6}
+TINY = {"source": "org/tiny-llava", "depth": 6, "type": "llava"}
+LARGE = {"source": "org/large", "depth": 6, "type": "llava"}
 MME = {"source": "org/tiny-mme", "task": "mme", "split": "test"}
 PARQUET = "data/test-00000-of-00002.parquet"
 # The client passes on what it receives in pieces of 10 MiB: only from the second on is there anything to go on from.
@@ -102,7 +102,9 @@ def files(base: Path) -> Path:
     write_llava(folder / "llava-2", seed=1)
     write_mme(folder / "mme-2", 4)
     (folder / "large").mkdir()
-    (folder / "large/config.json").write_text("{}")
+    (folder / "large/config.json").write_text(
+        json.dumps({"model_type": "llava", "text_config": {"num_hidden_layers": 6}})
+    )
     (folder / "large/model.safetensors").write_bytes(random.Random(0).randbytes(CUT + 2**20))
     return folder
 
@@ -152,7 +154,7 @@ def test_the_hub_gives_the_tables_of_the_local_folders(base: Path, served: Serve
     local = make(base, "hub-folders")
     run(local, ANSWERS)
     assert [name for name in TABLES if not table(study, name).equals(table(local, name))] == []
-    assert record(study) == {"source": "org/tiny-llava", "commit": FIRST, "revision": FIRST}
+    assert record(study) == {"source": "org/tiny-llava", "commit": FIRST, "revision": FIRST, "layers": 6}
     assert commits(study) == (FIRST, FIRST)
     fetched = {Path(request.path).name for request in requests if request.method == "GET"}
     assert "model.safetensors" in fetched
