@@ -18,7 +18,7 @@ rule check:
     resources:
         mem_mb=4000,
     message:
-        "Checking the study in {RESULTS}"
+        "Checking the study"
     script:
         "../scripts/check.py"
 

@@ -32,6 +32,6 @@ rule estimate_horizons:
         },
         code=code("estimate_horizons"),
     message:
-        "Horizons and paired comparisons of {RESULTS}"
+        "Horizons and paired comparisons"
     script:
         "../scripts/estimate_horizons.py"

@@ -33,6 +33,6 @@ rule compute_metrics:
             *{f"benchmarks.{config['benchmarks'][name]['task']}" for name in BENCHMARKS},
         ),
     message:
-        "Metrics of {RESULTS}"
+        "The benchmarks' own metrics"
     script:
         "../scripts/compute_metrics.py"

@@ -21,6 +21,6 @@ rule plan:
     params:
         configuration=config,
     message:
-        "Estimating {RESULTS}"
+        "Estimating the study"
     script:
         "../scripts/plan.py"

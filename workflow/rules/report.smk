@@ -47,6 +47,6 @@ rule build_report:
         },
         code=code("build_report"),
     message:
-        "Report of {RESULTS}"
+        "The report"
     script:
         "../scripts/build_report.py"
