@@ -154,7 +154,7 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
         lambda study: study.edit(
             "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
         ),
-        {"build_benchmark": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
+        {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
          "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1},
         NO_CELLS,
     ),

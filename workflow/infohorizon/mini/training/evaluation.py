@@ -33,9 +33,11 @@ def load_folder(folder: Path) -> Loaded:
 
 
 def load_questions(task: str, folder: Path, limit: int | None = None) -> pl.DataFrame:
-    """One row per question of a rendered test split, its image as PNG bytes in column `image`."""
+    """One row per question of a rendered test split: `question` is the user turn, `image` its image as PNG bytes."""
     benchmark = load(task, {"source": str(folder), "split": "test", "task": task, "limit": limit})
-    return pl.from_arrow(benchmark.questions).join(
+    rules, questions = benchmarks.create(task), pl.from_arrow(benchmark.questions)
+    turns = [rules.prompt(row, "llava") for row in questions.iter_rows(named=True)]
+    return questions.with_columns(question=pl.Series(turns, dtype=pl.String)).join(
         pl.from_arrow(benchmark.images), on="image_id", maintain_order="left"
     )
 
