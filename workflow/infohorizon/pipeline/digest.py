@@ -55,16 +55,17 @@ def code(script: str | None, *modules: str) -> str:
 
 def content(paths: Iterable[str | Path]) -> str:
     """Digest of files' names and bytes; file times decide nothing but whether a file has to be read again."""
-    known = _known()
-    digests = []
+    known, digests = _known(), []
+    before = len(known)
     for path in map(Path, paths):
         state = path.stat()
         key = f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}"
         if key not in known:
             with path.open("rb") as stream:
                 known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-            _remember(known)
         digests.append([path.name, known[key]])
+    if len(known) > before:
+        _remember(known)
     return digest_of(sorted(digests))
 
 

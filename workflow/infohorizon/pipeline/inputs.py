@@ -14,7 +14,6 @@ from infohorizon.benchmarks.base import Task
 from infohorizon.engine import Batch
 from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
-from infohorizon.models.geometry import batch_bytes, geometry
 from infohorizon.pipeline.job import Job
 from infohorizon.pipeline.sharding import select
 from infohorizon.seeding import digest_of
@@ -110,5 +109,4 @@ def open_model(job: Job) -> VisionLanguageModel:
 
 def open_batch(job: Job, model: VisionLanguageModel) -> Batch:
     """The token budget of the job's decoder calls."""
-    per_token = int(batch_bytes(geometry(model.model.config.to_dict()), 1, model.dtype.itemsize))
-    return Batch(job.config["batch_size"], per_token, model.device)
+    return model.batch(job.config["batch_size"])

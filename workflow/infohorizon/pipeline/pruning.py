@@ -1,11 +1,9 @@
 """What the jobs that prune have in common: digests of each strategy and schedule, and what they store."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from infohorizon import strategies, tables
-from infohorizon.pipeline.digest import content
+from infohorizon import tables
 from infohorizon.pipeline.inputs import decoding, group_digest
 from infohorizon.pipeline.job import Job
 
@@ -32,8 +30,6 @@ def _digest(job: Job, names: list[str], *more: Any) -> str:
     """Digest of some strategies' code and options, the oracle's table, and the job's other settings."""
     settings, code = job.params.settings, job.params.code
     own = {name: settings["strategies"][name] for name in names if name in settings["strategies"]}
-    files = [strategies.source_of(name, settings["strategies"]) for name in names]
-    files = [content([file]) for file in files if file.endswith(".py") and Path(file).is_file()]
     read = tables.read_cells(job.input.information)["groups"] if "information" in names else None
     common = {key: value for key, value in settings.items() if key not in ("strategies", "window")}
     return group_digest(
@@ -42,7 +38,6 @@ def _digest(job: Job, names: list[str], *more: Any) -> str:
         code["engine"],
         [code["strategies"][name] for name in names],
         own,
-        files,
         read,
         decoding(job),
         *more,
