@@ -116,11 +116,30 @@ def test_every_run_and_category_has_a_row_and_the_schema_fits():
     table = tables.from_rows("metrics", rows + relative_rows("m", [relative], SETTINGS))
     frame = pl.from_arrow(table)
     cells = frame.filter(pl.col("benchmark").is_not_null()).group_by("metric", "category").len()
-    assert set(cells["len"]) == {2 + 2 * len(LAYERS) * len(KEEPS) + 2}
+    assert set(cells["len"]) == {2 + 2 * (len(LAYERS) + 1) * len(KEEPS) + 2}
     assert set(cells["category"]) == {"", "perception", "color", "OCR"}
     assert frame.filter(condition="full", metric="score", category="")["difference"].to_list() == [0.0]
     assert frame.filter(condition="blind")["difference_low"].null_count() == 0
     assert frame.filter(name="mixed", metric="score", category="")["baseline"].to_list() == ["plain"]
+
+
+def test_the_mean_over_layers_is_that_of_the_layers_all_strategies_share():
+    made = study("mme")
+    made.pruned[1] = made.pruned[1].filter(~((pl.col("layer") == 1) & (pl.col("keep") == 0.25)))
+    rows, relative = metric_rows(made, SETTINGS)
+    frame = pl.from_arrow(tables.from_rows("metrics", rows)).filter(metric="score", category="", condition="strategy")
+    for name in ("random", "fastv"):
+        for keep, layers in ((0.25, [2]), (4.0, [1, 2])):
+            own = frame.filter(name=name, keep=keep)
+            (mean,) = own.filter(pl.col("layer").is_null()).to_dicts()
+            parts = own.filter(pl.col("layer").is_in(layers))
+            assert parts.height == len(layers)
+            for column in ("value", "difference", "relative", "baseline_difference"):
+                if mean[column] is not None:
+                    assert mean[column] == pytest.approx(parts[column].mean())
+            if len(layers) == 2:  # of an average, resampled as a whole
+                assert mean["high"] - mean["low"] < (parts["high"] - parts["low"]).max()
+            assert relative["strategy", name, None, keep][0] == pytest.approx(mean["relative"] / 100)
 
 
 def test_the_relative_score_is_the_mean_of_ratios():

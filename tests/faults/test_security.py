@@ -93,7 +93,8 @@ def test_hostile_ids_and_answers_go_through_unharmed(tmp_path: Path) -> None:
     """Ids and texts of the data are columns, never file names: all come back, and nothing else appears."""
 
     def compute(item: str, missing: list[dict]) -> list[dict]:
-        return [key | {"answer": item, "score": 1.0, "label_probability": 0.5} for key in missing]
+        found = {"answer": item, "score": 1.0, "label_probability": 0.5, "other_spelling": False}
+        return [key | found for key in missing]
 
     output = tmp_path / "results/answers/m/b/part-0.arrow"
     wanted = pl.DataFrame({"question_id": TEXTS}).with_columns(condition=pl.lit("full"))

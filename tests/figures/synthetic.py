@@ -192,7 +192,9 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     grid = {"grid_height": GRID, "grid_width": GRID}
     save("vision", [{"image_id": f"image-{index}", **grid, **features} for index in range(IMAGES)])
     levels = {"full": full, "blind": blind}
-    save("answers", [answer(q, i, s, condition=c) for i, q in numbered for c, s in levels.items()])
+    save(
+        "answers", [answer(q, i, s, condition=c, other_spelling=i < 3) for i, q in numbered for c, s in levels.items()]
+    )
     save("information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
     rows = []
     for strategy in strategies:

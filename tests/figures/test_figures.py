@@ -27,7 +27,7 @@ class Data:
     def __init__(self, study: Study) -> None:
         self.questions = observations.questions(study.questions)
         self.information = observations.information(study.paths["information"], self.questions)
-        self.answers = observations.answers(study.paths["answers"], self.questions)
+        self.metrics = tables.read(study.metrics, "metrics")
         self.sweep = observations.sweep(study.paths["sweep"], self.questions)
         self.schedules = observations.schedules(study.paths["schedules"], self.questions)
         self.horizon = tables.read(study.horizon, "horizon")
@@ -84,7 +84,7 @@ def test_a_horizon_never_reached_is_a_hollow_mark_at_the_depth(data: Data) -> No
 
 
 def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
-    figure = sweep_figure(data.sweep, data.answers, data.horizon, MODELS, BENCHMARKS)
+    figure = sweep_figure(data.metrics, data.horizon, MODELS, BENCHMARKS)
     panels = np.array(figure.axes).reshape(6, 2)
     assert [panel.get_title() for panel in panels[0]] == ["keep 16 tokens", "keep 12.5 %"]
     panel = panels[5, 1]  # reading, strong, an eighth
@@ -95,10 +95,11 @@ def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
         means = own.group_by("layer").agg(pl.col("score").mean()).sort("layer")["score"]
         containers = {one.get_label(): one.lines[0] for one in panel.containers}
         drawn = containers[strategy] if strategy in containers else line(panel, strategy)
-        np.testing.assert_allclose(drawn.get_ydata(orig=False), means.to_numpy())
+        np.testing.assert_allclose(drawn.get_ydata(orig=False), 100 * means.to_numpy())
         np.testing.assert_allclose(np.round(drawn.get_xdata(orig=False)), range(1, DEPTH))
     levels = {one.get_label(): one.get_ydata()[0] for one in panel.get_lines() if one.get_label() in ("full", "blind")}
-    assert levels == {"full": pytest.approx(0.95), "blind": 0.0}
+    assert levels == {"full": pytest.approx(95), "blind": 0.0}
+    assert panels[5, 0].get_ylabel() == "reading\nstrong\nexact accuracy (%)"
     assert line(panel, "random").get_linewidth() > 2
     assert len(legend(figure)) == len(STRATEGIES) + 2
 
@@ -121,14 +122,14 @@ def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
 
 
 def test_schedules_stand_at_their_mean_tokens(data: Data) -> None:
-    figure = schedules_figure(data.schedules, data.answers, MODELS, BENCHMARKS)
+    figure = schedules_figure(data.schedules, data.metrics, MODELS, BENCHMARKS)
     panel = figure.axes[2]  # base, reading
     points = {one.get_label(): one.lines[0] for one in panel.containers}
     assert set(points) == set(SCHEDULES)
     for name, tokens in SCHEDULES.items():
         own = data.schedules.filter(model="base", benchmark="reading", schedule=name)
         assert points[name].get_xdata()[0] == pytest.approx(tokens)
-        assert points[name].get_ydata()[0] == pytest.approx(own["score"].mean())
+        assert points[name].get_ydata()[0] == pytest.approx(100 * own["score"].mean())
 
 
 def test_heatmaps_upsample_windows_on_one_signed_scale(data: Data) -> None:
@@ -172,7 +173,7 @@ def test_stages_that_were_not_run_give_a_figure_that_says_so() -> None:
     nothing = pl.DataFrame()
     for figure in (
         information_figure(nothing, nothing, MODELS, BENCHMARKS),
-        sweep_figure(nothing, nothing, nothing, MODELS, BENCHMARKS),
+        sweep_figure(nothing, nothing, MODELS, BENCHMARKS),
         schedules_figure(nothing, nothing, MODELS, BENCHMARKS),
         horizon_figure(nothing, MODELS, BENCHMARKS),
         heatmaps_figure([]),
@@ -196,11 +197,32 @@ def test_dollar_signs_in_a_label_are_no_formula(data: Data, tmp_path: Path) -> N
 
 
 def test_scores_that_are_all_equal_still_give_a_readable_axis(data: Data) -> None:
-    sweep = data.sweep.with_columns(score=pl.lit(1 / 3))
-    answers = data.answers.with_columns(score=pl.lit(1 / 3))
-    figure = sweep_figure(sweep, answers, data.horizon, MODELS, BENCHMARKS)
+    metrics = data.metrics.with_columns(pl.lit(40.0).alias(name) for name in ("value", "low", "high", "full"))
+    figure = sweep_figure(metrics, data.horizon, MODELS, BENCHMARKS)
     low, high = figure.axes[0].get_ylim()
-    assert high - low >= 0.1 and low < 1 / 3 < high
+    assert high - low >= 4 and low < 40 < high
+
+
+def test_the_unpruned_line_is_on_the_questions_of_the_sweep(data: Data) -> None:
+    strategies = pl.col("condition") == "strategy"
+    fewer = data.metrics.with_columns(
+        questions=pl.when(strategies).then(7).otherwise("questions").cast(pl.Int32),
+        full=pl.when(strategies).then(12.5).otherwise("full"),
+    )
+    panel = sweep_figure(fewer, data.horizon, MODELS, BENCHMARKS).axes[0]
+    (line,) = [one for one in panel.get_lines() if one.get_label() == "full"]
+    assert line.get_ydata()[0] == 12.5
+
+
+def test_a_metric_without_an_interval_is_drawn_without_bars(data: Data) -> None:
+    metrics = data.metrics.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
+    for figure in (
+        sweep_figure(metrics, data.horizon, MODELS, BENCHMARKS),
+        schedules_figure(data.schedules, metrics, MODELS, BENCHMARKS),
+    ):
+        bars = [bar for panel in figure.axes for one in panel.containers for bar in one.lines[2]]
+        ends = np.array([segment[:, 1] for bar in bars for segment in bar.get_segments()])
+        assert len(ends) and (ends[:, 0] == ends[:, 1]).all()
 
 
 def test_strategies_keep_their_looks_and_unknown_ones_get_their_own() -> None:

@@ -31,7 +31,8 @@ def test_every_file_the_readme_links_to_exists():
 def results(tmp_path):
     """The tables that README.md's examples open."""
     answers = [
-        {"question_id": f"q{i}", "condition": c, "answer": "a", "score": float(c == "full"), "label_probability": 0.5}
+        dict.fromkeys(tables.TABLES["answers"].columns)
+        | {"question_id": f"q{i}", "condition": c, "answer": "a", "score": float(c == "full")}
         for i in range(2)
         for c in ("full", "blind")
     ]

@@ -9,13 +9,32 @@ from infohorizon.report import rows
 
 
 def test_tables_of_scores(study: Study) -> None:
-    questions = observations.questions(study.questions)
     shown = [row for row in rows.metrics(tables.read(study.metrics, "metrics")) if row[3] == "all"]
     assert shown[0][:6] == ["base", "knowledge", "exact accuracy", "all", "%", "20"]
     assert shown[0][6].startswith("75.00 [") and shown[0][7].startswith("60.00 [")
     assert shown[0][8] == "paper 0123abcd"
-    best = rows.best_strategies(observations.sweep(study.paths["sweep"], questions), MODELS, BENCHMARKS)
-    assert [row[2:5] for row in best[:2]] == [["16 tokens", "1–7", "divprune"], ["12.5 %", "1–7", "divprune"]]
+
+
+def test_the_best_strategy_is_the_best_by_its_own_metric_over_all_layers(study: Study) -> None:
+    metrics = tables.read(study.metrics, "metrics")
+    best = {(row[0], row[1], row[3]): row for row in rows.best_strategies(metrics)}
+    assert len(best) == len(MODELS) * len(BENCHMARKS) * 2
+    questions = observations.questions(study.questions)
+    own = observations.sweep(study.paths["sweep"], questions).filter(model="base", benchmark="reading", keep=16.0)
+    means = dict(own.group_by("strategy").agg(100 * pl.col("score").mean()).iter_rows())
+    row = best["base", "reading", "16 tokens"]
+    assert row[2:6] == ["exact accuracy (%)", "16 tokens", "2", "divprune"]
+    assert [cell.split(" [")[0] for cell in row[6:]] == [
+        *(f"{means[name]:.2f}" for name in ("divprune", "random", "information")),
+        "85.00",
+    ]
+    every = [row for row in rows.strategies_over_layers(metrics) if row[:3] == ["base", "reading", "16 tokens"]]
+    assert {row[3] for row in every} == {"random", "fastv", "divprune", "information"}
+
+
+def test_answers_of_another_spelling_are_counted_over_all_parts(study: Study) -> None:
+    found = observations.other_spellings(study.paths["answers"])
+    assert found.height == 6 and set(found.select("other", "answers").iter_rows()) == {(3, 20)}
 
 
 def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:

@@ -1,5 +1,5 @@
 # Figures: one job each, over all models and benchmarks, since importing matplotlib costs more than drawing.
-# REQUIRED INPUTS: benchmarks/…, answers/…, information/…, sweep/…, schedules/…, vision/… (grid sizes), horizon.arrow
+# REQUIRED INPUTS: benchmarks/…, information/…, schedules/…, vision/… (grid sizes), metrics.arrow, horizon.arrow
 # OUTPUTS: figures/{information,sweep,horizon,schedules,heatmaps}.svg and .png
 
 
@@ -39,9 +39,7 @@ rule draw_information:
 
 rule draw_sweep:
     input:
-        questions=QUESTIONS,
-        answers=ANSWERS,
-        sweep=SWEPT,
+        metrics=f"{RESULTS}/metrics.arrow",
         horizon=f"{RESULTS}/horizon.arrow",
     output:
         svg=report(
@@ -64,7 +62,7 @@ rule draw_sweep:
         **NAMES,
         code=code("draw_sweep"),
     message:
-        "Figure: score by layer for every strategy"
+        "Figure: each benchmark's metric by layer for every strategy"
     script:
         "../scripts/draw_sweep.py"
 
@@ -101,7 +99,7 @@ rule draw_horizons:
 rule draw_schedules:
     input:
         questions=QUESTIONS,
-        answers=ANSWERS,
+        metrics=f"{RESULTS}/metrics.arrow",
         schedules=SCHEDULED,
     output:
         svg=report(
@@ -124,7 +122,7 @@ rule draw_schedules:
         **NAMES,
         code=code("draw_schedules"),
     message:
-        "Figure: score against mean visual tokens"
+        "Figure: each benchmark's metric against mean visual tokens"
     script:
         "../scripts/draw_schedules.py"
 

@@ -1,8 +1,8 @@
 """Questions → table `answers`: the unpruned and the blind answer to each, with scores."""
 
-from collections import Counter
 from functools import cache, partial
 
+from infohorizon import tables
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.models.vision_table import Images
 from infohorizon.pipeline.inputs import (
@@ -22,7 +22,7 @@ from infohorizon.tables.resumable import Cells, fill
 
 def main(job: Job) -> None:
     task, questions = open_task(job), open_questions(job)
-    images, spelled = Images(job.input.vision), Counter()
+    images = Images(job.input.vision)
 
     @cache
     def questioner() -> Questioner:
@@ -34,13 +34,11 @@ def main(job: Job) -> None:
         asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
         trace = questioner().trace(asked)
         conditions = {"full": questioner().full, "blind": questioner().blind}
-        rows = [
-            {"question_id": question_id, **key, "score": None, **conditions[key["condition"]](trace, asked)}
-            for key in missing
-        ]
-        full = [row["answer"] for row in rows if row["condition"] == "full"]
-        spelled["otherwise"] += any(questioner().spells_otherwise(answer, asked) for answer in full)
-        spelled["answers"] += len(full)
+        rows = []
+        for key in missing:
+            found = conditions[key["condition"]](trace, asked)
+            other = questioner().spells_otherwise(found["answer"], asked)
+            rows.append({"question_id": question_id, **key, "score": None, "other_spelling": other, **found})
         return rows
 
     fill(
@@ -56,11 +54,12 @@ def main(job: Job) -> None:
         finish=partial(scored, task=task, questions=questions),
         progress=partial(job.progress, unit="question"),
     )
-    if spelled["otherwise"]:
+    full = tables.read(job.output[0], "answers", ["condition", "other_spelling"]).filter(condition="full")
+    if other := full["other_spelling"].sum():
         log.warning(
             "%d of %d full answers are the label but begin with another token: their label_probability is that of "
             "another spelling",
-            *(spelled["otherwise"], spelled["answers"]),
+            *(other, full.height),
         )
 
 

@@ -1,7 +1,8 @@
 """A data set → the tables `benchmark` (questions) and `images`."""
 
-from infohorizon import tables
+from infohorizon import benchmarks, tables
 from infohorizon.benchmarks.load import Benchmark, load
+from infohorizon.benchmarks.protocols import fingerprint
 from infohorizon.benchmarks.sources import NoSuchDataSet
 from infohorizon.pipeline import pins
 from infohorizon.pipeline.job import Job, log, run
@@ -31,6 +32,8 @@ def main(job: Job) -> None:
         log.warning("%s: %s", name, sentence)
     source = {"source": name, "revision": loaded.revision, "task": settings["task"]}
     source |= {"skipped": loaded.skipped} if loaded.skipped else {}
+    options = benchmarks.create(settings["task"], settings.get("options")).options
+    source |= {"protocol": {"options": options, "fingerprint": fingerprint(options)}}
     tables.write(job.output.images, "images", loaded.images, job.metadata(benchmark=source))
     tables.write(table, "benchmark", loaded.questions, job.metadata(benchmark=source))
 

@@ -1,5 +1,6 @@
-"""Schedules and answers tables → figure: score against mean visual tokens."""
+"""Schedules and metrics tables → figure: each benchmark's own metric against mean visual tokens."""
 
+from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.figures import style
 from infohorizon.figures.schedules import schedules_figure
@@ -9,8 +10,8 @@ from infohorizon.pipeline.job import Job, run
 def main(job: Job) -> None:
     questions = observations.questions(job.input.questions)
     schedules = observations.schedules(job.input.schedules, questions)
-    answers = observations.answers(job.input.answers, questions)
-    figure = schedules_figure(schedules, answers, job.params.models, job.params.benchmarks)
+    metrics = tables.read(job.input.metrics, "metrics")
+    figure = schedules_figure(schedules, metrics, job.params.models, job.params.benchmarks)
     style.save(figure, job.output.svg, job.output.png)
 
 

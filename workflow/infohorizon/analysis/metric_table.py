@@ -80,15 +80,19 @@ def runs(table: pl.DataFrame, kind: str) -> pl.DataFrame:
 
 
 def metric_rows(answered: Answered, settings: Settings) -> tuple[list[dict[str, Any]], Relative]:
-    """Rows of the metrics table for one model on one benchmark, and the relative values behind `relative_rows`."""
+    """Rows of the metrics table for one model on one benchmark, and the relative values behind `relative_rows`.
+
+    Of every strategy and keep one run more, whose layer is None: the mean over the layers that all strategies share.
+    """
     rows = list(_rows(answered, measure(answered, answered.full_and_blind, settings), {}, settings))
     relative: dict[Run, Array] = {}
     seen: dict[Key, dict[Run, Array]] = {}
+    shared = _shared_layers(answered.pruned)
     full = answered.full_and_blind.filter(condition="full")
     compared = set(answered.baselines.values())
     for pruned in answered.pruned:
         same = full.join(pruned.select("question_id").unique(), on="question_id", how="semi")
-        measured = measure(answered, pl.concat([same, pruned]), settings)
+        measured = _with_means(measure(answered, pl.concat([same, pruned]), settings), shared)
         for key, values in measured.values.items():
             kept = {run: found for run, found in values.items() if run[1] in compared}
             seen.setdefault(key, {}).update(kept)
@@ -134,6 +138,34 @@ def measure(answered: Answered, frame: pl.DataFrame, settings: Settings) -> Meas
         key: {run: values[members].mean(axis=0) for run, members in repeats.items()} for key, values in found.items()
     }
     return Measured(values, frame["question_id"].n_unique(), len(images))
+
+
+def _shared_layers(pruned: Sequence[pl.DataFrame]) -> dict[float, list[int]]:
+    """keep → the layers at which every strategy that has this keep was run."""
+    swept = [frame for frame in pruned if not frame.filter(condition="strategy").is_empty()]
+    if not swept:
+        return {}
+    runs = pl.concat(frame.select("name", "keep", "layer").unique() for frame in swept)
+    strategies = dict(runs.group_by("keep").agg(pl.col("name").n_unique()).iter_rows())
+    shared: dict[float, list[int]] = {}
+    for keep, layer, count in runs.group_by("keep", "layer").agg(pl.col("name").n_unique()).sort("layer").iter_rows():
+        if count == strategies[keep]:
+            shared.setdefault(keep, []).append(layer)
+    return shared
+
+
+def _with_means(measured: Measured, shared: Mapping[float, Sequence[int]]) -> Measured:
+    """With a run for each strategy and keep whose layer is None: the mean over the layers of `shared`."""
+    found: dict[Key, dict[Run, Array]] = {}
+    for key, values in measured.values.items():
+        cells = {(name, keep) for condition, name, _, keep in values if condition == "strategy" and keep is not None}
+        means: dict[Run, Array] = {
+            ("strategy", name, None, keep): np.mean([values["strategy", name, l, keep] for l in shared[keep]], axis=0)
+            for name, keep in sorted(cells)
+            if keep in shared
+        }
+        found[key] = {**values, **means}
+    return measured._replace(values=found)
 
 
 def _rows(

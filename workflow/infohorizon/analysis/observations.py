@@ -23,18 +23,68 @@ def questions(paths: Sequence[str]) -> pl.DataFrame:
 
 
 def sources(answers: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the answers tables record of the study's `models` and `benchmarks` (source, revision), by name."""
-    found: dict[str, dict[str, Any]] = {"models": {}, "benchmarks": {}}
+    """What the answers tables record of the study's `models` and `benchmarks` (source, revision), by name.
+
+    `protocols`: model → benchmark → name and fingerprint of the protocol it was asked under.
+    """
+    found: dict[str, dict[str, Any]] = {"models": {}, "benchmarks": {}, "protocols": {}}
     for path in answers:
         place, metadata = tables.place(path, "answers"), tables.read_metadata(path)
         found["models"].setdefault(place["model"], metadata.get("model") or {})
         found["benchmarks"].setdefault(place["benchmark"], metadata.get("benchmark") or {})
+        if protocol := metadata.get("configuration", {}).get("protocol"):
+            asked = found["protocols"].setdefault(place["model"], {})
+            asked[place["benchmark"]] = f"{protocol['name']} {protocol['fingerprint']}"
     return found
 
 
 def answers(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     """Full and blind: question_id, image_id, condition, answer, score."""
     return _gather(paths, "answers", ["question_id", "condition", "answer", "score"], lambda part: part, questions)
+
+
+def other_spellings(paths: Sequence[str]) -> pl.DataFrame:
+    """model, benchmark, other: full answers that are the label though they begin with another token than the measured
+    one; answers: how many full answers there are."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for path in paths:
+        place = tables.place(path, "answers")
+        full = tables.read(path, "answers", ["condition", "other_spelling"]).filter(condition="full")
+        count = counts.setdefault((place["model"], place["benchmark"]), [0, 0])
+        count[0] += int(full["other_spelling"].sum())
+        count[1] += full.height
+    rows = [[*pair, *count] for pair, count in counts.items()]
+    return pl.DataFrame(rows, ["model", "benchmark", "other", "answers"], orient="row")
+
+
+def own_metric(metrics: pl.DataFrame, condition: str) -> pl.DataFrame:
+    """Rows of the metrics table: each benchmark's own metric, as a whole, under one condition; `mean`: its value."""
+    chosen = metrics.filter(pl.col("benchmark").is_not_null(), pl.col("own"), category="", condition=condition)
+    return chosen.rename({"value": "mean"})
+
+
+def levels(metrics: pl.DataFrame, condition: str) -> pl.DataFrame:
+    """What pruned runs of a condition stand between: model, benchmark, condition (full, blind), mean, low, high.
+
+    The full model's value is that on the questions of the pruned runs, without an interval where these are not all of
+    its questions; the blind one's is on all questions.
+    """
+    asked = (
+        own_metric(metrics, condition)
+        .group_by("model", "benchmark")
+        .agg(same=pl.col("full").first(), asked=pl.col("questions").first())
+    )
+    rows = pl.concat([own_metric(metrics, "full"), own_metric(metrics, "blind")])
+    rows = rows.join(asked, on=["model", "benchmark"], maintain_order="left")
+    some = (pl.col("condition") == "full") & (pl.col("questions") != pl.col("asked"))
+    return rows.select(
+        "model",
+        "benchmark",
+        "condition",
+        mean=pl.when(some).then("same").otherwise("mean"),
+        low=pl.when(some).then(None).otherwise("low"),
+        high=pl.when(some).then(None).otherwise("high"),
+    )
 
 
 def information(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:

@@ -50,8 +50,7 @@ class Protocol:
     @property
     def fingerprint(self) -> str:
         """Eight hex digits of everything but the name."""
-        settings = {key: value for key, value in asdict(self).items() if key != "name"}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+        return fingerprint({key: value for key, value in asdict(self).items() if key != "name"})
 
     def as_dict(self) -> dict[str, Any]:
         """All settings and the fingerprint, as tables record them."""
@@ -75,6 +74,11 @@ PROTOCOLS: Mapping[str, Mapping[str, Protocol]] = {
 }
 LENGTHS: Mapping[str, Mapping[str, int]] = {"llava": FULL_LENGTH, "lmms-eval": {}, "vlmevalkit": {}}
 """Form → task → length limit of answers where it is not the task's own."""
+
+
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Eight hex digits of settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def protocol(name: str, family: str, task: str, length: int, changes: Mapping[str, Any]) -> Protocol:

@@ -1,4 +1,4 @@
-"""Score against the mean number of visual tokens over all layers, for every schedule."""
+"""Each benchmark's own metric against the mean number of visual tokens over all layers, for every schedule."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,42 +8,43 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infohorizon.analysis.intervals import intervals
+from infohorizon.analysis import observations
 from infohorizon.figures import style
 
 
 def schedules_figure(
-    schedules: pl.DataFrame, answers: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]
+    schedules: pl.DataFrame, metrics: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]
 ) -> Figure:
     """One row a model, one column a benchmark, one point a schedule with its interval; levels as lines.
 
     Args:
-        schedules: `observations.schedules`.
-        answers: `observations.answers`, for the unpruned and the blind level.
+        schedules: `observations.schedules`, which knows the tokens.
+        metrics: the metrics table.
     """
     if schedules.is_empty():
         return style.empty("No schedule was run in this study.")
     models = style.ordered(models, schedules, "model")
     benchmarks = style.ordered(benchmarks, schedules, "benchmark")
-    cell = ["model", "benchmark", "schedule"]
-    tokens = schedules.group_by(cell).agg(pl.col("tokens").mean())
-    points = intervals(schedules, ["schedule"]).join(tokens, on=cell, maintain_order="left")
-    levels = intervals(answers, ["condition"]) if not answers.is_empty() else None
-    names = sorted(points["schedule"].unique())
+    cell = ["model", "benchmark", "name"]
+    tokens = schedules.rename({"schedule": "name"}).group_by(cell).agg(pl.col("tokens").mean())
+    points = observations.own_metric(metrics, "schedule").join(tokens, on=cell).sort(cell)
+    levels = observations.levels(metrics, "schedule")
+    names = sorted(points["name"].unique())
     looks = {name: style.series_look(index) for index, name in enumerate(names)}
     figure, axes = style.panels(len(models), len(benchmarks), 3.3, 2.4, sharex="row", sharey="col")
     for row, model in enumerate(models):
         for column, benchmark in enumerate(benchmarks):
             panel = axes[row, column]
-            if levels is not None:
-                style.levels(panel, levels.filter(model=model, benchmark=benchmark))
-            for point in points.filter(model=model, benchmark=benchmark).iter_rows(named=True):
-                _point(panel, point, looks[point["schedule"]])
+            style.levels(panel, levels.filter(model=model, benchmark=benchmark))
+            own = points.filter(model=model, benchmark=benchmark)
+            for point in own.iter_rows(named=True):
+                _point(panel, point, looks[point["name"]])
             panel.margins(x=0.15)
             panel.set_title(benchmark if row == 0 else "")
-        axes[row, 0].set_ylabel(f"{model}\nscore")
+            if own.height:
+                panel.set_ylabel(f"{model}\n{style.metric_label(own)}" if column == 0 else style.metric_label(own))
     for panel in axes[-1]:
-        style.score_axis(panel)
+        style.metric_axis(panel)
         panel.set_xlabel("mean visual tokens over all layers")
     handles = [
         Line2D([], [], color=look.color, marker=look.marker, ls="", ms=7, label=name) for name, look in looks.items()
@@ -53,7 +54,7 @@ def schedules_figure(
 
 
 def _point(panel: Axes, point: Mapping[str, Any], look: style.Look) -> None:
-    """One schedule: its mean tokens and score, and the score's interval."""
+    """One schedule: its mean tokens, its value and the value's interval."""
     panel.errorbar(
         point["tokens"],
         point["mean"],
@@ -64,5 +65,5 @@ def _point(panel: Axes, point: Mapping[str, Any], look: style.Look) -> None:
         markeredgecolor="white",
         elinewidth=1.2,
         capsize=2,
-        label=point["schedule"],
+        label=point["name"],
     )

@@ -141,11 +141,13 @@ def handle(look: Look, label: str, width: float = 1.6) -> Line2D:
 
 
 def levels(panel: Axes, rows: Any) -> None:
-    """The unpruned and the blind level (rows with condition, mean, low, high) as horizontal lines with bands."""
+    """The unpruned and the blind level (rows with condition, mean, low, high) as horizontal lines, with bands where
+    there are intervals."""
     for row in rows.iter_rows(named=True):
         line = FULL if row["condition"] == "full" else BLIND
         panel.axhline(row["mean"], **line, zorder=1, label=row["condition"])
-        panel.axhspan(row["low"], row["high"], color=GREY, alpha=0.08, linewidth=0, zorder=0)
+        if row["low"] is not None:
+            panel.axhspan(row["low"], row["high"], color=GREY, alpha=0.08, linewidth=0, zorder=0)
 
 
 def level_handles() -> list[Line2D]:
@@ -154,17 +156,22 @@ def level_handles() -> list[Line2D]:
 
 
 def errors(rows: Any) -> list[Any]:
-    """Lengths of error bars below and above, for frames or rows with mean, low, high."""
-    below, above = rows["mean"] - rows["low"], rows["high"] - rows["mean"]
-    return [np.maximum(np.atleast_1d(length), 0) for length in (below, above)]
+    """Lengths of error bars below and above, for frames or rows with mean, low, high; 0 where there is no interval."""
+    ends = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]] if rows["low"] is not None else [0.0, 0.0]
+    return [np.maximum(np.nan_to_num(np.atleast_1d(length).astype(float)), 0) for length in ends]
 
 
-def score_axis(axes: Axes) -> None:
-    """Scores in [0, 1]: what is drawn, but at least a tenth."""
+def metric_axis(axes: Axes) -> None:
+    """A metric that is never negative: what is drawn, but at least a tenth of the largest value."""
     low, high = axes.get_ylim()
-    low, high = max(low, -0.04), min(high, 1.04)
-    spare = max(0, 0.1 - (high - low)) / 2
+    low = max(low, -0.04 * high)
+    spare = max(0, 0.1 * high - (high - low)) / 2
     axes.set_ylim(low - spare, high + spare)
+
+
+def metric_label(rows: pl.DataFrame) -> str:
+    """Name and unit of the metric that these rows of the metrics table hold."""
+    return f"{rows['metric'][0]} ({rows['unit'][0]})"
 
 
 def layer_axis(axes: Axes, depth: int) -> None:

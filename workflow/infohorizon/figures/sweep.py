@@ -1,4 +1,4 @@
-"""Score by layer for every strategy and keep, with the unpruned and the blind level."""
+"""Each benchmark's own metric by layer for every strategy and keep, with the unpruned and the blind level."""
 
 from collections.abc import Sequence
 
@@ -6,52 +6,46 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from infohorizon.analysis import observations
 from infohorizon.analysis.horizons import depth_of
-from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 
 
 def sweep_figure(
-    sweep: pl.DataFrame,
-    answers: pl.DataFrame,
-    horizon: pl.DataFrame,
-    models: Sequence[str],
-    benchmarks: Sequence[str],
+    metrics: pl.DataFrame, horizon: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]
 ) -> Figure:
     """One row a model and benchmark, one column a keep; random thick with a band, the others with error bars.
 
     Args:
-        sweep: `observations.sweep`; drop-all (keep 0) is drawn in every column.
-        answers: `observations.answers`.
+        metrics: the metrics table; drop-all (keep 0) is drawn in every column.
         horizon: the horizon table, which knows the models' depths.
     """
-    if sweep.is_empty():
+    if metrics.is_empty() or (values := observations.own_metric(metrics, "strategy")).is_empty():
         return style.empty("No strategy was swept in this study.")
-    scores = intervals(sweep, ["strategy", "keep", "layer"])
-    levels = intervals(answers, ["condition"]) if not answers.is_empty() else None
-    keeps = sorted(scores.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
-    strategies = style.strategy_order(scores["strategy"].unique())
+    values = values.filter(pl.col("layer").is_not_null()).sort("layer")
+    levels = observations.levels(metrics, "strategy")
+    keeps = sorted(values.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
+    strategies = style.strategy_order(values["name"].unique())
     pairs = [
         (model, benchmark)
-        for benchmark in style.ordered(benchmarks, scores, "benchmark")
-        for model in style.ordered(models, scores, "model")
-        if scores.filter(model=model, benchmark=benchmark).height
+        for benchmark in style.ordered(benchmarks, values, "benchmark")
+        for model in style.ordered(models, values, "model")
+        if values.filter(model=model, benchmark=benchmark).height
     ]
     figure, axes = style.panels(
         len(pairs), len(keeps), 3.6 if len(strategies) < 8 else 4.8, 2.3, sharey="row", sharex="row"
     )
     for row, (model, benchmark) in enumerate(pairs):
+        own = values.filter(model=model, benchmark=benchmark)
         for column, keep in enumerate(keeps):
             panel = axes[row, column]
-            chosen = scores.filter((pl.col("keep") == keep) | (pl.col("keep") == 0), model=model, benchmark=benchmark)
-            if levels is not None:
-                style.levels(panel, levels.filter(model=model, benchmark=benchmark))
-            _strategies(panel, chosen, strategies)
-            style.layer_axis(panel, depth_of(horizon, sweep, model=model, benchmark=benchmark))
+            style.levels(panel, levels.filter(model=model, benchmark=benchmark))
+            _strategies(panel, own.filter((pl.col("keep") == keep) | (pl.col("keep") == 0)), strategies)
+            style.layer_axis(panel, depth_of(horizon, own, model=model, benchmark=benchmark))
             if row == 0:
                 panel.set_title(f"keep {amount(keep)}")
-        style.score_axis(axes[row, 0])
-        axes[row, 0].set_ylabel(f"{benchmark}\n{model}\nscore")
+        style.metric_axis(axes[row, 0])
+        axes[row, 0].set_ylabel(f"{benchmark}\n{model}\n{style.metric_label(own)}")
     for panel in axes[-1]:
         panel.set_xlabel("layer at whose input tokens leave")
     handles = [
@@ -76,11 +70,11 @@ def _width(strategy: str) -> float:
     return 2.8 if strategy == "random" else 1.3
 
 
-def _strategies(panel: Axes, scores: pl.DataFrame, strategies: Sequence[str]) -> None:
+def _strategies(panel: Axes, values: pl.DataFrame, strategies: Sequence[str]) -> None:
     """Lines of one panel; strategies stand a little apart so that their error bars can be told from one another."""
     step = 0.4 / max(len(strategies) - 1, 1)
     for index, name in enumerate(strategies):
-        line = scores.filter(strategy=name)
+        line = values.filter(name=name)
         look = style.strategy_look(name, strategies)
         if name == "random":
             panel.fill_between(line["layer"], line["low"], line["high"], color=look.color, alpha=0.12, linewidth=0)

@@ -9,7 +9,6 @@ from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.cases import ORACLE, layers
 from infohorizon.analysis.horizons import configured
-from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 from infohorizon.figures.sweep import amount
 from infohorizon.seeding import digest_of
@@ -38,7 +37,7 @@ def relative(table: pl.DataFrame) -> Rows:
         [
             row["model"],
             row["name"] or row["condition"],
-            "" if row["layer"] is None else str(row["layer"]),
+            str(row["layer"]) if row["layer"] is not None else "mean" if row["condition"] == "strategy" else "",
             "" if row["keep"] is None else amount(row["keep"]),
             f"{_interval(row | {'mean': row['value']}, '.1f')} %",
         ]
@@ -46,31 +45,45 @@ def relative(table: pl.DataFrame) -> Rows:
     ]
 
 
-def best_strategies(sweep: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> Rows:
-    """model, benchmark, keep, layers, best strategy, its score, random, oracle.
+def best_strategies(table: pl.DataFrame) -> Rows:
+    """model, benchmark, metric and unit, keep, how many strategies, the best, its value, random, oracle, unpruned.
 
-    Scores are means over the layers that all strategies of one keep share; the best is neither random nor the oracle.
+    Values are means over the layers that all strategies of one keep share; the best is neither random nor the oracle.
     """
-    if sweep.is_empty():
-        return []
     rows = []
-    for model, benchmark in _pairs(sweep, models, benchmarks):
-        own = sweep.filter(pl.col("keep") > 0, model=model, benchmark=benchmark)
-        for keep in own["keep"].unique().sort(descending=True):
-            chosen = own.filter(keep=keep)
-            spread = chosen.group_by("layer").agg(pl.col("strategy").n_unique())
-            shared = spread.filter(strategy=chosen["strategy"].n_unique())["layer"].sort().to_list()
-            if not shared:
-                continue
-            means = intervals(chosen.filter(pl.col("layer").is_in(shared)), ["strategy"])
-            by_name = {row["strategy"]: row for row in means.to_dicts()}
-            methods = [name for name in by_name if name not in ("random", ORACLE)]
-            best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
-            names = [best, "random", ORACLE]
-            cells = [_interval(by_name.get(name)) for name in names]
-            span = f"{shared[0]}–{shared[-1]}" if len(shared) > 1 else str(shared[0])
-            rows.append([model, benchmark, amount(keep), span, best or "–", *cells])
+    swept = _over_layers(table).partition_by("model", "benchmark", "keep", as_dict=True, maintain_order=True)
+    for (model, benchmark, keep), own in swept.items():
+        by_name = {row["name"]: row for row in own.iter_rows(named=True)}
+        methods = [name for name in by_name if name not in ("random", ORACLE)]
+        best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
+        values = [_interval(by_name.get(name), ".2f") for name in (best, "random", ORACLE)]
+        unpruned = f"{own['full'][0]:.2f}"
+        metric = style.metric_label(own)
+        rows.append([model, benchmark, metric, amount(keep), str(len(methods)), best or "–", *values, unpruned])
     return rows
+
+
+def strategies_over_layers(table: pl.DataFrame) -> Rows:
+    """model, benchmark, keep, strategy, its metric's mean over the shared layers, difference to random, unpruned."""
+    return [
+        [
+            row["model"],
+            row["benchmark"],
+            amount(row["keep"]),
+            row["name"],
+            _interval(row, ".2f"),
+            _interval(
+                {
+                    "mean": row["baseline_difference"],
+                    "low": row["baseline_difference_low"],
+                    "high": row["baseline_difference_high"],
+                },
+                "+.2f",
+            ),
+            f"{row['full']:.2f}",
+        ]
+        for row in _over_layers(table).iter_rows(named=True)
+    ]
 
 
 def horizons(horizon: pl.DataFrame) -> Rows:
@@ -142,9 +155,10 @@ def provenance(stages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]
     return {**observations.sources(stages["answers"]), **joined}
 
 
-def _pairs(frame: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> list[tuple[str, str]]:
-    present = set(frame.select("model", "benchmark").unique().iter_rows())
-    return [(model, name) for model in models for name in benchmarks if (model, name) in present]
+def _over_layers(table: pl.DataFrame) -> pl.DataFrame:
+    """Each strategy's own metric, mean over layers, as it stands in the metrics table; without drop-all."""
+    own = observations.own_metric(table, "strategy")
+    return own.filter(pl.col("layer").is_null(), pl.col("keep") > 0)
 
 
 def _interval(row: Mapping[str, Any] | None, form: str = ".3f") -> str:

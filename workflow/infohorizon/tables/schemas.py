@@ -110,6 +110,11 @@ TABLES: dict[str, Table] = {
             "answer": _answer,
             "score": _score,
             "label_probability": _label_probability,
+            "other_spelling": Column(
+                pa.bool_(),
+                "whether the answer is the label, but for case, and yet begins with another token than the one whose "
+                "probability is measured",
+            ),
         },
         key=("question_id", "condition"),
     ),
@@ -187,7 +192,10 @@ TABLES: dict[str, Table] = {
             "category": Column(pa.string(), "the benchmark's grouping, or a group of groups; empty for the whole"),
             "condition": Column(pa.string(), "full, blind, strategy or schedule"),
             "name": Column(pa.string(), "strategy or schedule; else empty"),
-            "layer": Column(pa.int32(), "layer (strategies); else null"),
+            "layer": Column(
+                pa.int32(),
+                "layer (strategies; null: mean over the layers that all strategies of this keep share); else null",
+            ),
             "keep": Column(pa.float64(), "configured keep (strategies); else null"),
             "value": Column(pa.float64(), "the metric, mean over repeats"),
             "low": Column(pa.float64(), "lower end of the bootstrap interval over images; null for a single image"),
