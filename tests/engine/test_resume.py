@@ -66,17 +66,6 @@ def test_rows_of_different_layers_share_a_batch(case64):
         assert answers[row] == case64.naive.greedy(8, [Drop(layer, chosen)])
 
 
-def test_zeroing_equals_naive(case64):
-    trace = run(case64)
-    count = trace.prompt.count
-    for layer in (0, 2, case64.model.depth - 1):
-        kept = [1, 2, 5]
-        states = trace.hidden(layer)[trace.prompt.start : trace.prompt.start + count].clone()
-        states[[i for i in range(count) if i not in kept]] = 0
-        ours = first_probabilities(case64, trace, [layer], [list(range(count))], states=states[None])[0]
-        assert (ours - case64.naive.probabilities([Drop(layer, kept, zero=True)])).abs().max() < 1e-9
-
-
 def test_forced_label_tokens_give_the_probability_of_the_whole_label(case64):
     label = [20, 31, 44]
     trace = run(case64, forced=label[:-1])

@@ -26,6 +26,7 @@ STAGES = {
     "vision": "encode_images",
     "answers": "answer_questions",
     "information": "measure_information",
+    "removals": "measure_removals",
     "sweep": "sweep_strategies",
     "schedules": "run_schedules",
 }

@@ -22,12 +22,14 @@ CONFIGURATION: dict[str, Any] = {
     "benchmarks": {"tiny-mme": {"source": "inputs/mme", "task": "mme"}},
     "strategies": {"patient": "inputs/patient.py"},
     "information": {"layers": [1, 3], "limit": 20},
+    "removals": {"layers": [1, 3], "limit": 20},
     "sweep": {"strategies": ["random", "patient"], "layers": [1, 3], "keep": [3], "repeats": 2, "limit": 20},
     "schedule_run": {"names": ["divprune-192", "pyramiddrop"], "limit": 20},
     "horizon": {"resamples": 100},
 }
 VISION = "results/vision/tiny/tiny-mme/part-0.arrow"
 PATIENT = "results/sweep/tiny/tiny-mme/part-0.arrow"
+TABLES = "estimate_horizons draw_removals"  # which need the tables of all stages that run a model
 HORIZONS = "results/horizon.arrow"
 
 
@@ -40,9 +42,17 @@ class Study:
         self.folder = folder
         (folder / "study.yaml").write_text(json.dumps(CONFIGURATION | changes))
 
-    def start(self, *arguments: str, target: str = "estimate_horizons", log: str = "run.log") -> subprocess.Popen:
+    def start(self, *arguments: str, target: str = TABLES, log: str = "run.log") -> subprocess.Popen:
         """Snakemake as the head of a process group, deaf to no signal however pytest was started."""
-        command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(self.root / "Snakefile"), *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *target.split(),
+            "--snakefile",
+            str(self.root / "Snakefile"),
+            *arguments,
+        ]
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self.folder / "cache")}
         with open(self.folder / log, "w") as stream:
             return subprocess.Popen(
@@ -66,7 +76,7 @@ class Study:
         assert (code == 0) == ok, output[-8000:]
         return output
 
-    def run(self, *arguments: str, target: str = "estimate_horizons", ok: bool = True, log: str = "run.log") -> str:
+    def run(self, *arguments: str, target: str = TABLES, ok: bool = True, log: str = "run.log") -> str:
         return self.finish(self.start(*arguments, target=target, log=log), ok, log)
 
     def hold(self, *arguments: str) -> tuple[subprocess.Popen, int]:

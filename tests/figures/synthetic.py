@@ -22,6 +22,7 @@ WINDOWS = (GRID // WINDOW) ** 2
 MODELS = ["base", "strong"]
 BENCHMARKS = ["knowledge", "perception", "reading"]
 STRATEGIES = ["random", "drop-all", "fastv", "divprune", "information"]
+REMOVALS = ["delete", "zero", "mean", "text"]
 SCHEDULES = {"divprune-16": 16.0, "divprune-20+random-4": 16.2, "fastv-8": 9.5}
 HORIZONS = {"knowledge": 3, "perception": 4, "reading": 6}
 FULL = {"knowledge": 0.85, "perception": 0.9, "reading": 0.95}
@@ -196,6 +197,7 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
         "answers", [answer(q, i, s, condition=c, other_spelling=i < 3) for i, q in numbered for c, s in levels.items()]
     )
     save("information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
+    save("removals", [row for i, q in numbered for row in _removals(q, i, horizon)])
     rows = []
     for strategy in strategies:
         for layer in range(1, DEPTH):
@@ -234,6 +236,29 @@ def _information(question: str, index: int, horizon: int, jitter: np.random.Gene
                     "text_answer_probability": 0.1,
                     "answer_information": 0.7 * value,
                     "text_divergence": height,
+                }
+            )
+    return rows
+
+
+def _removals(question: str, index: int, horizon: int) -> list[dict[str, Any]]:
+    rows = []
+    for place, removal in enumerate(REMOVALS):
+        for layer in range(DEPTH):
+            lost = 0.7 * max(0.0, 1 - layer / horizon) if removal != "text" else 0.08 * layer
+            lost += 0.01 * place - 0.002 * (index % 5)
+            rows.append(
+                {
+                    "question_id": question,
+                    "removal": removal,
+                    "layer": layer,
+                    "probability": 0.9 - lost,
+                    "answer_probability": 0.8 - 0.7 * lost,
+                    "full_probability": 0.9,
+                    "full_answer_probability": 0.8,
+                    "divergence": abs(lost),
+                    "answer": f"word{index}",
+                    "score": 1.0,
                 }
             )
     return rows

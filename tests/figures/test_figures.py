@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures import planted, synthetic
-from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, SCHEDULES, STRATEGIES, Study
+from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, REMOVALS, SCHEDULES, STRATEGIES, Study
 from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.horizons import configured
@@ -17,6 +17,7 @@ from infohorizon.figures import examples, style
 from infohorizon.figures.heatmaps import heatmaps_figure, overlaid, seen, upsampled
 from infohorizon.figures.horizon import horizon_figure
 from infohorizon.figures.information import information_figure
+from infohorizon.figures.removals import removals_figure
 from infohorizon.figures.schedules import schedules_figure
 from infohorizon.figures.sweep import sweep_figure
 
@@ -27,6 +28,7 @@ class Data:
     def __init__(self, study: Study) -> None:
         self.questions = observations.questions(study.questions)
         self.information = observations.information(study.paths["information"], self.questions)
+        self.removals = observations.removals(study.paths["removals"], self.questions)
         self.metrics = tables.read(study.metrics, "metrics")
         self.sweep = observations.sweep(study.paths["sweep"], self.questions)
         self.schedules = observations.schedules(study.paths["schedules"], self.questions)
@@ -81,6 +83,27 @@ def test_a_horizon_never_reached_is_a_hollow_mark_at_the_depth(data: Data) -> No
     assert not [one for one in drawn if one.get_label() == "horizon"]
     (mark,) = [one for one in drawn if one.get_marker() == ">"]
     assert mark.get_xdata()[0] == DEPTH and mark.get_markerfacecolor() == "white"
+
+
+def test_removals_draw_what_is_lost_with_its_sign(study: Study, data: Data) -> None:
+    figure = removals_figure(data.removals, dict.fromkeys(MODELS, DEPTH), MODELS, BENCHMARKS)
+    panels = np.array(figure.axes).reshape(4, 3)
+    assert [panel.get_title() for panel in panels[0]] == BENCHMARKS
+    assert "One horizon, several removals" in figure.get_suptitle()
+    for row, (model, column) in enumerate((m, c) for m in MODELS for c in ("", "answer_")):
+        for place, benchmark in enumerate(BENCHMARKS):
+            raw = tables.read(study.parts("removals", model, benchmark), "removals")
+            assert model in panels[row, 0].get_ylabel()
+            for removal in REMOVALS:
+                own = raw.filter(removal=removal).group_by("layer", maintain_order=True).agg(pl.all().mean())
+                own = own.sort("layer")
+                drawn = line(panels[row, place], removal)
+                assert list(drawn.get_xdata()) == own["layer"].to_list()
+                lost = own[f"full_{column}probability"] - own[f"{column}probability"]
+                np.testing.assert_allclose(drawn.get_ydata(orig=False), lost.to_numpy(), atol=1e-12)
+    assert line(panels[0, 0], "text").get_linestyle() != line(panels[0, 0], "delete").get_linestyle() == "-"
+    assert min(line(panels[0, 0], "delete").get_ydata(orig=False)) < 0  # no absolute value
+    assert len(legend(figure)) == len(REMOVALS)
 
 
 def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
@@ -173,6 +196,7 @@ def test_stages_that_were_not_run_give_a_figure_that_says_so() -> None:
     nothing = pl.DataFrame()
     for figure in (
         information_figure(nothing, nothing, MODELS, BENCHMARKS),
+        removals_figure(nothing, {}, MODELS, BENCHMARKS),
         sweep_figure(nothing, nothing, MODELS, BENCHMARKS),
         schedules_figure(nothing, nothing, MODELS, BENCHMARKS),
         horizon_figure(nothing, MODELS, BENCHMARKS),

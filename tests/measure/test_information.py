@@ -32,7 +32,12 @@ def test_windows_cover_odd_grids_in_reading_order():
     assert len(windows((24, 24), 2)) == 144
 
 
-@pytest.mark.parametrize(("removal", "context"), [("delete", "text"), ("zero", "text"), ("delete", "image")])
+REMOVALS = ["delete", "zero", "mean", "knockout"]
+
+
+@pytest.mark.parametrize(
+    ("removal", "context"), [*((name, "text") for name in REMOVALS), *((name, "image") for name in REMOVALS)]
+)
 def test_every_layer_and_window_equals_naive(case64, removal, context):
     ids = case64.model.label_ids(LABEL)
     rows = measure(case64, removal=removal, context=context, layers=[0, 2, case64.model.depth - 1])
@@ -43,8 +48,8 @@ def test_every_layer_and_window_equals_naive(case64, removal, context):
     for row in rows[:: 4 if context == "text" else 7]:
         kept = set(parts[row["window"]].tolist())
         kept = sorted(everything - kept if context == "image" else kept)
-        first, whole = expected(case64, [Drop(row["layer"], kept, zero=removal == "zero")], ids)
-        text_first, text_whole = expected(case64, [Drop(row["layer"], [], zero=removal == "zero")], ids)
+        first, whole = expected(case64, [Drop(row["layer"], kept, "original", removal)], ids)
+        text_first, text_whole = expected(case64, [Drop(row["layer"], [], removal=removal)], ids)
         assert abs(row["probability"] - first) < 1e-9
         assert abs(row["answer_probability"] - whole) < 1e-9
         assert abs(row["text_probability"] - text_first) < 1e-9

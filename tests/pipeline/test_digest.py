@@ -16,6 +16,7 @@ STAGES = {
     "vision": ("encode_images", "models.llava"),
     "answers": ("answer_questions", "models.llava"),
     "information": ("measure_information", "models.llava"),
+    "removals": ("measure_removals", "models.llava"),
     "sweep": ("sweep_strategies", "models.llava"),
     "dart": (None, "strategies.dart"),
     "random": (None, "strategies.random"),
@@ -24,7 +25,7 @@ STAGES = {
     "horizon": ("estimate_horizons",),
     "report": ("build_report",),
 }
-ASKING = {"answers", "sweep", "schedules"}
+ASKING = {"answers", "removals", "sweep", "schedules"}
 RUNNING = ASKING | {"vision", "information"}
 
 
@@ -60,6 +61,7 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/strategies/holov.py", set()),
         ("infohorizon/strategies/registry.py", set()),
         ("infohorizon/measure/schedules.py", {"schedules"}),
+        ("infohorizon/measure/removals.py", {"removals"}),
         ("infohorizon/measure/sweep.py", {"sweep"}),
         ("infohorizon/engine/resume.py", RUNNING),
         ("infohorizon/models/llava.py", RUNNING),

@@ -14,9 +14,17 @@ from faults.study import CONFIGURATION, ROOT, Study, inputs
 
 __all__ = ["base", "reference"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-SWEEP, INFORMATION, RUNS = CONFIGURATION["sweep"], CONFIGURATION["information"], CONFIGURATION["schedule_run"]
+SWEEP, INFORMATION, REMOVALS = (CONFIGURATION[section] for section in ("sweep", "information", "removals"))
+RUNS = CONFIGURATION["schedule_run"]
 # Jobs that run a model, and that none of their cells is computed again.
-RULES = ("encode_images", "answer_questions", "measure_information", "sweep_strategies", "run_schedules")
+RULES = (
+    "encode_images",
+    "answer_questions",
+    "measure_information",
+    "measure_removals",
+    "sweep_strategies",
+    "run_schedules",
+)
 NO_CELLS = dict.fromkeys(RULES, 0)
 ENGINE = "workflow/infohorizon/engine/resume.py"
 
@@ -140,6 +148,11 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
         {"measure_information": 1, "estimate_horizons": 1},
         {"measure_information": 20 * 9},
     ),
+    "removals at one layer less, and at one more": (
+        lambda study: study.configure(removals=REMOVALS | {"layers": [3, 4]}),
+        {"measure_removals": 1, "draw_removals": 1},
+        {"measure_removals": 20 * 4},
+    ),
     "one more schedule": (
         lambda study: study.configure(schedule_run=RUNS | {"names": [*RUNS["names"], "fastv-50"]}),
         {"run_schedules": 1, "estimate_horizons": 1},
@@ -155,13 +168,13 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
             "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
         ),
         {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
-         "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1},
+         "measure_removals": 1, "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1, "draw_removals": 1},
         NO_CELLS,
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
-        {"encode_images": 3, "answer_questions": 3, "measure_information": 3, "sweep_strategies": 3,
-         "run_schedules": 3, "estimate_horizons": 1},
+        {"encode_images": 3, "answer_questions": 3, "measure_information": 3, "measure_removals": 3,
+         "sweep_strategies": 3, "run_schedules": 3, "estimate_horizons": 1, "draw_removals": 1},
         NO_CELLS,
     ),
     "how information is measured": (

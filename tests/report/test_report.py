@@ -19,7 +19,7 @@ from infohorizon.report.build import LARGEST_SVG, Files, build, figure_uri
 from infohorizon.report.build import Study as Told
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
-STAGES = ("vision", "answers", "information", "sweep", "schedules")
+STAGES = ("vision", "answers", "information", "removals", "sweep", "schedules")
 
 
 class Page(HTMLParser):

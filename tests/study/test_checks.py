@@ -86,6 +86,10 @@ def test_the_shipped_configurations_pass(config, monkeypatch):
         ({"sweep": {"keep": [2, 1.0]}}, "sweep.keep.1: 1.0 is not valid; it must be a number of tokens from 1, or a f"),
         ({"sweep": {"keep": [True]}}, "sweep.keep.0: True is not valid; "),
         ({"sweep": {"layers": [1.5]}}, "sweep.layers: [1.5] is not valid; it must be all, or a list of layers"),
+        (
+            {"removals": {"names": ["knockout"]}},
+            "removals.names.0: 'knockout' is not valid; it must be one of delete, zero, mean, text",
+        ),
         ({"sweep": {"limit": 0}}, "sweep.limit: 0 is not valid; it must be a number of questions from 1, or null for "),
         (
             {"schedules": {"x": {"stages": [[1, "random"]]}}},
@@ -141,6 +145,11 @@ def test_names_become_folders(name, section, config):
         ),
         ({"sweep": {"layers": [8]}}, "sweep.layers: small has no layer 8; its layers are 0 to 7."),
         ({"information": {"layers": [8]}}, "information.layers: small has no layer 8; its layers are 0 to 7."),
+        ({"removals": {"layers": [8]}}, "removals.layers: small has no layer 8; its layers are 0 to 7."),
+        (
+            {"information": {"removal": "mean", "positions": "contiguous"}},
+            "information.positions is contiguous, but no token leaves where information.removal is mean; set it to",
+        ),
         ({"sweep": {"layers": [0, 1]}}, "sweep.layers: strategy 'fastv' reads attention or keys of the layer before"),
         ({"schedule_run": {"names": ["divprun-64"]}}, "schedule_run.names: there is no 'divprun-64': did you mean 'd"),
         ({"strategies": {"mine": "gone.py"}, "sweep": {"strategies": ["mine"]}}, "strategies: gone.py does not exist."),

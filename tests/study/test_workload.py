@@ -6,10 +6,12 @@ from infohorizon.study import cost
 from infohorizon.study.workload import (
     INFORMATION_ROW,
     KEPT,
+    REMOVAL_VALUES,
     Cost,
     answer_questions,
     encode_images,
     measure_information,
+    measure_removals,
     run_schedules,
     sweep_strategies,
 )
@@ -41,8 +43,22 @@ def test_information_by_what_is_removed_and_how():
         return measure_information(LOAD, config).flops / 10
 
     nothing = cost.resume_flops(SHAPE, 1, 5, 35)
-    for changes, kept in (({"context": "image"}, 5), ({"removal": "zero"}, 9)):
+    for changes, kept in (({"context": "image"}, 5), ({"removal": "zero"}, 9), ({"removal": "mean"}, 9)):
         assert flops(**changes) == PREFILL + 3 * cost.resume_flops(SHAPE, 1, kept + 5, 35) + nothing
+
+
+def test_removals():
+    def found(*names):
+        return measure_removals(LOAD, configuration(removals={"names": names, "layers": [1, 2], "limit": 5}))
+
+    def expected(new, cached):
+        rows = sum(cost.resume_flops(SHAPE, layer, new, cached) for layer in (1, 2))
+        return Cost(5 * (PREFILL + rows + 4 * TOKEN), 5 * 4, 5 * 2 * (40 + REMOVAL_VALUES))
+
+    assert found("delete") == expected(5, 35)
+    assert found("zero") == found("mean") == expected(9 + 5, 35)
+    assert found("text") == expected(1, 35 + 9)
+    assert found("delete", "text").disk == 2 * found("text").disk
 
 
 def test_a_sweep_runs_the_question_once_for_all_strategies():

@@ -45,6 +45,7 @@ except UserError as error:
 RESULTS = config["results"].rstrip("/")
 MODELS = config["run"]["models"]
 BENCHMARKS = config["run"]["benchmarks"]
+REMOVALS = config["removals"]["names"]
 STRATEGIES = config["sweep"]["strategies"]
 SCHEDULES = configuration.schedules_of(config)
 SHARDS = list(range(config["shards"]))
@@ -64,7 +65,7 @@ wildcard_constraints:
 
 
 def parts(stage, model, benchmark):
-    """Paths of all shards of a stage's table: vision, answers, information, sweep or schedules."""
+    """Paths of all shards of a stage's table, such as vision or answers."""
     return [f"{RESULTS}/{stage}/{model}/{benchmark}/part-{shard}.arrow" for shard in SHARDS]
 
 

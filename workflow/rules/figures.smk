@@ -1,6 +1,6 @@
 # Figures: one job each, over all models and benchmarks, since importing matplotlib costs more than drawing.
-# REQUIRED INPUTS: benchmarks/…, information/…, schedules/…, vision/… (grid sizes), metrics.arrow, horizon.arrow
-# OUTPUTS: figures/{information,sweep,horizon,schedules,heatmaps}.svg and .png
+# REQUIRED INPUTS: benchmarks/…, information/…, removals/…, schedules/…, vision/… (grid sizes), metrics.arrow, horizon.arrow
+# OUTPUTS: figures/{information,removals,sweep,horizon,schedules,heatmaps}.svg and .png
 
 
 NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
@@ -35,6 +35,37 @@ rule draw_information:
         "Figure: token information by layer"
     script:
         "../scripts/draw_information.py"
+
+
+rule draw_removals:
+    input:
+        questions=QUESTIONS,
+        removals=REMOVED,
+    output:
+        svg=report(
+            f"{RESULTS}/figures/removals.svg",
+            category="Figures",
+            caption="../report/removals.rst",
+        ),
+        png=f"{RESULTS}/figures/removals.png",
+    log:
+        f"{RESULTS}/logs/draw_removals.log",
+    benchmark:
+        f"{RESULTS}/timings/draw_removals.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        **NAMES,
+        depths={m: configuration.depth_of(m, config["models"][m]) for m in MODELS},
+        code=code("draw_removals"),
+    message:
+        "Figure: usable information by layer for every removal"
+    script:
+        "../scripts/draw_removals.py"
 
 
 rule draw_sweep:

@@ -141,7 +141,15 @@ def printed_settings():
         section: {name: config[section][name] for name in names}
         for section, names in chosen.items()
     }
-    for section in ("information", "sweep", "schedule_run", "strategies", "horizon", "seed"):
+    for section in (
+        "information",
+        "removals",
+        "sweep",
+        "schedule_run",
+        "strategies",
+        "horizon",
+        "seed",
+    ):
         settings[section] = config[section]
     return settings
 
@@ -149,7 +157,13 @@ def printed_settings():
 def verified(wildcards):
     """All tables of one model on one benchmark."""
     where = {"model": wildcards.model, "benchmark": wildcards.benchmark}
-    ran = {"answers": True, "information": True, "sweep": STRATEGIES, "schedules": SCHEDULES}
+    ran = {
+        "answers": True,
+        "information": True,
+        "removals": REMOVALS,
+        "sweep": STRATEGIES,
+        "schedules": SCHEDULES,
+    }
     return {
         "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
         "images": f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow",
@@ -162,6 +176,7 @@ def verified(wildcards):
 QUESTIONS = [f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS]
 IMAGES = [f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS]
 VISION, ANSWERS, INFORMATION = map(parts_of_run, ("vision", "answers", "information"))
+REMOVED = parts_of_run("removals", ran=REMOVALS)
 SWEPT = parts_of_run("sweep", ran=STRATEGIES)
 SCHEDULED = parts_of_run("schedules", ran=SCHEDULES)
 

@@ -2,7 +2,7 @@
 # REQUIRED INPUTS: every table, figures/…; the captions are those of Snakemake's own report (workflow/report)
 # OUTPUTS: report.html
 
-FIGURES = ["information", "horizon", "sweep", "schedules", "heatmaps"]
+FIGURES = ["information", "removals", "horizon", "sweep", "schedules", "heatmaps"]
 PAGE = ["report.html.j2", "style.css", "explorer.js"]
 
 
@@ -13,6 +13,7 @@ rule build_report:
         vision=VISION,
         answers=ANSWERS,
         information=INFORMATION,
+        removals=REMOVED,
         sweep=SWEPT,
         schedules=SCHEDULED,
         horizon=f"{RESULTS}/horizon.arrow",

@@ -25,11 +25,13 @@ def stages(config: dict) -> list[str]:
     schedules = configuration.schedules_of(config)
     for name in config["run"]["models"]:
         depth = configuration.depth_of(name, config["models"][name])
-        measured = len(layers_of(config["information"]["layers"], depth))
+        measured, removed = (
+            len(layers_of(config[section]["layers"], depth)) for section in ("information", "removals")
+        )
         lines.append(
             f"{name} will be asked {', '.join(config['run']['benchmarks'])}: answers; information at {measured} of "
-            f"{depth} layers; {len(config['sweep']['keep'])} keeps of "
-            f"{len(config['sweep']['strategies'])} strategies; "
+            f"{depth} layers; {len(config['removals']['names'])} removals at {removed}; "
+            f"{len(config['sweep']['keep'])} keeps of {len(config['sweep']['strategies'])} strategies; "
             f"{len(schedules)} schedules"
         )
     return lines

@@ -12,6 +12,16 @@ import polars as pl
 from infohorizon import tables
 from infohorizon.analysis.panels import INFORMATION, SCHEDULES, SWEEP, over_windows, per_question
 
+REMOVALS = (
+    "question_id",
+    "removal",
+    "layer",
+    "probability",
+    "answer_probability",
+    "full_probability",
+    "full_answer_probability",
+)
+
 
 def questions(paths: Sequence[str]) -> pl.DataFrame:
     """The benchmark tables as one frame with a column `benchmark`, in the order given."""
@@ -92,6 +102,21 @@ def information(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     return _gather(paths, "information", INFORMATION, over_windows, questions)
 
 
+def removals(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
+    """Per question, removal and layer: usable, answer_usable, what is lost of the probability (unpruned − left)."""
+
+    def reduce(part: pl.DataFrame) -> pl.DataFrame:
+        lost = {"usable": "probability", "answer_usable": "answer_probability"}
+        return part.select(
+            "question_id",
+            "removal",
+            "layer",
+            **{name: pl.col(f"full_{column}") - pl.col(column) for name, column in lost.items()},
+        )
+
+    return _gather(paths, "removals", REMOVALS, reduce, questions)
+
+
 def sweep(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     """Per question, strategy, layer and keep: score and tokens, mean over repeats."""
 
@@ -127,5 +152,5 @@ def _gather(
         return pl.DataFrame()
     images = questions.select("benchmark", "question_id", "image_id")
     joined = pl.concat(frames).join(images, on=["benchmark", "question_id"], how="left")
-    order = ["model", "benchmark", "question_id", "strategy", "keep", "layer", "schedule", "condition"]
+    order = ["model", "benchmark", "question_id", "removal", "strategy", "keep", "layer", "schedule", "condition"]
     return joined.sort([column for column in order if column in joined.columns])

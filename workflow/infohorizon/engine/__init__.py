@@ -2,7 +2,8 @@
 
 from infohorizon.engine.batching import Batch
 from infohorizon.engine.language_model import LanguageModel, Positions
-from infohorizon.engine.resume import Branches, Greedy, decode, prefill, resume, unpruned
+from infohorizon.engine.removal import Removal
+from infohorizon.engine.resume import Branches, Greedy, decode, prefill, resume, unforced, unpruned
 from infohorizon.engine.trace import Prompt, Trace
 
 __all__ = [
@@ -12,9 +13,11 @@ __all__ = [
     "LanguageModel",
     "Positions",
     "Prompt",
+    "Removal",
     "Trace",
     "decode",
     "prefill",
     "resume",
+    "unforced",
     "unpruned",
 ]

@@ -137,11 +137,11 @@ class PrefixCache:
 
     Args:
         shared: keys and values of the prefix, each (key/value heads, tokens, head width); None for no prefix.
+        own: the rows' own, each (rows, key/value heads, tokens, head width); None for none yet.
     """
 
-    def __init__(self, shared: Pair | None = None) -> None:
-        self.shared = shared
-        self.own: Pair | None = None
+    def __init__(self, shared: Pair | None = None, own: Pair | None = None) -> None:
+        self.shared, self.own = shared, own
         self.read: int | None = None
 
     def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
@@ -151,6 +151,13 @@ class PrefixCache:
             keys, values = torch.cat([self.own[0], keys], dim=2), torch.cat([self.own[1], values], dim=2)
         self.own = keys, values
         return self.own
+
+    def without(self, count: int) -> "PrefixCache":
+        """The cache before its last `count` tokens, which are the rows' own where these have any."""
+        if self.own is None:
+            assert self.shared is not None
+            return PrefixCache((self.shared[0][:, :-count], self.shared[1][:, :-count]))
+        return PrefixCache(self.shared, (self.own[0][:, :, :-count], self.own[1][:, :, :-count]))
 
     @contextmanager
     def running(self, read: int | None = None) -> Iterator[None]:

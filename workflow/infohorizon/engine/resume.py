@@ -2,6 +2,7 @@
 
     trace = prefill(language_model, prompt)          one unpruned pass, layer by layer, as far as it is asked
     branches = resume(trace, layers, kept)           rows: from the input of layers[r], only visual tokens kept[r] stay
+                                                     (or the others are taken away in another way: removal.py)
     decode(language_model, branches, limit, stop)    greedy answers, each layer with the cache it really saw
     trace.prune(layer, kept)                         a trace of the pruned run: the next stage of a schedule
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from infohorizon.engine.language_model import LanguageModel, Positions, Rope
 from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer
+from infohorizon.engine.removal import SHORTENING, Removal, rest_of
 from infohorizon.engine.trace import Prompt, Trace
 
 
@@ -57,6 +59,7 @@ def resume(
     positions: Positions = "original",
     states: Tensor | None = None,
     decodable: bool = True,
+    removal: Removal = "delete",
 ) -> Branches:
     """Continue R rows from the inputs of their layers with the visual tokens that stay.
 
@@ -66,40 +69,45 @@ def resume(
         trace: the unpruned run.
         layers: R layers, ascending.
         kept: (R, T) indices 0 … N−1, ascending in each row.
-        states: (R, T, d) states that replace the kept tokens' at their layer.
+        positions: contiguous ones only where tokens leave the sequence.
+        states: (R, T, d) states that replace the kept tokens' at their layer (delete alone).
         decodable: keep the caches; False where only the read tokens' states are wanted.
+        removal: what becomes of the other visual tokens (removal.py).
     Raises:
         UserError: states that are not finite.
+        ValueError: positions or states that this removal does not take.
     """
     model, prompt = trace.language_model, trace.prompt
+    if (positions == "contiguous" and removal not in SHORTENING) or (states is not None and removal != "delete"):
+        raise ValueError(f"removal '{removal}' takes original positions and the tokens' own states")
     rows, T = kept.shape
     kept = kept.to(trace.device)
     # 1. Which tokens are recomputed, n of each row, and which are shared: their keys and values are the trace's own.
-    reused = _reused(prompt, kept, positions, states)
-    shared = prompt.start + reused
-    own = _recomputed(trace, kept[:, reused:])  # (R, n) indices into the trace's S tokens, n = T − reused + M
+    rest = rest_of(trace, kept, removal, _reused(prompt, kept, positions, states))
     # 2. Where they stand: at their original places, or right behind each other.
-    rope, places = trace.ropes[0], own  # (R, n)
+    rope, places = trace.ropes[0], rest.own  # (R, n)
     if positions == "contiguous":
         rope = model.rope(prompt.positions, positions)
-        places = torch.arange(shared, prompt.start + T + prompt.suffix, device=trace.device).expand(rows, -1)
+        places = torch.arange(rest.shared, rest.shared + rest.own.shape[1], device=trace.device).expand(rows, -1)
     cos, sin = rope.at(places)  # (R, n, head width)
     after_last = int(places[0, -1]) + 1  # place of the first generated token
 
     # 3. Layer by layer: rows whose layer this is join the batch with the trace's states; the batch goes through.
     joined = torch.bincount(torch.as_tensor(layers), minlength=model.depth).cumsum(dim=0).tolist()
-    x = trace.hidden(0).new_zeros(0, own.shape[1], model.width)  # (rows in the batch, n, d)
+    x = trace.hidden(0).new_zeros(0, rest.own.shape[1], model.width)  # (rows in the batch, n, d)
     caches: list[list[Group]] = []
     for j, layer in enumerate(model.layers):
         old, active = len(x), joined[j]
         groups = []
         if active > old:
-            new = trace.hidden(j)[own[old:active]]  # (active − old, n, d)
+            new = trace.hidden(j)[rest.own[old:active]]  # (active − old, n, d)
             if states is not None:
                 new[:, :T] = states[old:active].to(new)
             x = torch.cat([x, new])
         if active > 0:
-            cache = PrefixCache((trace.keys(j)[:, :shared], trace.values(j)[:, :shared]))
+            rest.replace(trace, j, x, old)
+            shared = trace.keys(j)[:, : rest.shared], trace.values(j)[:, : rest.shared]
+            cache = PrefixCache(shared, rest.given_at(trace, j, active))
             here = cos[..., :active, :, :], sin[..., :active, :, :]
             if j + 1 < model.depth:
                 x = run_layer(layer, x, here, cache)  # (active, n, d)
@@ -118,6 +126,17 @@ def unpruned(trace: Trace) -> Branches:
     """The trace's own run as a batch of one row, to be decoded from."""
     final = trace.final()[None]
     return Branches(final, [[_whole(trace, j, slice(0, 1))] for j in range(trace.language_model.depth)])
+
+
+def unforced(branches: Branches, forced: int) -> Branches:
+    """The rows as they are before their `forced` last tokens (teacher-forced ones), to be decoded from."""
+    if forced == 0:
+        return branches
+    caches = [
+        [Group(group.rows, group.cache.without(forced), group.rope, group.next - forced) for group in groups]
+        for groups in branches.caches
+    ]
+    return Branches(branches.final[:, :-forced], caches)
 
 
 class Greedy:
@@ -185,14 +204,6 @@ def _reused(prompt: Prompt, kept: Tensor, positions: Positions, states: Tensor |
     if states is not None or moved:
         return 0
     return int(untouched(kept).min())
-
-
-def _recomputed(trace: Trace, kept: Tensor) -> Tensor:
-    """Indices of kept visual tokens (R, t) and of the suffix, (R, t + M)."""
-    prompt = trace.prompt
-    after = prompt.start + prompt.count
-    suffix = torch.arange(after, after + prompt.suffix, device=trace.device).expand(len(kept), -1)
-    return torch.cat([prompt.start + kept, suffix], dim=1)
 
 
 def _whole(trace: Trace, layer: int, rows: slice) -> Group:

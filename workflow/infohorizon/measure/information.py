@@ -25,13 +25,14 @@ class Measurement:
 
     Attributes:
         window: side of a window, in visual tokens.
-        removal: delete the other tokens from the sequence (the paper's code), or zero their states.
+        removal: what becomes of the other tokens (engine/removal.py): they leave the sequence (the paper's code), their
+            states are zero, or the image's mean state, or the text cannot attend to them.
         context: "text" keeps only the window (the paper); "image" keeps everything but the window (leave-one-out).
-        positions: position ids after the removal.
+        positions: position ids after the removal; other than original only where tokens leave the sequence.
     """
 
     window: int = 2
-    removal: Literal["delete", "zero"] = "delete"
+    removal: Literal["delete", "zero", "mean", "knockout"] = "delete"
     context: Literal["text", "image"] = "text"
     positions: Positions = "original"
 
@@ -125,7 +126,9 @@ def _probabilities(
         def run(part: slice, rows: list[tuple[int, int]] = rows) -> None:
             chosen = sorted(rows[part])
             sets = torch.stack([kept[i] for _, i in chosen])
-            final = _final(trace, [layers[l] for l, _ in chosen], sets, measurement)
+            at = [layers[l] for l, _ in chosen]
+            positions, removal = measurement.positions, measurement.removal
+            final = resume(trace, at, sets, positions, decodable=False, removal=removal).final
             log_p = language_model.log_probabilities(final, ids).double().cpu()
             for row, (l, i) in enumerate(chosen):
                 found.first[i, l], found.whole[i, l] = log_p[row, 0].exp(), log_p[row].sum().exp()
@@ -133,17 +136,6 @@ def _probabilities(
                     text = language_model.logits(final[row, :1]).log_softmax(dim=-1)
                     found.divergence[l] = (text.exp() * (text - full)).sum().double().cpu()
 
-        present = trace.prompt.count if measurement.removal == "zero" else size
+        present = trace.prompt.count if measurement.removal in ("zero", "mean") else size
         batch.slices(len(rows), present + trace.prompt.suffix, run)
     return found
-
-
-def _final(trace: Trace, layers: list[int], kept: Tensor, measurement: Measurement) -> Tensor:
-    """Final states of the read tokens, (R, read, d), with the other visual tokens deleted or zeroed."""
-    if measurement.removal == "delete":
-        return resume(trace, layers, kept, measurement.positions, decodable=False).final
-    start, count = trace.prompt.start, trace.prompt.count
-    states = torch.stack([trace.hidden(layer)[start : start + count] for layer in layers])  # (R, N, d)
-    stays = torch.zeros(len(layers), count, dtype=torch.bool).scatter_(1, kept, True).to(states.device)
-    every = torch.arange(count).expand(len(layers), -1)
-    return resume(trace, layers, every, measurement.positions, states * stays[..., None], decodable=False).final

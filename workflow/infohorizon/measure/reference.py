@@ -2,8 +2,9 @@
 
 Nothing of the engine is used: tests and `make verify` compare the engine with it.
 
-Tokens are dropped by forward pre-hooks on the decoder layers, images go in as pixels, M-RoPE positions are the model's
-own, and attention is transformers' eager one (its SDPA in fp64, since eager takes its softmax in fp32).
+Information is taken away by forward pre-hooks on the decoder layers, which cut or overwrite hidden states and give
+every layer an explicit mask; images go in as pixels, M-RoPE positions are the model's own, and attention is
+transformers' eager one (its SDPA in fp64, since eager takes its softmax in fp32).
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,19 @@ from infohorizon.models.base import VisionLanguageModel
 
 @dataclass
 class Drop:
-    """From the input of `layer` on, of the visual tokens only `kept` are left (deleted, or zeroed)."""
+    """From the input of `layer` on, of the visual tokens only `kept` are left as they are.
+
+    Attributes:
+        removal: what becomes of the others. delete: cut out; zero: set to zero once; mean: overwritten at every layer
+            by the mean of the unpruned run's visual states; knockout: masked from all that follows the image; text:
+            cut out, and with them the text between the image and the last token of the prompt.
+        positions: of what is left after cutting.
+    """
 
     layer: int
     kept: list[int]
     positions: str = "original"
-    zero: bool = False
+    removal: str = "delete"
 
 
 class Naive:
@@ -39,9 +47,15 @@ class Naive:
         self.model, self.inputs, self.visual, self.grid = model, inputs, visual, grid
         self.language = model.model.language_model
 
-    @torch.no_grad()
     def logits(self, ids: Sequence[int], drops: Sequence[Drop] = ()) -> Tensor:
         """Logits of the last token of the prompt extended by `ids`, (vocabulary,)."""
+        self._means: list[Tensor] = []  # of the visual states entering each layer
+        if any(drop.removal == "mean" for drop in drops):
+            self._forward(ids, ())
+        return self._forward(ids, drops)
+
+    @torch.no_grad()
+    def _forward(self, ids: Sequence[int], drops: Sequence[Drop]) -> Tensor:
         inputs = dict(self.inputs)
         extra = torch.tensor([list(ids)], dtype=torch.long, device=self.model.device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], extra], dim=1)
@@ -50,49 +64,68 @@ class Naive:
         if "mm_token_type_ids" in inputs:
             zeros = torch.zeros_like(extra)
             inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], zeros], dim=1)
-        present = torch.arange(length)
-        hooks = []
-        for number, layer in enumerate(self.language.layers):
-            drop = next((d for d in drops if d.layer == number), None)
-            hooks.append(layer.register_forward_pre_hook(self._hook(drop, drops, number, length), with_kwargs=True))
-        self._present = present
+        self._present = torch.arange(length)  # the tokens of the sequence, as it now is
+        hooks = [
+            layer.register_forward_pre_hook(self._hook(drops, number), with_kwargs=True)
+            for number, layer in enumerate(self.language.layers)
+        ]
         try:
             return self.model(**inputs, use_cache=False).logits[0, -1]
         finally:
             for hook in hooks:
                 hook.remove()
 
-    def _hook(self, drop: Drop | None, drops: Sequence[Drop], number: int, length: int) -> Any:
+    def _hook(self, drops: Sequence[Drop], number: int) -> Any:
         def hook(_: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             hidden = args[0] if args else kwargs.pop("hidden_states")
-            if drop is not None:
-                first, count = int(self.visual[0]), len(self.visual)
-                stay = {first + i for i in drop.kept}
-                index = [i for i in self._present.tolist() if not first <= i < first + count or i in stay]
-                if drop.zero:
-                    gone = [i for i in range(length) if first <= i < first + count and i not in stay]
-                    hidden = hidden.clone()
-                    hidden[:, gone] = 0
-                else:
-                    rows = [self._present.tolist().index(i) for i in index]
-                    hidden = hidden[:, rows]
-                    self._present = torch.tensor(index)
-            done = [d for d in drops if d.layer <= number and not d.zero]
-            if done:
-                cos, sin = kwargs["position_embeddings"]
-                if done[-1].positions == "original":
-                    cos, sin = cos[..., self._present, :], sin[..., self._present, :]
-                else:
-                    ids = torch.arange(len(self._present), device=hidden.device)[None]
-                    ids = ids.expand(3, 1, -1) if "mm_token_type_ids" in self.inputs else ids
-                    cos, sin = self.language.rotary_emb(hidden, ids)
-                kwargs["position_embeddings"] = (cos, sin)
-            n = hidden.shape[1]
-            least = torch.finfo(hidden.dtype).min
-            kwargs["attention_mask"] = hidden.new_full((n, n), least).triu(1)[None, None]
+            if not drops:
+                self._means.append(hidden[0, self.visual].mean(dim=0))
+            active = [drop for drop in drops if drop.layer <= number]
+            for drop in active:
+                hidden = self._taken_away(hidden, drop, number)
+            cut = [drop for drop in active if drop.removal in ("delete", "text")]
+            if cut:
+                kwargs["position_embeddings"] = self._rotary(hidden, kwargs["position_embeddings"], cut[-1].positions)
+            kwargs["attention_mask"] = self._mask(hidden, active)
             return (hidden, *args[1:]), kwargs
 
         return hook
+
+    def _others(self, drop: Drop) -> list[int]:
+        """Indices in the whole sequence of the visual tokens that a drop does not keep."""
+        return [index for i, index in enumerate(self.visual.tolist()) if i not in set(drop.kept)]
+
+    def _taken_away(self, hidden: Tensor, drop: Drop, number: int) -> Tensor:
+        """The states entering layer `number` after a drop that has begun."""
+        others = self._others(drop)
+        if drop.removal in ("zero", "mean"):
+            if drop.removal == "mean" or drop.layer == number:
+                hidden = hidden.clone()
+                hidden[:, others] = 0 if drop.removal == "zero" else self._means[number]
+        elif drop.removal != "knockout" and drop.layer == number:
+            last = self.inputs["input_ids"].shape[1] - 1
+            text = range(int(self.visual[-1]) + 1, last) if drop.removal == "text" else ()
+            rows = [row for row, i in enumerate(self._present.tolist()) if i not in {*others, *text}]
+            hidden, self._present = hidden[:, rows], self._present[rows]
+        return hidden
+
+    def _rotary(self, hidden: Tensor, whole: tuple[Tensor, Tensor], positions: str) -> tuple[Tensor, Tensor]:
+        """cos and sin of what is left, from those of the whole sequence or anew."""
+        if positions == "original":
+            return whole[0][..., self._present, :], whole[1][..., self._present, :]
+        ids = torch.arange(len(self._present), device=hidden.device)[None]
+        return self.language.rotary_emb(hidden, ids.expand(3, 1, -1) if "mm_token_type_ids" in self.inputs else ids)
+
+    def _mask(self, hidden: Tensor, active: Sequence[Drop]) -> Tensor:
+        """What is added to attention scores, (1, 1, n, n): causality, and knocked-out pairs."""
+        n, least = hidden.shape[1], torch.finfo(hidden.dtype).min
+        mask = hidden.new_full((n, n), least).triu(1)
+        for drop in active:
+            if drop.removal == "knockout":
+                after = self._present > self.visual[-1].cpu()
+                masked = torch.isin(self._present, torch.tensor(self._others(drop), dtype=torch.long))
+                mask[(after[:, None] & masked[None]).to(mask.device)] = least
+        return mask[None, None]
 
     @classmethod
     def of(cls, model: VisionLanguageModel, reference: Any, image: Image.Image, question: str) -> "Naive":

@@ -1,5 +1,6 @@
-"""Rows of a finished study against the naive reference, which knows dropping and zeroing tokens alone (no merging)."""
+"""Rows of a finished study against the naive reference, which knows every removal of tokens (no merging)."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from infohorizon.measure.reference import Drop, Naive
 from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
 
-STAGES = ("answers", "information", "sweep", "schedules")
+STAGES = ("answers", "information", "removals", "sweep", "schedules")
 TOLERANCE = 1e-4  # in probability, for float32
 
 
@@ -64,21 +65,30 @@ class Verifier:
         for row in rows:
             naive = Naive.of(self.model, self.reference, images[row["image_id"]], row["question"])
             drops = self._drops(stage, row, naive)
-            label = self.model.label_ids(row["label"], row["question"])
-            stored = row["probability" if stage == "information" else "label_probability"]
-            difference = abs(float(naive.probabilities(drops)[label[0]]) - stored)
             found.rows += 1
-            found.largest_difference = max(found.largest_difference, difference)
-            if stage != "information":
+            found.largest_difference = max(found.largest_difference, self._difference(row, naive, drops))
+            if "answer" in row:
                 ids = naive.greedy(self.limit, drops, self.model.stop_ids, self.model.repetition_penalty)
                 answer = self.model.answer_text(ids)
                 found.other_answers += answer != row["answer"]
         return found
 
+    def _difference(self, row: Mapping[str, Any], naive: Naive, drops: list[Drop]) -> float:
+        """Largest difference between a row's probabilities of the label and the reference's."""
+        ids = self.model.label_ids(row["label"], row["question"])
+        first = float(naive.probabilities(drops)[ids[0]])
+        if "answer_probability" not in row:
+            return abs(first - row["label_probability"])
+        rest = [float(naive.probabilities(drops, ids[:i])[ids[i]]) for i in range(1, len(ids))]
+        return max(abs(first - row["probability"]), abs(first * math.prod(rest) - row["answer_probability"]))
+
     def _drops(self, stage: str, row: Mapping[str, Any], naive: Naive) -> list[Drop]:
         """What was dropped behind one row of a table."""
         if stage == "answers":
             return [] if row["condition"] == "full" else [Drop(0, [])]
+        if stage == "removals":
+            kept = range(len(naive.visual)) if row["removal"] == "text" else ()
+            return [Drop(row["layer"], list(kept), removal=row["removal"])]
         if stage == "sweep":
             return [Drop(row["layer"], row["kept"], self.settings["positions"])]
         if stage == "schedules":
@@ -89,4 +99,4 @@ class Verifier:
         window = windows(naive.grid, information["window"])[row["window"]].tolist()
         if information["context"] == "image":
             window = sorted(set(range(len(naive.visual))) - set(window))
-        return [Drop(row["layer"], window, information["positions"], information["removal"] == "zero")]
+        return [Drop(row["layer"], window, information["positions"], information["removal"])]

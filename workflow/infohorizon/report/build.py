@@ -39,6 +39,7 @@ class Files:
     vision: Sequence[str]
     answers: Sequence[str]
     information: Sequence[str]
+    removals: Sequence[str]
     sweep: Sequence[str]
     schedules: Sequence[str]
     horizon: str
@@ -131,6 +132,7 @@ def _stages(files: Files) -> dict[str, Sequence[str]]:
         "vision": files.vision,
         "answers": files.answers,
         "information": files.information,
+        "removals": files.removals,
         "sweep": files.sweep,
         "schedules": files.schedules,
         "horizon": [files.horizon, files.comparison],

@@ -48,8 +48,10 @@ def check(config: Config) -> None:
     for name in all_strategies(config):
         if name in config["strategies"]:
             _own_strategy(name, config["strategies"])
+    _positions(config["information"])
     for model, depth in depths.items():
-        _within("information.layers", config["information"]["layers"], model, depth)
+        for section in ("information", "removals"):
+            _within(f"{section}.layers", config[section]["layers"], model, depth)
         _sweep(config, model, depth)
         for name in schedules_of(config):
             _schedule(config, name, model, depth)
@@ -84,6 +86,15 @@ def _own_strategy(name: str, own: Config) -> None:
     if strategies.source_of(name, own) == ORACLE:
         raise UserError(f"strategies.{name}: '{ORACLE}' takes no options; use it under its own name.")
     strategies.create(name, own)
+
+
+def _positions(information: Config) -> None:
+    """Only what leaves the sequence lets the rest be renumbered."""
+    if information["positions"] == "contiguous" and information["removal"] != "delete":
+        raise UserError(
+            f"information.positions is contiguous, but no token leaves where information.removal is "
+            f"{information['removal']}; set it to original."
+        )
 
 
 def _sweep(config: Config, model: str, depth: int) -> None:

@@ -28,6 +28,7 @@ COSTS = {
     "encode_images": workload.encode_images,
     "answer_questions": workload.answer_questions,
     "measure_information": workload.measure_information,
+    "measure_removals": workload.measure_removals,
     "sweep_strategies": workload.sweep_strategies,
     "run_schedules": workload.run_schedules,
 }
@@ -82,9 +83,8 @@ def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
         Row("fetch_model", len(models), disk=sum(load.stored for load in models)),
         Row("build_benchmark", len({load.benchmark for load in loads})),
     ]
-    for rule in COSTS:
-        if rule != "run_schedules" or schedules_of(config):
-            rows.append(_row(rule, loads, config))
+    idle = {"run_schedules": not schedules_of(config), "measure_removals": not config["removals"]["names"]}
+    rows += [_row(rule, loads, config) for rule in COSTS if not idle.get(rule)]
     return rows
 
 

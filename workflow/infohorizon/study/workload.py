@@ -23,7 +23,7 @@ from infohorizon.units import layers_of, tokens_of
 
 PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
 # Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
-INFORMATION_ROW, ANSWER_ROW, KEPT = 34, 40, 2
+INFORMATION_ROW, ANSWER_ROW, REMOVAL_VALUES, KEPT = 34, 40, 24, 2
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def measure_information(load: Workload, config: Config) -> Cost:
     windows = math.ceil(load.tokens / area)
     if settings["windows"] != "all":
         windows = min(windows, settings["windows"])
-    if settings["removal"] == "zero":
+    if settings["removal"] in ("zero", "mean"):
         kept = load.tokens
     else:
         kept = area if settings["context"] == "text" else load.tokens - area
@@ -97,6 +97,25 @@ def measure_information(load: Workload, config: Config) -> Cost:
         flops += windows * resume_flops(load.shape, layer, kept + text, PREFIX)
         flops += resume_flops(load.shape, layer, text, PREFIX)
     each = Cost(flops, disk=len(layers) * windows * INFORMATION_ROW)
+    return each * load.questions(settings.get("limit"))
+
+
+def measure_removals(load: Workload, config: Config) -> Cost:
+    """One prefill; per layer a row for every removal, with its answer."""
+    settings, text = config["removals"], load.size.text
+    layers = layers_of(settings["layers"], load.shape.layers)
+    image = PREFIX + load.tokens
+    new_and_cached = {
+        "delete": (text, PREFIX),
+        "zero": (load.tokens + text, PREFIX),
+        "mean": (load.tokens + text, PREFIX),
+        "text": (1, image),
+    }
+    flops = prefill_flops(load.shape, load.sequence)
+    for name in settings["names"]:
+        flops += sum(resume_flops(load.shape, layer, *new_and_cached[name]) for layer in layers)
+    rows = len(settings["names"]) * len(layers)
+    each = Cost(flops, disk=rows * (ANSWER_ROW + REMOVAL_VALUES)) + _decode(load, rows)
     return each * load.questions(settings.get("limit"))
 
 

@@ -141,6 +141,29 @@ TABLES: dict[str, Table] = {
         },
         key=("question_id", "layer", "window"),
     ),
+    "removals": Table(
+        "removals/{model}/{benchmark}/part-{shard}.arrow",
+        "a question of which all visual information is taken away in one way from a layer on",
+        {
+            "question_id": _question,
+            "removal": Column(
+                pa.string(),
+                "delete: visual tokens leave; zero: their states are 0 at the layer; mean: they are the image's mean "
+                "state at every layer from here on; text: they stay, and the text before the last token leaves",
+            ),
+            "layer": Column(pa.int32(), "0-based decoder layer from whose input on it is taken away"),
+            "probability": Column(
+                pa.float64(), "softmax probability of the label's first token as the first answer token"
+            ),
+            "answer_probability": Column(pa.float64(), "that of all tokens of the label (teacher-forced)"),
+            "full_probability": Column(pa.float64(), "probability of the unpruned run of the same question"),
+            "full_answer_probability": Column(pa.float64(), "answer_probability of the unpruned run"),
+            "divergence": Column(pa.float64(), "KL(first-token distribution after the removal ‖ unpruned), nats"),
+            "answer": _answer,
+            "score": _score,
+        },
+        key=("question_id", "removal", "layer"),
+    ),
     "sweep": Table(
         "sweep/{model}/{benchmark}/part-{shard}.arrow",
         "a question answered with one (strategy, layer, keep, repeat)",
