@@ -95,8 +95,7 @@ def test_removals_draw_what_is_lost_with_its_sign(study: Study, data: Data) -> N
             raw = tables.read(study.parts("removals", model, benchmark), "removals")
             assert model in panels[row, 0].get_ylabel()
             for removal in REMOVALS:
-                own = raw.filter(removal=removal).group_by("layer", maintain_order=True).agg(pl.all().mean())
-                own = own.sort("layer")
+                own = raw.filter(removal=removal).group_by("layer").agg(pl.selectors.float().mean()).sort("layer")
                 drawn = line(panels[row, place], removal)
                 assert list(drawn.get_xdata()) == own["layer"].to_list()
                 lost = own[f"full_{column}probability"] - own[f"{column}probability"]

@@ -53,12 +53,13 @@ def test_removals():
 
     def expected(new, cached):
         rows = sum(cost.resume_flops(SHAPE, layer, new, cached) for layer in (1, 2))
-        return Cost(5 * (PREFILL + rows + 4 * TOKEN), 5 * 4, 5 * 2 * (40 + REMOVAL_VALUES))
+        return Cost(5 * (PREFILL + rows + 4 * TOKEN), 5 * 2, 5 * 2 * (40 + REMOVAL_VALUES))
 
     assert found("delete") == expected(5, 35)
     assert found("zero") == found("mean") == expected(9 + 5, 35)
     assert found("text") == expected(1, 35 + 9)
-    assert found("delete", "text").disk == 2 * found("text").disk
+    both = found("delete", "text")
+    assert both.disk == 2 * found("text").disk and both.reads == 2 * found("text").reads
 
 
 def test_a_sweep_runs_the_question_once_for_all_strategies():

@@ -115,7 +115,8 @@ def measure_removals(load: Workload, config: Config) -> Cost:
     for name in settings["names"]:
         flops += sum(resume_flops(load.shape, layer, *new_and_cached[name]) for layer in layers)
     rows = len(settings["names"]) * len(layers)
-    each = Cost(flops, disk=rows * (ANSWER_ROW + REMOVAL_VALUES)) + _decode(load, rows)
+    each = Cost(flops, disk=rows * (ANSWER_ROW + REMOVAL_VALUES))
+    each += _decode(load, rows, calls=len(settings["names"]))
     return each * load.questions(settings.get("limit"))
 
 
