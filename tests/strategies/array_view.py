@@ -47,6 +47,9 @@ class ArrayView(View):
     def information(self):
         return self.tensors["information"]
 
+    def places(self):
+        return self.tensors["places"]
+
     def generator(self, keep):
         return torch.Generator().manual_seed(1000 * self.seed + keep)
 

@@ -9,6 +9,7 @@ NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
 rule draw_information:
     input:
         questions=QUESTIONS,
+        answers=ANSWERS,
         information=INFORMATION,
         horizon=f"{RESULTS}/horizon.arrow",
     output:

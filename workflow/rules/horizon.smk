@@ -1,6 +1,6 @@
-# Horizons and paired comparisons: one job over all models and benchmarks.
+# Horizons, paired comparisons and the paper's findings: one job over all models and benchmarks.
 # REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, information/…, sweep/…, schedules/…
-# OUTPUTS: horizon.arrow, comparison.arrow
+# OUTPUTS: horizon.arrow, comparison.arrow, findings.arrow
 
 
 rule estimate_horizons:
@@ -13,6 +13,7 @@ rule estimate_horizons:
     output:
         horizon=f"{RESULTS}/horizon.arrow",
         comparison=f"{RESULTS}/comparison.arrow",
+        findings=f"{RESULTS}/findings.arrow",
     log:
         f"{RESULTS}/logs/estimate_horizons.log",
     benchmark:
@@ -29,9 +30,11 @@ rule estimate_horizons:
             "seed": config["seed"],
             "depths": {m: configuration.depth_of(m, config["models"][m]) for m in MODELS},
             "baselines": {s: config["schedules"][s].get("baseline") for s in SCHEDULES},
+            "matched": matched(),
+            "tasks": {name: config["benchmarks"][name]["task"] for name in BENCHMARKS},
         },
         code=code("estimate_horizons"),
     message:
-        "Horizons and paired comparisons"
+        "Horizons, paired comparisons and findings"
     script:
         "../scripts/estimate_horizons.py"

@@ -88,7 +88,8 @@ def model_code(script):
 def pruning_code(script, names):
     """params function: digests of a script without its strategies, and of each strategy alone."""
     each = {
-        name: code(None, strategy_registry.module_of(name, config["strategies"])) for name in names
+        name: code(None, *strategy_registry.modules_of(name, config["strategies"]))
+        for name in names
     }
     return lambda wildcards: {"engine": model_code(script)(wildcards), "strategies": each}
 
@@ -128,6 +129,12 @@ def schedule_settings(wildcards):
         }
         for name in SCHEDULES
     }
+
+
+def matched():
+    """Strategy → the random one that keeps as many tokens, of those that are swept."""
+    copies = {s: strategy_registry.matched_by(s, config["strategies"]) for s in STRATEGIES}
+    return {matched: name for name, matched in copies.items() if matched}
 
 
 def printed_settings():

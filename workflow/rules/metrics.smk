@@ -27,6 +27,7 @@ rule compute_metrics:
             "resamples": config["horizon"]["resamples"],
             "seed": config["seed"],
             "baselines": {s: config["schedules"][s].get("baseline") for s in SCHEDULES},
+            "matched": matched(),
         },
         code=code(
             "compute_metrics",

@@ -18,6 +18,7 @@ rule build_report:
         schedules=SCHEDULED,
         horizon=f"{RESULTS}/horizon.arrow",
         comparison=f"{RESULTS}/comparison.arrow",
+        findings=f"{RESULTS}/findings.arrow",
         metrics=f"{RESULTS}/metrics.arrow",
         svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
         png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),

@@ -34,11 +34,14 @@ def main(job: Job) -> None:
         asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
         trace = questioner().trace(asked)
         conditions = {"full": questioner().full, "blind": questioner().blind}
+        worth = questioner().worth(trace, asked)
         rows = []
         for key in missing:
-            found = conditions[key["condition"]](trace, asked)
-            other = questioner().spells_otherwise(found["answer"], asked)
-            rows.append({"question_id": question_id, **key, "score": None, "other_spelling": other, **found})
+            condition = key["condition"]
+            answer = conditions[condition](trace, asked)
+            other = questioner().spells_otherwise(answer["answer"], asked)
+            found = {"score": None, "other_spelling": other, **answer, **worth[condition]}
+            rows.append({"question_id": question_id, **key, **found})
         return rows
 
     fill(

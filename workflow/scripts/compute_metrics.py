@@ -17,13 +17,13 @@ COLUMNS = {
 
 def main(job: Job) -> None:
     chosen = dict(job.params.settings)
-    baselines = chosen.pop("baselines")
+    baselines, matched = chosen.pop("baselines"), chosen.pop("matched")
     settings, rows = Settings(**chosen), []
     places = [tables.place(path, "answers") for path in job.input.answers]
     pairs = list(dict.fromkeys((found["model"], found["benchmark"]) for found in places))
     relative: dict[str, list[Mapping]] = {model: [] for model, _ in pairs}
     for model, benchmark in job.progress(pairs, len(pairs), "benchmark"):
-        found, ratios = metric_rows(answered(job, model, benchmark, baselines), settings)
+        found, ratios = metric_rows(answered(job, model, benchmark, baselines, matched), settings)
         rows += found
         relative[model].append(ratios)
     for model, found in relative.items():
@@ -31,7 +31,9 @@ def main(job: Job) -> None:
     tables.write(job.output[0], "metrics", rows, job.metadata(**observations.sources(job.input.answers)))
 
 
-def answered(job: Job, model: str, benchmark: str, baselines: Mapping[str, str | None]) -> Answered:
+def answered(
+    job: Job, model: str, benchmark: str, baselines: Mapping[str, str | None], matched: Mapping[str, str]
+) -> Answered:
     """What one model answered on one benchmark, and under which protocol."""
     paths = {name: tables.matching(job.input[name], name, model=model, benchmark=benchmark) for name in COLUMNS}
     metadata = tables.read_metadata(paths["answers"][0])
@@ -40,9 +42,10 @@ def answered(job: Job, model: str, benchmark: str, baselines: Mapping[str, str |
     pruned, compared = [], {name: other for name, other in baselines.items() if other}
     if "sweep" in read:
         swept = {name: frame for (name,), frame in read["sweep"].partition_by("strategy", as_dict=True).items()}
-        order = sorted(swept, key=lambda name: (name != "random", name))
+        baselines_first = {"random", *matched.values()}
+        order = sorted(swept, key=lambda name: (name not in baselines_first, name))
         pruned += [runs(swept[name], "strategy") for name in order]
-        compared |= dict.fromkeys(set(swept) - {"random", "drop-all"}, "random")
+        compared |= {name: matched.get(name, "random") for name in set(swept) - baselines_first - {"drop-all"}}
     if "schedules" in read:
         pruned.append(runs(read["schedules"], "schedule"))
     return Answered(

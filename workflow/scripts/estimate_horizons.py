@@ -1,31 +1,60 @@
-"""All tables of a run → the horizons and the paired comparisons."""
+"""All tables of a run → the horizons, the paired comparisons and the paper's findings."""
 
 from typing import Any
 
+import polars as pl
+
+from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.comparisons import comparisons
-from infohorizon.analysis.horizons import Settings, horizons, out_of_reach
+from infohorizon.analysis.criteria import Settings, criteria
+from infohorizon.analysis.findings import READING_TASKS, Study, findings
+from infohorizon.analysis.horizons import Whose, horizons, out_of_reach
 from infohorizon.analysis.panels import read_tables
 from infohorizon.pipeline.job import Job, log, run
-from infohorizon.tables import place, write
+
+ORACLES = frozenset({"information"})
 
 
 def main(job: Job) -> None:
     configuration = job.params.settings
     settings = Settings(**configuration["horizon"], seed=configuration["seed"])
-    places = [place(path, "answers") for path in job.input.answers]
+    places = [tables.place(path, "answers") for path in job.input.answers]
     pairs = list(dict.fromkeys((found["model"], found["benchmark"]) for found in places))
     rows: dict[str, list[dict[str, Any]]] = {"horizon": [], "comparison": []}
+    every = {}
     for model, benchmark in job.progress(pairs, len(pairs), "benchmark"):
-        tables = read_tables(job.input, model, benchmark, configuration["depths"][model])
-        found = horizons(tables, settings)
-        for sentence in out_of_reach(found, settings):
+        whose = Whose(model, benchmark, configuration["depths"][model])
+        own = read_tables(job.input, model, benchmark, whose.depth, configuration["matched"])
+        every[whose] = list(criteria(own, settings))
+        found = horizons(whose, every[whose], settings)
+        for sentence in [*out_of_reach(found, settings), *unequal(own)]:
             log.warning(sentence)
         rows["horizon"] += found
-        rows["comparison"] += comparisons(tables, configuration["baselines"], settings)
+        rows["comparison"] += comparisons(own, configuration["baselines"], settings)
+    rows["findings"] = findings(
+        Study(
+            every,
+            pl.DataFrame(tables.from_rows("comparison", rows["comparison"])),
+            observations.answers(job.input.answers, observations.questions(job.input.questions)),
+            frozenset(name for name, task in configuration["tasks"].items() if READING_TASKS & {name, task}),
+            ORACLES,
+        ),
+        settings,
+    )
     metadata = job.metadata(**observations.sources(job.input.answers))
     for name, table in rows.items():
-        write(job.output[name], name, table, metadata)
+        tables.write(job.output[name], name, table, metadata)
+
+
+def unequal(own: Any) -> list[str]:
+    """A sentence for each strategy that never kept as many tokens as the random one it is compared with."""
+    return [
+        f"{own.model} on {own.benchmark}: {strategy} never keeps as many tokens as {own.random_for(strategy)}: it has "
+        f"no horizon against random; add a strategy {{strategy: random, match: {strategy}}} to the sweep"
+        for strategy in own.compared_with_random()
+        if own.against_random(strategy).frame.is_empty()
+    ]
 
 
 if __name__ == "__main__":

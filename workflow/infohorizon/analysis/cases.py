@@ -1,157 +1,216 @@
-"""One decided case of a finding: what is judged, the numbers it is judged by, the outcome. All from intervals."""
+"""The cases of each claim: what is judged, whether it is shown, the p of its refutation, and the numbers behind it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from infohorizon.analysis.horizons import BOUNDS
-from infohorizon.analysis.intervals import intervals
+from infohorizon.analysis.criteria import Criterion, Settings
+from infohorizon.analysis.curves import Found
+from infohorizon.analysis.horizons import Whose, measured_worth
+from infohorizon.analysis.statistics import cluster, compare
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "not decidable"
-ORACLE = "information"  # reads the label: a reference, not a pruning method
-SIGNIFICANT = 0.05
-
-Row = Mapping[str, Any]
+LEVELS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""The p of 'not deeper' is the smallest of these levels at which the confidence sets show it."""
 
 
 class Case(NamedTuple):
-    """A claim about one model and benchmark (or a pair of them), decided."""
+    """A claim about one model and benchmark, or a pair.
 
-    what: str
-    numbers: str
-    outcome: str
-
-
-def combine(outcomes: Iterable[str]) -> str:
-    """One outcome for all cases; without a case nothing is decidable."""
-    outcomes = list(outcomes)
-    if FAILS in outcomes:
-        return FAILS
-    return HOLDS if outcomes and OPEN not in outcomes else OPEN
-
-
-def reached(row: Row, refuted: bool = False) -> str:
-    """Is the horizon reached before the model ends?
-
-    Args:
-        refuted: a criterion on bounds is shown to fail at the last measured layer.
+    Attributes:
+        subject: strategy, schedule, or what the pair's other half is.
+        holds: whether it is shown.
+        p_refuted: p of the test that would refute it; None where there is no such test.
+        evidence: the numbers, in words.
     """
-    if row["high"] < row["depth"]:
-        return HOLDS
-    return FAILS if row["low"] >= row["depth"] and (refuted or row["criterion"] not in BOUNDS) else OPEN
+
+    model: str
+    benchmark: str
+    subject: str
+    title: str
+    holds: bool
+    p_refuted: float | None
+    evidence: str
+    measurable: bool = True
 
 
-def deeper(first: Row, second: Row) -> str:
-    """Does the first horizon lie deeper? One that is never reached lies at the depth or beyond: it decides less."""
-    never = max(first["high"] / first["depth"], second["high"] / second["depth"]) >= 1
-    if never and first["criterion"] in BOUNDS:
-        return OPEN
-    if first["low"] / first["depth"] > second["high"] / second["depth"]:
-        return HOLDS
-    not_deeper = first["high"] / first["depth"] <= second["low"] / second["depth"]
-    return FAILS if not_deeper and first["high"] < first["depth"] else OPEN
+Half = tuple[Whose, Criterion]
+"""A criterion and whose it is: one half of a pair."""
 
 
-def layers(row: Row) -> str:
-    """A horizon in words: layer, interval, depth."""
-    layer = "not reached" if row["layer"] >= row["depth"] else f"layer {row['layer']}"
-    return f"{layer} [{row['low']}, {row['high']}] of {row['depth']}"
+@dataclass(frozen=True)
+class At:
+    """The criteria of all models and benchmarks, of one name and at one multiple of its threshold."""
+
+    found: Mapping[Whose, Sequence[Criterion]]
+    criterion: str
+    factor: float
+    level: float
+
+    def halves(self) -> list["Half"]:
+        """Each model and benchmark (and strategy) with its criterion over all keeps and categories."""
+        return [
+            (whose, criterion)
+            for whose, criteria in self.found.items()
+            for criterion in criteria
+            if criterion.name == self.criterion and criterion.keep is None and not criterion.category
+        ]
+
+    def horizon(self, whose: Whose, criterion: Criterion, level: float | None = None) -> Found | None:
+        """None where it is not measurable."""
+        if not measured_worth(criterion, self.level).enough:
+            return None
+        return criterion.curve.horizon(self.factor * criterion.threshold, level or self.level, whose.depth)
 
 
-def no_better(rows: list[dict[str, Any]], comparison: pl.DataFrame) -> list[Case]:
-    """Refuted where the strategy is significantly better than random at the last layer; remark: where it is."""
+def layers(row: Mapping[str, Any]) -> str:
+    """A horizon in words, its confidence set first: row with layer, low, high, depth (layer null: not measurable)."""
+    layer, low, high, depth = (row[name] for name in ("layer", "low", "high", "depth"))
+    if layer is None:
+        return "not measurable"
+    if low >= depth:
+        return f"never, of {depth} layers"
+    estimate = f"estimate {layer}" if layer < depth else "estimate: never"
+    if high >= depth:
+        return f"{low} or deeper, of {depth} ({estimate})"
+    return f"{low} of {depth}" if low == high else f"{low} to {high} of {depth} ({estimate})"
+
+
+def no_better(at: At, comparison: pl.DataFrame, oracles: frozenset[str]) -> list[Case]:
+    """Each strategy against random; remark: at how many cells it is significantly better."""
     found = []
-    for row in rows:
-        if row["strategy"] == ORACLE:
+    for whose, criterion in at.halves():
+        if criterion.strategy in oracles:
             continue
-        cells = _cells(comparison, row, row["strategy"], "random").with_columns(better=pl.col("difference") > 0)
-        better = cells.filter("significant", "better")["layer"]
-        before = cells["layer"] < row["layer"]
-        remark = f"; significantly better at {(better < row['layer']).sum()} of {before.sum()} (layer, keep) before it"
-        remark += f", {(better >= row['layer']).sum()} of {(~before).sum()} from it on"
-        refuted = cells.height > 0 and cells["layer"].max() in better
-        found.append(_reached(row, remark if cells.height else "", refuted))
+        cells = comparison.filter(
+            pl.col("baseline") != "full",
+            *(kind_is("strategy"), pl.col("model") == whose.model, pl.col("benchmark") == whose.benchmark),
+            name=criterion.strategy,
+        )
+        better = cells.filter(pl.col("p_holm") < at.level, pl.col("difference") > 0).height
+        remark = f"; significantly better in {better} of {cells.height} (layer, keep)" if cells.height else ""
+        found.append(_reached(at, whose, criterion, remark))
     return found
 
 
-def vanishing(rows: list[dict[str, Any]], information: pl.DataFrame, comparison: pl.DataFrame) -> list[Case]:
-    """Refuted (redundancy) by a significant loss at the last layer; remark: what is left of the spread over windows."""
-    found = []
-    for row in rows:
-        share = _spread_left(information, row)
-        remark = "" if share is None else f"; spread there {share:.1%} of its maximum"
-        cells = _cells(comparison, row, "drop-all", "full")
-        losses = cells.filter(pl.col("layer") == pl.col("layer").max(), pl.col("difference") < 0)
-        found.append(_reached(row, remark, losses["significant"].any()))
-    return found
+def kind_is(kind: str) -> pl.Expr:
+    return pl.col("kind") == kind
 
 
-def _spread_left(information: pl.DataFrame, row: Row) -> float | None:
-    """Mean spread over windows at a row's horizon as a share of its maximum; None where it was not measured there."""
-    if information.is_empty():
-        return None
-    own = information.filter(model=row["model"], benchmark=row["benchmark"])
-    spread = dict(own.group_by("layer").agg(pl.col("spread").mean()).iter_rows())
-    if row["layer"] not in spread:
-        return None
-    return spread[row["layer"]] / max(*spread.values(), 1e-12)
+def vanishing(at: At) -> list[Case]:
+    return [_reached(at, whose, criterion) for whose, criterion in at.halves()]
 
 
-def _cells(comparison: pl.DataFrame, row: Row, name: str, baseline: str) -> pl.DataFrame:
-    """Paired comparisons behind a row of the horizon table: layer, difference, significant."""
-    own = comparison.filter(
-        kind="strategy", model=row["model"], benchmark=row["benchmark"], name=name, baseline=baseline
-    )
-    return own.select("layer", "difference", significant=pl.col("p_holm") < SIGNIFICANT)
+def _reached(at: At, whose: Whose, criterion: Criterion, remark: str = "") -> Case:
+    """Is the horizon reached before the model ends?"""
+    horizon = at.horizon(whose, criterion)
+    names = (whose.model, whose.benchmark, criterion.strategy)
+    title = ", ".join(name for name in names if name)
+    if horizon is None:
+        worth = measured_worth(criterion, at.level)
+        evidence = f"the image is worth {worth.mean:.3f} (at least {worth.low:.3f}; {criterion.floor:g} is needed)"
+        return Case(*names, title, False, None, evidence, measurable=False)
+    evidence = layers({**horizon._asdict(), "depth": whose.depth}) + remark
+    return Case(*names, title, horizon.high < whose.depth, horizon.p_beyond, evidence)
 
 
-def _reached(row: Row, remark: str, refuted: bool) -> Case:
-    name = ", ".join(part for part in (row["model"], row["benchmark"], row["strategy"]) if part)
-    return Case(name, layers(row) + remark, reached(row, refuted))
-
-
-def _pair(title: str, names: tuple[str, str], first: Row, second: Row) -> Case:
-    return Case(title, f"{names[0]}: {layers(first)}; {names[1]}: {layers(second)}", deeper(first, second))
-
-
-def by_task(rows: list[dict[str, Any]], reading: set[str]) -> list[Case]:
+def by_task(at: At, reading: frozenset[str]) -> list[Case]:
+    """Each reading task against each other task of the same model."""
+    every = at.halves()
     return [
-        _pair(f"{a['model']}: {a['benchmark']} deeper than {b['benchmark']}", (a["benchmark"], b["benchmark"]), a, b)
-        for a in rows
-        for b in rows
-        if a["model"] == b["model"] and a["benchmark"] in reading and b["benchmark"] not in reading
+        _deeper(at, first, second, second[0].benchmark, f"{a.model}: {a.benchmark} deeper than {b.benchmark}")
+        for first in every
+        for second in every
+        for a, b in [(first[0], second[0])]
+        if a.model == b.model and a.benchmark in reading and b.benchmark not in reading
     ]
 
 
-def by_model(rows: list[dict[str, Any]], stronger: set[tuple[str, str]]) -> list[Case]:
+def by_model(at: At, stronger: set[tuple[str, str]]) -> list[Case]:
+    """Each stronger model against each weaker one on the same benchmark."""
+    every = at.halves()
     return [
-        _pair(f"{a['benchmark']}: {a['model']} deeper than {b['model']}", (a["model"], b["model"]), a, b)
-        for a in rows
-        for b in rows
-        if a["benchmark"] == b["benchmark"] and (a["model"], b["model"]) in stronger
+        _deeper(at, first, second, second[0].model, f"{a.benchmark}: {a.model} deeper than {b.model}")
+        for first in every
+        for second in every
+        for a, b in [(first[0], second[0])]
+        if a.benchmark == b.benchmark and (a.model, b.model) in stronger
     ]
 
 
-def stronger(answers: pl.DataFrame, models: list[str]) -> set[tuple[str, str]]:
-    """(a, b): a's unpruned score is higher than b's; paired per question, interval over images, benchmarks equal."""
+def _deeper(at: At, first: Half, second: Half, subject: str, title: str) -> Case:
+    """Does the first horizon lie deeper? Depths are shares of all layers."""
+    halves = [at.horizon(*half) for half in (first, second)]
+    names = [half[0].benchmark if first[0].model == second[0].model else half[0].model for half in (first, second)]
+    words = [
+        layers({**(found._asdict() if found else dict.fromkeys(Found._fields)), "depth": half[0].depth})
+        for found, half in zip(halves, (first, second), strict=True)
+    ]
+    evidence = "; ".join(f"{name}: {text}" for name, text in zip(names, words, strict=True))
+    about = (first[0].model, first[0].benchmark, subject, title)
+    one, other = halves
+    if one is None or other is None:
+        return Case(*about, False, None, evidence, measurable=False)
+    deeper = one.low / first[0].depth > other.high / second[0].depth
+    return Case(*about, deeper, 1.0 if deeper else _p_not_deeper(at, first, second), evidence)
+
+
+def _p_not_deeper(at: At, first: Half, second: Half) -> float:
+    """Smallest of LEVELS at which the first horizon is shown to be reached no deeper than the second; else 1."""
+    shown = 1.0
+    for level in LEVELS:
+        one, other = at.horizon(*first, level), at.horizon(*second, level)
+        assert one is not None and other is not None
+        share = one.high / first[0].depth
+        if share >= 1 or share > other.low / second[0].depth:
+            break
+        shown = level
+    return shown
+
+
+def hybrids(comparison: pl.DataFrame, level: float) -> list[Case]:
+    """Each schedule against its baseline at equal mean tokens."""
+    rows = comparison.filter(kind_is("schedule"), pl.col("baseline") != "full")
+    return [
+        Case(
+            row["model"],
+            row["benchmark"],
+            row["name"],
+            f"{row['model']}, {row['benchmark']}: {row['name']} better than {row['baseline']}",
+            row["p_holm"] <= level and row["difference"] > 0,
+            None if not row["equal_tokens"] else row["p_value"] if row["difference"] < 0 else 1.0,
+            f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] at {row['tokens']:.4g} against "
+            f"{row['baseline_tokens']:.4g} mean tokens",
+            measurable=bool(row["equal_tokens"]),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def stronger(answers: pl.DataFrame, settings: Settings) -> set[tuple[str, str]]:
+    """(a, b): a's unpruned score is higher than b's; paired per question, by image, each benchmark weighs the same."""
     if answers.is_empty():
         return set()
     full = answers.filter(condition="full")
+    models = full["model"].unique().sort().to_list()
     return {
-        (a, b) for a in models for b in models if a != b and _is_stronger(full.filter(model=a), full.filter(model=b))
+        (a, b)
+        for a in models
+        for b in models
+        if a != b and _is_stronger(full.filter(model=a), full.filter(model=b), settings)
     }
 
 
-def _is_stronger(first: pl.DataFrame, second: pl.DataFrame) -> bool:
-    """Does the interval of the mean paired difference lie above zero? Each benchmark weighs the same."""
+def _is_stronger(first: pl.DataFrame, second: pl.DataFrame, settings: Settings) -> bool:
     pairs = first.join(second, on=["benchmark", "question_id"], suffix="_second")
     if pairs.is_empty():
         return False
     weight = 1 / pl.len().over("benchmark")
-    gains = pairs.with_columns(
+    gains = pairs.select(
         gain=(pl.col("score") - pl.col("score_second")) * weight / weight.mean(),
-        image_id=pl.concat_str("benchmark", "image_id", separator="/"),
-        benchmark=pl.lit("all"),
+        image=pl.concat_str("benchmark", "image_id", separator="/"),
     )
-    return bool(intervals(gains, [], "gain")["low"].item() > 0)
+    data = cluster(gains["gain"].to_numpy()[:, None], gains["image"].to_numpy())
+    found = compare(data, settings.confidence, settings.resamples, settings.seed)
+    return bool(found.low[0] > 0)

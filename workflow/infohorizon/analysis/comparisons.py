@@ -1,5 +1,5 @@
-"""Paired comparisons: each strategy with random, drop-all and each schedule with the unpruned model, hybrids with
-the schedule they extend. Paired per question after averaging over repeats; resampled and tested by image."""
+"""Paired comparisons of scores: strategies with random, drop-all and schedules with the unpruned model, hybrids with
+their plain schedule."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,27 +7,34 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from infohorizon.analysis.horizons import CELL, Settings
-from infohorizon.analysis.panels import Panel, Tables, per_question
-from infohorizon.analysis.statistics import bootstrap, holm, paired
+from infohorizon.analysis.criteria import Settings
+from infohorizon.analysis.panels import CELL, Panel, Tables, per_question
+from infohorizon.analysis.statistics import compare, holm
+
+EQUAL = 0.005
+"""Mean numbers of tokens that differ by no more than this share count as equal."""
 
 
-def comparisons(tables: Tables, baselines: Mapping[str, str], settings: Settings) -> list[dict[str, Any]]:
+def comparisons(tables: Tables, baselines: Mapping[str, str | None], settings: Settings) -> list[dict[str, Any]]:
     """Rows of the comparison table for one model on one benchmark.
 
     Args:
-        baselines: schedule → the schedule of about equal mean tokens it is compared with (beside the unpruned model).
+        baselines: schedule → the plain schedule that it is compared with, or None.
+
+    Raises:
+        UserError: a table lacks rows, or holds a value that is not finite.
     """
-    return [*_strategies(tables, settings), *_schedules(tables, baselines, settings)]
+    pairs = {name: other for name, other in baselines.items() if other}
+    return [*_strategies(tables, settings), *_schedules(tables, pairs, settings)]
 
 
 def _strategies(tables: Tables, settings: Settings) -> Iterator[dict[str, Any]]:
-    if "random" in tables.sweeps:
-        random = per_question(tables.sweeps["random"], CELL)
-        for strategy in sorted(tables.sweeps.keys() - {"random", "drop-all"}):
-            panel = tables.paired(tables.sweeps[strategy], random, CELL, f"sweep of {strategy}")
-            for keep in panel.cells["keep"].unique().sort():
-                yield from _rows(tables, panel.where(keep=keep), "strategy", strategy, "random", settings)
+    for strategy in tables.compared_with_random():
+        random = tables.random_for(strategy)
+        baseline = per_question(tables.sweeps[random], CELL)
+        panel = tables.paired(tables.sweeps[strategy], baseline, CELL, f"sweep of {strategy}")
+        for keep in panel.cells["keep"].unique().sort():
+            yield from _rows(tables, panel.where(keep=keep), "strategy", strategy, random, settings)
     if "drop-all" in tables.sweeps and tables.answers is not None:
         panel = tables.paired(tables.sweeps["drop-all"], tables.full(), CELL, "sweep of drop-all")
         yield from _rows(tables, panel, "strategy", "drop-all", "full", settings)
@@ -56,19 +63,16 @@ def _rows(
     baseline: str | Mapping[str, str],
     settings: Settings,
 ) -> Iterator[dict[str, Any]]:
-    """One row per cell; Holm over the cells. From one image nothing can be resampled: its interval is [−1, 1]."""
+    """One row per cell; Holm over the cells."""
     if panel.frame.is_empty():
         return
-    data = panel.clusters("difference")
-    difference, low, high = bootstrap(data, settings.confidence, settings.resamples, settings.seed)
-    if panel.images == 1:
-        low, high = -np.ones_like(low), np.ones_like(high)
-    p = paired(data, np.ones((1, panel.images))).p_two_sided()[0]
-    p_holm = holm(p)
+    found = compare(panel.clusters("difference"), settings.confidence, settings.resamples, settings.seed)
+    p_holm = holm(found.p)
     columns = ("score", "score_baseline", "tokens", "tokens_baseline")
     average = {column: panel.values(column).mean(axis=0) for column in columns}
     for index, cell in enumerate(panel.cells.iter_rows(named=True)):
         schedule = str(cell.get("schedule", ""))
+        tokens, others = float(average["tokens"][index]), _none_if_nan(average["tokens_baseline"][index])
         yield {
             "model": tables.model,
             "benchmark": tables.benchmark,
@@ -77,14 +81,15 @@ def _rows(
             "baseline": baseline if isinstance(baseline, str) else baseline[schedule],
             "layer": cell.get("layer"),
             "keep": cell.get("keep"),
-            "tokens": float(average["tokens"][index]),
-            "baseline_tokens": _none_if_nan(average["tokens_baseline"][index]),
+            "tokens": tokens,
+            "baseline_tokens": others,
+            "equal_tokens": None if others is None else abs(tokens - others) <= EQUAL * others,
             "score": float(average["score"][index]),
             "baseline_score": float(average["score_baseline"][index]),
-            "difference": float(difference[index]),
-            "low": float(low[index]),
-            "high": float(high[index]),
-            "p_value": float(p[index]),
+            "difference": float(found.mean[index]),
+            "low": float(found.low[index]),
+            "high": float(found.high[index]),
+            "p_value": float(found.p[index]),
             "p_holm": float(p_holm[index]),
             "questions": panel.questions,
             "images": panel.images,

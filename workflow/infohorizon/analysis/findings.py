@@ -1,107 +1,167 @@
-"""Which of the paper's findings hold in this study: decided from the horizon table by stated rules, never by hand.
+"""Which of the paper's findings hold in this study: each claim → its cases → decisions, by stated rules.
 
-A finding is a claim about every model and benchmark. Each case is decided from bootstrap intervals; the finding holds
-where every case holds, does not hold where at least one case does not, and is else not decidable.
+A case holds where the confidence set of a horizon (or the interval of a difference) shows it. It does not hold where a
+test refutes it; the refutations of a claim are corrected for their number (Holm), since among a hundred tests at 5 %
+chance alone refutes five. All other cases are undecided, or not measurable.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from infohorizon.analysis import cases
-from infohorizon.analysis.cases import Case, combine
-from infohorizon.analysis.horizons import AGAINST_RANDOM, FACTORS, VANISHING
+from infohorizon.analysis.cases import Case
+from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING, Criterion, Settings
+from infohorizon.analysis.horizons import FACTORS, Whose
+from infohorizon.analysis.statistics import holm
 
 READING_TASKS = {"reading", "textvqa", "ocrbench", "docvqa", "chartqa"}
+HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", "undecided", "not measurable"
+SCORES = ("scores",)
 
 
 class Claim(NamedTuple):
-    """A claim of the paper and the rule that decides its cases; the first of the criteria counts, at its threshold."""
+    """A claim of the paper and the rule that decides its cases; the first of the criteria decides, at its threshold."""
 
+    name: str
     title: str
     rule: str
     criteria: tuple[str, ...]
+    factors: tuple[float, ...] = FACTORS
 
 
 RANDOM = Claim(
-    "1. From some depth on, pruning strategies are no better than random",
-    "A strategy's case holds if the whole interval of its layer (from which on it never has a significant advantage "
-    "over random, and any advantage is shown to be inside the margin) lies below the model's depth. It does not hold "
-    "if that layer is never reached and at the last measured layer the strategy is still significantly better than "
-    "random (5 %, Holm). The oracle, which reads the label, is no strategy here.",
+    "random-suffices",
+    "From some depth on, pruning strategies are no better than random",
+    "A strategy's case holds if its advantage over random is shown to stay within the margin from some measured layer "
+    "on (one-sided bounds, from the last layer down, at every keep). It does not hold if the advantage is "
+    "significantly above the margin at the last measured layer. The oracle, which reads the label, does not count.",
     AGAINST_RANDOM,
 )
 VANISHES = Claim(
-    "2. Token information vanishes at an intermediate layer, the information horizon",
-    "A case holds if the whole interval of the horizon lies below the model's depth; it does not hold if the whole "
-    "interval lies at the depth. The spread over windows can be no larger than the largest |information|: where that "
-    "has vanished, information has become uniform.",
+    "information-vanishes",
+    "Token information vanishes at an intermediate layer, the information horizon",
+    "A case holds if the whole confidence set of the horizon lies below the model's depth; it does not hold if the "
+    "statistic is significantly above its threshold at the last measured layer. Where the image is worth nothing to "
+    "the answer, there is no horizon to measure.",
     VANISHING,
 )
 READING = Claim(
-    "3a. The horizon lies deeper for reading than for other tasks",
+    "reading-deeper",
+    "The horizon lies deeper for reading than for other tasks",
     "For each model and each pair of a reading task (reading, TextVQA, OCRBench, DocVQA, ChartQA) and another "
-    "benchmark: holds if the reading task's whole interval lies deeper, does not hold if none of it does.",
+    "benchmark: holds if the reading task's whole set lies deeper, does not hold if none of it does.",
     VANISHING,
 )
 STRONGER = Claim(
-    "3b. The horizon lies deeper for the stronger model",
-    "For each benchmark and each pair of models of which one has the higher unpruned score (the interval of the paired "
-    "difference, mean over benchmarks, leaves out zero): holds if the stronger model's whole interval lies deeper, "
-    "does not hold if none of it does. Depths are compared as shares of all layers.",
+    "stronger-deeper",
+    "The horizon lies deeper for the stronger model",
+    "For each benchmark and each pair of models of which one has the higher unpruned score (paired, mean over "
+    "benchmarks, significant): holds if the stronger model's whole set lies deeper, does not hold if none of it does. "
+    "Depths are compared as shares of all layers.",
     VANISHING,
+)
+HYBRIDS = Claim(
+    "random-improves",
+    "Random pruning in deep layers improves existing methods",
+    "For each schedule with a `baseline` of equal mean tokens: holds if it scores significantly higher than that, does "
+    "not hold if significantly lower.",
+    SCORES,
+    (1.0,),
 )
 
 
-class Finding(NamedTuple):
-    """A claim judged: its cases and outcome, and the outcomes by criterion at each factor of the threshold."""
-
-    title: str
-    rule: str
-    outcome: str
-    cases: list[Case]
-    factors: list[float]
-    sensitivity: list[tuple[str, list[str]]]
+CLAIMS = (RANDOM, VANISHES, READING, STRONGER, HYBRIDS)
 
 
-def findings(
-    horizon: pl.DataFrame,
-    comparison: pl.DataFrame,
-    information: pl.DataFrame,
-    answers: pl.DataFrame,
-    tasks: Mapping[str, str],
-    models: Iterable[str],
-) -> list[Finding]:
-    """The paper's findings judged on this study.
+class Study(NamedTuple):
+    """What the claims are decided from.
 
-    Args:
-        horizon, comparison: the tables.
-        information: `observations.information`.
-        answers: `observations.answers`; the stronger of two models has the higher unpruned score.
-        tasks: benchmark → task.
+    Attributes:
+        found: per model and benchmark its criteria, over all categories.
+        answers: `observations.answers`, by which one of two models is the stronger.
+        reading: benchmarks of reading tasks.
+        oracles: strategies that read the label.
     """
-    reading = {name for name, task in tasks.items() if READING_TASKS & {name, task}}
-    strongest = cases.stronger(answers, list(models))
-    horizon = horizon.filter(pl.col("keep").is_null())
+
+    found: Mapping[Whose, Sequence[Criterion]]
+    comparison: pl.DataFrame
+    answers: pl.DataFrame
+    reading: frozenset[str]
+    oracles: frozenset[str]
+
+
+def findings(study: Study, settings: Settings) -> list[dict[str, Any]]:
+    """Rows of the findings table: for each claim, criterion and factor the claim as a whole, then its cases."""
+    stronger = cases.stronger(study.answers, settings)
+    claims = {
+        RANDOM: lambda at: cases.no_better(at, study.comparison, study.oracles),
+        VANISHES: cases.vanishing,
+        READING: lambda at: cases.by_task(at, study.reading),
+        STRONGER: lambda at: cases.by_model(at, stronger),
+    }
+    rows = []
+    for claim, decide in claims.items():
+        for criterion in claim.criteria:
+            for factor in claim.factors:
+                at = cases.At(study.found, criterion, factor, 1 - settings.confidence)
+                rows += _rows(claim, criterion, factor, decide(at), settings)
+    level = 1 - settings.confidence
+    return rows + _rows(HYBRIDS, SCORES[0], 1.0, cases.hybrids(study.comparison, level), settings)
+
+
+def _rows(
+    claim: Claim, criterion: str, factor: float, found: Sequence[Case], settings: Settings
+) -> list[dict[str, Any]]:
+    level = 1 - settings.confidence
+    adjusted = _adjusted(found)
+    decisions = [decision(case, p, level) for case, p in zip(found, adjusted, strict=True)]
+    common = {"claim": claim.name, "criterion": criterion, "factor": factor}
+    tested = sum(case.p_refuted is not None for case in found)
+    whole = common | dict.fromkeys(("model", "benchmark", "subject", "p_refuted", "p_refuted_holm"))
+    whole |= {"title": claim.title, "decision": combine(decisions), "evidence": _counts(decisions, tested, level)}
     return [
-        _finding(RANDOM, horizon, lambda rows: cases.no_better(rows, comparison)),
-        _finding(VANISHES, horizon, lambda rows: cases.vanishing(rows, information, comparison)),
-        _finding(READING, horizon, lambda rows: cases.by_task(rows, reading)),
-        _finding(STRONGER, horizon, lambda rows: cases.by_model(rows, strongest)),
+        whole,
+        *(
+            common
+            | {"model": case.model, "benchmark": case.benchmark, "subject": case.subject, "title": case.title}
+            | {"decision": decided, "evidence": case.evidence, "p_refuted": case.p_refuted, "p_refuted_holm": p}
+            for case, p, decided in zip(found, adjusted, decisions, strict=True)
+        ),
     ]
 
 
-def _finding(claim: Claim, horizon: pl.DataFrame, decide: Callable[[list[dict[str, Any]]], list[Case]]) -> Finding:
-    """Decide a claim by the rows of the horizon table at each criterion and factor of its threshold."""
+def _adjusted(found: Sequence[Case]) -> list[float | None]:
+    """Holm over the refutations that were tested."""
+    tested = [case.p_refuted for case in found if case.p_refuted is not None]
+    adjusted = iter(holm(np.array(tested)).tolist())
+    return [None if case.p_refuted is None else next(adjusted) for case in found]
 
-    def judged(criterion: str, factor: float) -> list[Case]:
-        return decide(horizon.filter(criterion=criterion, factor=factor).to_dicts())
 
-    sensitivity = [
-        (criterion, [combine(case.outcome for case in judged(criterion, factor)) for factor in FACTORS])
-        for criterion in claim.criteria
-    ]
-    decided = judged(claim.criteria[0], 1.0)
-    outcome = combine(case.outcome for case in decided)
-    return Finding(claim.title, claim.rule, outcome, decided, list(FACTORS), sensitivity)
+def decision(case: Case, p_refuted: float | None, level: float) -> str:
+    """What is decided of one case, given its corrected p of refutation."""
+    if not case.measurable:
+        return UNMEASURED
+    if case.holds:
+        return HOLDS
+    return FAILS if p_refuted is not None and p_refuted <= level else OPEN
+
+
+def combine(decisions: Sequence[str]) -> str:
+    """One decision for all cases: holds if all do; without a case that could be measured nothing is decided."""
+    measured = [decided for decided in decisions if decided != UNMEASURED]
+    if not measured:
+        return UNMEASURED if decisions else OPEN
+    if FAILS in measured:
+        return FAILS
+    return OPEN if OPEN in measured else HOLDS
+
+
+def _counts(decisions: Sequence[str], tested: int, level: float) -> str:
+    if not decisions:
+        return "This study has no case of it."
+    counts = [f"{decisions.count(name)} {name}" for name in (HOLDS, FAILS, OPEN, UNMEASURED) if name in decisions]
+    chance = f"without a correction, chance alone would refute about {tested * level:.1f} of the {tested} tested"
+    return f"{', '.join(counts)} of {len(decisions)}; {chance}."

@@ -49,8 +49,8 @@ def sources(answers: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def answers(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
-    """Full and blind: question_id, image_id, condition, answer, score."""
-    return _gather(paths, "answers", ["question_id", "condition", "answer", "score"], lambda part: part, questions)
+    """Full and blind: question_id, image_id, and the columns of the answers table."""
+    return _gather(paths, "answers", list(tables.TABLES["answers"].columns), lambda part: part, questions)
 
 
 def other_spellings(paths: Sequence[str]) -> pl.DataFrame:

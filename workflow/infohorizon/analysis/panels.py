@@ -1,7 +1,7 @@
 """From the tables of one model on one benchmark to panels: every question × every cell, complete and in one order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -12,9 +12,14 @@ from infohorizon.analysis.statistics import Array, Clusters, cluster
 from infohorizon.errors import UserError
 
 # The columns that are read of the large tables.
-INFORMATION = ("question_id", "layer", "information", "answer_information", "text_divergence")
+INFORMATION = (
+    *("question_id", "layer", "information", "answer_information"),
+    *("text_probability", "text_answer_probability", "text_divergence"),
+)
 SWEEP = ("question_id", "strategy", "layer", "keep", "repeat", "tokens", "score")
 SCHEDULES = ("question_id", "schedule", "repeat", "mean_tokens", "score")
+CELL = ("layer", "keep")
+DUST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,12 @@ class Tables:
 
     Attributes:
         depth: number of decoder layers of the model: the layer of a horizon that is never reached.
-        questions: benchmark table (question_id and image_id are read).
+        questions: benchmark table (question_id, image_id and category are read).
         answers: answers table.
         information: `over_windows` of the information table.
         sweeps, schedules: tables by strategy and by schedule.
+        matched: strategy → the random strategy that keeps as many tokens as it does; all others are compared with
+            `random`.
     """
 
     model: str
@@ -37,12 +44,33 @@ class Tables:
     information: pl.DataFrame | None = None
     sweeps: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     schedules: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    matched: Mapping[str, str] = field(default_factory=dict)
 
     def full(self) -> pl.DataFrame:
         """Unpruned scores: question_id, score, tokens (null: the tables do not say)."""
         assert self.answers is not None
         full = self.answers.filter(pl.col("condition") == "full")
         return full.select("question_id", "score", tokens=pl.lit(None, pl.Float64))
+
+    def within(self, category: str) -> "Tables":
+        """The questions of one category alone."""
+        return replace(self, questions=self.questions.filter(category=category))
+
+    def random_for(self, strategy: str) -> str:
+        """The random strategy that a strategy is compared with."""
+        return self.matched.get(strategy, "random")
+
+    def compared_with_random(self) -> list[str]:
+        """The strategies whose random was swept too."""
+        own = self.sweeps.keys() - {"random", "drop-all"} - set(self.matched.values())
+        return [strategy for strategy in sorted(own) if self.random_for(strategy) in self.sweeps]
+
+    def against_random(self, strategy: str) -> "Panel":
+        """Paired differences from random in the cells where both kept the same number of tokens."""
+        random = per_question(self.sweeps[self.random_for(strategy)], CELL)
+        panel = self.paired(self.sweeps[strategy], random, CELL, f"sweep of {strategy}")
+        unequal = panel.frame.filter((pl.col("tokens") - pl.col("tokens_baseline")).abs() > DUST)
+        return Panel(panel.frame.join(unequal.select(CELL).unique(), on=CELL, how="anti"), panel.keys)
 
     def panel(self, frame: pl.DataFrame, keys: Sequence[str], what: str) -> "Panel":
         """Panel of a frame with one row per question and cell; raises UserError where it is not complete."""
@@ -59,7 +87,10 @@ class Tables:
         """Panel of `difference` = score − baseline's score, joined on the question and on the keys both have."""
         on = [column for column in ("question_id", *keys) if column in baseline.columns]
         pairs = per_question(frame, keys).join(baseline, on=on, suffix="_baseline")
-        return self.panel(pairs.with_columns(difference=pl.col("score") - pl.col("score_baseline")), keys, what)
+        difference = pl.col("score") - pl.col("score_baseline")
+        dust = difference.abs() < DUST  # what rounding leaves of equal means over repeats
+        pairs = pairs.with_columns(difference=pl.when(dust).then(0.0).otherwise(difference))
+        return self.panel(pairs, keys, what)
 
 
 @dataclass(frozen=True)
@@ -102,10 +133,16 @@ class Panel:
             row = self.frame.row(int(np.argmin(np.isfinite(values))), named=True)
             cell = ", ".join(f"{key} {row[key]}" for key in self.keys)
             raise UserError(f"'{column}' of question {row['question_id']} at {cell} is no finite number.")
+        return self.clustered(values)
+
+    def clustered(self, values: Array) -> Clusters:
+        """Sums of values (questions, K) over the questions of each image."""
         return cluster(values, self.frame["image_id"].gather_every(values.shape[1]).to_numpy())
 
 
-def read_tables(files: Mapping[str, Sequence[str]], model: str, benchmark: str, depth: int) -> Tables:
+def read_tables(
+    files: Mapping[str, Sequence[str]], model: str, benchmark: str, depth: int, matched: Mapping[str, str] | None = None
+) -> Tables:
     """The tables of one model on one benchmark; of the large ones only what is needed, a part at a time.
 
     Args:
@@ -125,6 +162,7 @@ def read_tables(files: Mapping[str, Sequence[str]], model: str, benchmark: str, 
         information=pl.concat(information) if information else None,
         sweeps=_by_name(sweep, "strategy"),
         schedules=_by_name(schedules, "schedule"),
+        matched=matched or {},
     )
 
 
@@ -140,12 +178,14 @@ def over_windows(information: pl.DataFrame) -> pl.DataFrame:
     """Information table → per question and layer, over its windows; a part at a time may be reduced.
 
     Returns:
-        question_id, layer; information, answer_information: the largest absolute value; text_divergence: that of all;
-        spread: the standard deviation of information.
+        question_id, layer; information, answer_information: the largest absolute value; mean_information: the mean
+        absolute value; spread: the standard deviation of information; text_probability, text_answer_probability,
+        text_divergence: those of all windows.
     """
     return information.group_by("question_id", "layer").agg(
         pl.col("information", "answer_information").abs().nan_max(),
-        pl.col("text_divergence").nan_max(),
+        pl.col("text_probability", "text_answer_probability", "text_divergence").nan_max(),
+        mean_information=pl.col("information").abs().mean(),
         spread=pl.col("information").std(ddof=0),
     )
 

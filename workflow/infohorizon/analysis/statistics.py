@@ -5,6 +5,7 @@ how often each image counts in each of R samples; row 0 of `resample` is the dat
 bootstrap distribution come from the same call.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -76,56 +77,141 @@ def bootstrap(data: Clusters, confidence: float, resamples: int, seed: int) -> I
 
 
 class Estimate(NamedTuple):
-    """A mean difference with its standard error, both (R, K), and degrees of freedom; tests by Student's t."""
+    """A mean difference of each cell with its standard error, both (K,), and degrees of freedom; Student's t."""
 
     mean: Array
     error: Array
-    freedom: int
+    freedom: float
 
-    def p_greater(self) -> Array:
-        """One-sided p of 'the mean is at most 0'."""
-        return stats.t.sf(self.mean / self.error, self.freedom)
+    def p_above(self, margin: float) -> Array:
+        """One-sided p of 'the mean is at most `margin`'."""
+        return stats.t.sf((self.mean - margin) / self.error, self.freedom)
 
     def p_two_sided(self) -> Array:
         """Two-sided p of 'the mean is 0'."""
         return 2 * stats.t.sf(np.abs(self.mean / self.error), self.freedom)
 
-    def lower(self, confidence: float) -> Array:
-        """One-sided lower confidence bound; above −margin, non-inferiority by that margin is shown."""
-        return self.mean - stats.t.ppf(confidence, self.freedom) * self.error
-
-    def upper(self, confidence: float) -> Array:
-        """One-sided upper confidence bound."""
-        return self.mean + stats.t.ppf(confidence, self.freedom) * self.error
-
-    def furthest(self, confidence: float) -> Array:
-        """Smallest margin within which equivalence to 0 is shown by two one-sided tests (TOST; Schuirmann 1987)."""
-        return np.maximum(self.upper(confidence), -self.lower(confidence))
+    def reach(self, confidence: float) -> Array:
+        """Distance from the mean to a one-sided confidence bound."""
+        return stats.t.ppf(confidence, self.freedom) * self.error
 
 
-def paired(data: Clusters, weights: Array) -> Estimate:
-    """Cluster-robust mean of paired differences in [−1, 1], with two pseudo-images.
+def estimate(data: Clusters, pseudo: Sequence[tuple[float, float | Array]]) -> Estimate:
+    """Cluster-robust mean of paired differences, with pseudo-images added to the data.
 
-    The variance is that of a ratio mean over images (between-cluster sandwich, G/(G − 1) correction). As Bonett and
-    Price (2012, J. Educ. Behav. Stat. 37:479) do for paired proportions, one pseudo-image of mean size with all
-    differences +1 and one with all −1 are added: without them ten questions that happen to agree would have a standard
-    error of 0 and "prove" any equivalence. They are no part of what is resampled.
+    The variance is that of a ratio mean over images (between-cluster sandwich, count/(count − 1) correction). Without
+    pseudo-images ten questions that happen to agree would have a standard error of 0 and "prove" any equivalence.
+
+    Args:
+        pseudo: (how many, value of all their differences): images of mean size; their number may be a fraction, and a
+            value may differ by cell (K,).
     """
     sums, sizes = data
-    images = len(sizes)
-    size = weights @ sizes
-    pseudo = size / images
-    size = size + 2 * pseudo
-    mean = weights @ sums / size
-    squares = weights @ sums**2 - 2 * mean * (weights @ (sums * sizes))
-    squares += mean**2 * (weights @ sizes**2) + 2 * pseudo**2 * (1 + mean**2)
-    error = np.sqrt((images + 2) / (images + 1) * np.maximum(squares, 0)) / size
-    return Estimate(mean, error, images + 1)
+    size = sizes.mean(axis=0)
+    count = len(sizes) + sum(number for number, _ in pseudo)
+    total = count * size
+    mean = (sums.sum(axis=0) + sum(number * value * size for number, value in pseudo)) / total
+    squares = ((sums - mean * sizes) ** 2).sum(axis=0)
+    squares = squares + sum(number * (size * (value - mean)) ** 2 for number, value in pseudo)
+    return Estimate(mean, np.sqrt(count / (count - 1) * squares) / total, count - 1)
+
+
+def toward(data: Clusters, confidence: float, worst: float) -> Estimate:
+    """Estimate for a one-sided bound in the direction of `worst` (+1: upper bounds, −1: lower bounds and p_above).
+
+    z²/2 pseudo-images have the difference `worst` and as many have 0: the one-sided form of Agresti and Coull (1998,
+    Am. Stat. 52:119), extended to clusters. It keeps its level where differences are rare and of one sign, which is the
+    usual case at a horizon.
+    """
+    number = stats.norm.ppf(confidence) ** 2 / 2
+    return estimate(data, [(number, worst), (number, 0.0)])
+
+
+def upper(data: Clusters, confidence: float) -> Array:
+    """(K,) one-sided upper bound of the mean; at or below a margin, a loss within that margin is shown."""
+    found = toward(data, confidence, 1.0)
+    return found.mean + found.reach(confidence)
+
+
+def lower(data: Clusters, confidence: float) -> Array:
+    """(K,) one-sided lower bound of the mean."""
+    return -upper(Clusters(-data.sums, data.sizes), confidence)
+
+
+def p_above(data: Clusters, margin: float, confidence: float) -> Array:
+    """(K,) one-sided p of 'the mean is at most `margin`'; it is below 1 − confidence where `lower` is above."""
+    return toward(data, confidence, -1.0).p_above(margin)
 
 
 def resolution(images: int, confidence: float) -> float:
-    """Smallest margin that so many images can show: the bound of `paired` where no difference is seen at all."""
-    return float(stats.t.ppf(confidence, images + 1) * np.sqrt(2 / ((images + 1) * (images + 2))))
+    """Smallest margin that so many images can show: `upper` where no difference is seen at all."""
+    return float(upper(Clusters(np.zeros((images, 1)), np.ones((images, 1))), confidence)[0])
+
+
+class Comparison(NamedTuple):
+    """Paired differences (K,): the mean, its interval and the two-sided p of 'no difference'.
+
+    An interval leaves out 0 exactly where p is below 1 − confidence.
+    """
+
+    mean: Array
+    low: Array
+    high: Array
+    p: Array
+
+
+def compare(data: Clusters, confidence: float, flips: int, seed: int) -> Comparison:
+    """Is there a difference? p from flipping the signs of images; the interval by Student's t.
+
+    Two pseudo-images, at plus and minus the largest mean difference of one image (±1 where there is none), widen the
+    interval, so that it is never empty. Where the two tests disagree about 0, the more cautious one decides: p is the
+    larger of both, and an interval that would leave out 0 although p does not is extended to 0.
+    """
+    sums, sizes = data
+    largest = np.abs(sums / np.maximum(sizes, 1)).max(axis=0)
+    largest[largest == 0] = 1.0
+    found = estimate(data, [(1.0, largest), (1.0, -largest)])
+    p = np.maximum(sign_flip(data, flips, seed), found.p_two_sided())
+    reach = found.reach((1 + confidence) / 2)
+    mean = sums.sum(axis=0) / sizes.sum(axis=0)
+    low, high = np.minimum(found.mean - reach, mean), np.maximum(found.mean + reach, mean)
+    open_ = p >= 1 - confidence
+    return Comparison(mean, np.where(open_, np.minimum(low, 0), low), np.where(open_, np.maximum(high, 0), high), p)
+
+
+EXACT = 12
+"""So many images with a difference have all their 2^k sign patterns counted; more are sampled."""
+CHUNK = 4_000_000  # signs at a time
+
+
+def sign_flip(data: Clusters, flips: int, seed: int) -> Array:
+    """(K,) two-sided p of 'each image's summed difference is as likely to have the other sign' (Fisher 1935).
+
+    Exact for a cell with up to EXACT images that differ; else (1 + patterns as extreme) / (1 + flips), the same random
+    patterns for all cells.
+    """
+    sums = data.sums
+    differ = sums != 0
+    p = np.ones(sums.shape[1])
+    few = differ.sum(axis=0) <= EXACT
+    for cell in np.flatnonzero(few & differ.any(axis=0)):
+        own = sums[differ[:, cell], cell]
+        patterns = 1 - 2 * (np.arange(2 ** len(own))[:, None] >> np.arange(len(own)) & 1)
+        p[cell] = _extreme(patterns, own[:, None]).mean()
+    many = ~few
+    if many.any():
+        random, extreme = np.random.default_rng(seed), np.zeros(many.sum())
+        step = max(1, CHUNK // len(sums))
+        for start in range(0, flips, step):
+            patterns = 1.0 - 2.0 * random.integers(2, size=(min(step, flips - start), len(sums)), dtype=np.int8)
+            extreme += _extreme(patterns, sums[:, many]).sum(axis=0)
+        p[many] = (1 + extreme) / (1 + flips)
+    return p
+
+
+def _extreme(patterns: NDArray, sums: Array) -> NDArray[np.bool_]:
+    """(patterns, K): is the flipped sum at least as far from 0 as that of the data? Rounding decides no tie."""
+    return np.abs(patterns @ sums) >= np.abs(sums.sum(axis=0)) - 1e-9 * np.abs(sums).sum(axis=0)
 
 
 def holm(p: Array) -> Array:

@@ -82,6 +82,25 @@ class Questioner:
             for row, p in zip(ids, first, strict=True)
         ]
 
+    def worth(self, trace: Trace, asked: Asked) -> dict[str, dict[str, float]]:
+        """What the whole image is worth to the label: full and blind → answer_probability and divergence.
+
+        answer_probability is that of all tokens of the label, teacher-forced; divergence is
+        KL(first-token distribution ‖ unpruned), nats.
+        """
+        language_model, ids = self.model.language_model, self.model.label_ids(asked.label, asked.question)
+        if len(ids) > 1:
+            trace = prefill(language_model, self.model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+        blind = trace.prune(0, torch.arange(0, device=self.model.device))
+        final = torch.stack([trace.final(), blind.final()])  # (2, 1 + forced, d)
+        whole = language_model.log_probabilities(final, ids).double().sum(dim=-1).exp().tolist()
+        full, none = language_model.logits(final[:, :1]).log_softmax(dim=-1)
+        divergences = [0.0, float((none.exp() * (none - full)).sum().double())]
+        return {
+            condition: {"answer_probability": probability, "divergence": divergence}
+            for condition, probability, divergence in zip(("full", "blind"), whole, divergences, strict=True)
+        }
+
     def spells_otherwise(self, answer: str, asked: Asked) -> bool:
         """Whether an answer is the label, but for case, and begins with another token than the one measured."""
         if answer.casefold() != asked.label.casefold() or not answer:

@@ -75,6 +75,10 @@ class TraceView(View):
             raise UserError("strategy 'information' needs the information table of this model and benchmark.")
         return self.oracle(self.layer).to(self.present.device)[self.present]
 
+    def places(self) -> Tensor:
+        present, columns = self.present.cpu(), self.encoded.grid[1]
+        return torch.stack([present // columns, present % columns], dim=1)
+
     def generator(self, keep: int) -> torch.Generator:
         return torch.Generator().manual_seed(seed_of(*self.key, self.layer, keep))
 

@@ -16,10 +16,9 @@ from PIL import Image
 
 from infohorizon import tables
 from infohorizon.analysis import observations, paper
-from infohorizon.analysis.findings import findings
-from infohorizon.analysis.horizons import AGAINST_RANDOM, VANISHING
+from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
-from infohorizon.report import rows
+from infohorizon.report import rows, verdicts
 from infohorizon.report.explorer import COUNTS, embedded, explorer
 
 HERE = Path(__file__).parent
@@ -44,6 +43,7 @@ class Files:
     schedules: Sequence[str]
     horizon: str
     comparison: str
+    findings: str
     metrics: str
     svg: Sequence[str]
     png: Sequence[str]
@@ -85,7 +85,8 @@ def build(files: Files, study: Study) -> str:
         models=study.models,
         benchmarks=study.benchmarks,
         questions=questions.height,
-        findings=findings(horizon, comparison, information, answers, study.tasks, study.models),
+        findings=verdicts.verdicts(tables.read(files.findings, "findings")),
+        sentences=verdicts.sentences(horizon, study.models, study.benchmarks, study.settings["horizon"]["margin"]),
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
@@ -100,6 +101,7 @@ def build(files: Files, study: Study) -> str:
         paper=paper.beside(horizon, metrics, study.tasks, provenance["models"]),
         provenance=provenance,
         settings=json.dumps(study.settings, indent=2, sort_keys=True, ensure_ascii=False),
+        divergence=study.settings["horizon"]["divergence"],
         confidence=f"{study.settings.get('horizon', {}).get('confidence', 0.95):.0%}",
         explorer=bool(shown["examples"]),
         explorer_data=Markup(embedded(shown)),
@@ -135,7 +137,7 @@ def _stages(files: Files) -> dict[str, Sequence[str]]:
         "removals": files.removals,
         "sweep": files.sweep,
         "schedules": files.schedules,
-        "horizon": [files.horizon, files.comparison],
+        "horizon": [files.horizon, files.comparison, files.findings],
         "metrics": [files.metrics],
     }
 

@@ -87,12 +87,13 @@ def strategies_over_layers(table: pl.DataFrame) -> Rows:
 
 
 def horizons(horizon: pl.DataFrame) -> Rows:
-    """model, benchmark, criterion, strategy, keep, threshold, horizon, questions."""
+    """model, benchmark, criterion, category, strategy, keep, threshold, horizon, questions."""
     return [
         [
             row["model"],
             row["benchmark"],
             row["criterion"],
+            row["category"],
             row["strategy"],
             "" if not row["strategy"] else "all" if row["keep"] is None else amount(row["keep"]),
             f"{row['threshold']:.3g}",
@@ -118,7 +119,7 @@ def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[s
 
 
 def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
-    """model, benchmark, name, baseline, (strategies: layer, keep,) tokens, both scores, difference, p, questions."""
+    """model, benchmark, name, baseline, (strategies: layer, keep,) tokens, scores, difference, both p, questions."""
     return [
         [
             row["model"],
@@ -126,11 +127,12 @@ def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
             row["name"],
             row["baseline"],
             *([str(row["layer"]), amount(row["keep"])] if kind == "strategy" else []),
-            "" if row["tokens"] is None else f"{row['tokens']:.4g}",
+            _tokens(row),
             f"{row['score']:.3f}",
             f"{row['baseline_score']:.3f}",
             _interval(row | {"mean": row["difference"]}, "+.3f"),
-            "< 0.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}",
+            _p(row["p_value"]),
+            _p(row["p_holm"]),
             str(row["questions"]),
         ]
         for row in comparison.filter(kind=kind).iter_rows(named=True)
@@ -159,6 +161,15 @@ def _over_layers(table: pl.DataFrame) -> pl.DataFrame:
     """Each strategy's own metric, mean over layers, as it stands in the metrics table; without drop-all."""
     own = observations.own_metric(table, "strategy")
     return own.filter(pl.col("layer").is_null(), pl.col("keep") > 0)
+
+
+def _tokens(row: Mapping[str, Any]) -> str:
+    """Mean tokens; where the baseline keeps another number, that too."""
+    return f"{row['tokens']:.4g}" + (f" against {row['baseline_tokens']:.4g}" if row["equal_tokens"] is False else "")
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _interval(row: Mapping[str, Any] | None, form: str = ".3f") -> str:

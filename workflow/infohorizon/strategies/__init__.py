@@ -1,5 +1,16 @@
 """Pruning strategies, one file each: a view of the visual tokens → the indices that stay."""
 
-from infohorizon.strategies.registry import REGISTRY, Entry, create, entry, module_of, names, source_of, table
+from infohorizon.strategies.registry import (
+    REGISTRY,
+    Entry,
+    check,
+    create,
+    entry,
+    matched_by,
+    modules_of,
+    names,
+    source_of,
+    table,
+)
 
-__all__ = ["REGISTRY", "Entry", "create", "entry", "module_of", "names", "source_of", "table"]
+__all__ = ["REGISTRY", "Entry", "check", "create", "entry", "matched_by", "modules_of", "names", "source_of", "table"]

@@ -69,6 +69,10 @@ class View:
         """I(w, layer) of each token's window from the information table, (N,). Uses the label: an oracle."""
         raise NotImplementedError
 
+    def places(self) -> Tensor:
+        """Row and column of each token in the image's token grid, (N, 2), on the CPU."""
+        raise NotImplementedError
+
     def generator(self, keep: int) -> torch.Generator:
         """Random generator seeded by (seed, question, layer, keep, repeat) alone."""
         raise NotImplementedError

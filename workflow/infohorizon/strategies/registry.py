@@ -43,6 +43,9 @@ REGISTRY = {
     "holov": Entry("holov:HoloV"),
 }
 
+RANDOM = {"match": str, "block": int}
+"""Options of `random`."""
+
 Settings = Mapping[str, str | Mapping[str, Any]]
 
 
@@ -59,7 +62,10 @@ def entry(name: str, settings: Settings | None = None) -> Entry:
     """
     source, _ = _resolve(name, settings)
     if source in REGISTRY:
-        return REGISTRY[source]
+        facts = REGISTRY[source]
+        if matched := matched_by(name, settings):
+            return facts._replace(first_layer=max(facts.first_layer, entry(matched, settings).first_layer))
+        return facts
     cls = _load(Path(source))
     return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none, cls.merges)
 
@@ -69,10 +75,18 @@ def source_of(name: str, settings: Settings | None = None) -> str:
     return _resolve(name, settings)[0]
 
 
-def module_of(name: str, settings: Settings | None = None) -> str:
-    """Where a strategy's code is: a module of this library (`strategies.dart`) or the path of a user's file."""
+def matched_by(name: str, settings: Settings | None = None) -> str | None:
+    """The strategy whose numbers of tokens a random one copies (option `match`); None for all others."""
+    source, options = _resolve(name, settings)
+    return options.get("match") if source == "random" else None
+
+
+def modules_of(name: str, settings: Settings | None = None) -> list[str]:
+    """Where a strategy's code is: modules of this library (`strategies.dart`) or paths of a user's files."""
     source = source_of(name, settings)
-    return f"strategies.{REGISTRY[source].location.split(':')[0]}" if source in REGISTRY else source
+    own = f"strategies.{REGISTRY[source].location.split(':')[0]}" if source in REGISTRY else source
+    matched = matched_by(name, settings)
+    return [own, *(modules_of(matched, settings) if matched else [])]
 
 
 def create(name: str, settings: Settings | None = None) -> "Strategy":
@@ -88,12 +102,34 @@ def create(name: str, settings: Settings | None = None) -> "Strategy":
     """
     source, options = _resolve(name, settings)
     cls = _builtin(source) if source in REGISTRY else _load(Path(source))
+    if matched := matched_by(name, settings):
+        _refuse_copies(name, matched, settings)
+        options["match"] = create(matched, settings)
     try:
         strategy = cls(**options)
     except (TypeError, ValueError) as error:
         raise UserError(f"strategies: {name}: {error}.") from error
     strategy.name = name
     return strategy
+
+
+def check(name: str, settings: Settings | None = None) -> None:
+    """Refuse a configured strategy that cannot be made. Variants of `random` are checked without loading torch.
+
+    Raises:
+        UserError: as `create`.
+    """
+    source, options = _resolve(name, settings)
+    plain = all(type(options[key]) is RANDOM[key] for key in options.keys() & RANDOM.keys())
+    if source != "random" or not plain or options.keys() - RANDOM.keys() or options.get("block", 0) < 0:
+        create(name, settings)
+    elif matched := options.get("match"):
+        _refuse_copies(name, matched, settings)
+
+
+def _refuse_copies(name: str, matched: str, settings: Settings | None) -> None:
+    if matched_by(matched, settings) or entry(matched, settings).keeps_none:
+        raise UserError(f"strategies: {name}.match: '{matched}' does not choose tokens itself; name one that does.")
 
 
 def table() -> str:

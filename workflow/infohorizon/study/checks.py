@@ -82,10 +82,10 @@ def _model(key: str, settings: Config) -> None:
 
 
 def _own_strategy(name: str, own: Config) -> None:
-    """A strategy that the configuration names: made once, so that a bad option or file is known (loads torch)."""
+    """A strategy that the configuration names: a bad option or file is known before a job starts."""
     if strategies.source_of(name, own) == ORACLE:
         raise UserError(f"strategies.{name}: '{ORACLE}' takes no options; use it under its own name.")
-    strategies.create(name, own)
+    strategies.check(name, own)
 
 
 def _positions(information: Config) -> None:

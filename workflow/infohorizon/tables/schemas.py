@@ -115,6 +115,10 @@ TABLES: dict[str, Table] = {
                 "whether the answer is the label, but for case, and yet begins with another token than the one whose "
                 "probability is measured",
             ),
+            "answer_probability": Column(
+                pa.float64(), "as label_probability, for all tokens of the label, teacher-forced"
+            ),
+            "divergence": Column(pa.float64(), "KL(first-token distribution ‖ that of full), nats; 0 for full"),
         },
         key=("question_id", "condition"),
     ),
@@ -248,19 +252,36 @@ TABLES: dict[str, Table] = {
         {
             "model": _model,
             "benchmark": _benchmark,
+            "depth": Column(pa.int32(), "decoder layers of the model"),
             "criterion": Column(
-                pa.string(), "information, answer-information, label-free, redundancy, no-advantage or random-parity"
+                pa.string(),
+                "information, answer-information, label-free, label-free-ratio, label-free-trimmed, redundancy, "
+                "no-advantage or random-parity",
             ),
+            "category": Column(pa.string(), "the benchmark's grouping of its questions; empty for all questions"),
             "strategy": Column(pa.string(), "no-advantage, random-parity: strategy compared with random; else empty"),
             "keep": Column(
                 pa.float64(), "no-advantage, random-parity: configured keep, null for all at once; else null"
             ),
             "factor": Column(pa.float64(), "threshold as a multiple of the configured one: ½, 1 or 2"),
             "threshold": Column(pa.float64(), "what the criterion's statistic may reach at most; units in README.md"),
-            "layer": Column(pa.int32(), "the estimate: first measured layer of the horizon; depth if never reached"),
-            "low": Column(pa.int32(), "lower end of the bootstrap interval over images"),
-            "high": Column(pa.int32(), "upper end of the bootstrap interval over images"),
-            "depth": Column(pa.int32(), "decoder layers of the model"),
+            "layer": Column(
+                pa.int32(),
+                "the estimate: first measured layer of the horizon; depth if never reached; null: not measurable",
+            ),
+            "low": Column(pa.int32(), "lower end of its confidence set"),
+            "high": Column(
+                pa.int32(), "upper end: from here on the statistic is shown to be within the threshold; depth: nowhere"
+            ),
+            "p_beyond": Column(
+                pa.float64(), "p of 'within the threshold at the last measured layer'; small: never reached"
+            ),
+            "worth": Column(
+                pa.float64(),
+                "what the whole image is worth: mean of p_full − p_blind, or (label-free-ratio) of the divergence of "
+                "blind from full; null for criteria without a reference",
+            ),
+            "worth_low": Column(pa.float64(), "its one-sided lower bound; too small: not measurable"),
             "questions": Column(pa.int32(), "questions behind the estimate"),
             "images": Column(pa.int32(), "their images"),
         },
@@ -282,12 +303,13 @@ TABLES: dict[str, Table] = {
             "keep": Column(pa.float64(), "configured keep (strategies); null for schedules"),
             "tokens": Column(pa.float64(), "mean visual tokens really kept; over all layers for schedules"),
             "baseline_tokens": Column(pa.float64(), "the same of the baseline; null for full"),
+            "equal_tokens": Column(pa.bool_(), "whether both are equal within 0.5 %; null for full"),
             "score": Column(pa.float64(), "mean score"),
             "baseline_score": Column(pa.float64(), "mean score of the baseline"),
             "difference": Column(pa.float64(), "mean paired difference, score − baseline_score"),
-            "low": Column(pa.float64(), "lower end of the bootstrap interval over images"),
-            "high": Column(pa.float64(), "upper end of the bootstrap interval over images"),
-            "p_value": Column(pa.float64(), "two-sided p of the paired difference, clustered by image"),
+            "low": Column(pa.float64(), "lower end of its interval; leaves out 0 exactly where p_value is small"),
+            "high": Column(pa.float64(), "upper end of its interval"),
+            "p_value": Column(pa.float64(), "two-sided p of 'no difference', by flipping the signs of images"),
             "p_holm": Column(
                 pa.float64(),
                 "p_value adjusted by Holm over the layers of one (strategy, keep), or over the schedules compared with "
@@ -295,6 +317,26 @@ TABLES: dict[str, Table] = {
             ),
             "questions": Column(pa.int32(), "questions behind the comparison"),
             "images": Column(pa.int32(), "their images"),
+        },
+    ),
+    "findings": Table(
+        "findings.arrow",
+        "a claim of the paper as a whole, or one of its cases, decided",
+        {
+            "claim": Column(
+                pa.string(),
+                "random-suffices, information-vanishes, reading-deeper, stronger-deeper or random-improves",
+            ),
+            "criterion": Column(pa.string(), "criterion of the horizon table; scores for random-improves"),
+            "factor": Column(pa.float64(), "threshold as a multiple of the configured one: ½, 1 or 2"),
+            "model": Column(pa.string(), "model of the case; null: the claim as a whole"),
+            "benchmark": Column(pa.string(), "its benchmark"),
+            "subject": Column(pa.string(), "strategy, schedule, or the other model or benchmark of a pair"),
+            "title": Column(pa.string(), "what is judged, in words"),
+            "decision": Column(pa.string(), "holds, does not hold, undecided or not measurable"),
+            "evidence": Column(pa.string(), "what it rests on, in words"),
+            "p_refuted": Column(pa.float64(), "p of the test that would refute it; null: there is none"),
+            "p_refuted_holm": Column(pa.float64(), "adjusted by Holm over the cases of the claim"),
         },
     ),
 }

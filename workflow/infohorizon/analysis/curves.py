@@ -1,0 +1,150 @@
+"""A criterion's statistic by layer, and what the data say of the layer from which on it stays within a threshold.
+
+The horizon is the first measured layer from which on, at every later one, the true statistic is at most the threshold;
+the depth where it never is. `Found` brackets it; its ends are decided by tests of the data, and no test's bound is
+resampled again.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infohorizon.analysis.statistics import (
+    Array,
+    Clusters,
+    estimate,
+    holm,
+    means,
+    p_above,
+    percentile_interval,
+    resample,
+    upper,
+)
+
+Layers = NDArray[np.int64]
+
+
+class Found(NamedTuple):
+    """A horizon.
+
+    Attributes:
+        layer: the estimate: first layer from which on the statistic of the data themselves is within the threshold.
+        low, high: ends of its confidence set, low ≤ layer ≤ high. `high` is a claim: from there on the statistic is
+            shown to be within the threshold; below the depth, the horizon is shown to be reached.
+        p_beyond: p of 'within the threshold at the last measured layer'; small: the horizon is never reached.
+    """
+
+    layer: int
+    low: int
+    high: int
+    p_beyond: float
+
+
+class Curve(Protocol):
+    """A statistic in K cells; several cells may share a layer (one per keep)."""
+
+    @property
+    def layers(self) -> Layers:
+        """(K,) layer of each cell."""
+        ...
+
+    @property
+    def images(self) -> int: ...
+
+    def horizon(self, threshold: float, level: float, depth: int) -> Found:
+        """Where it stays within the threshold, each decision erring with probability `level`."""
+        ...
+
+
+def first_layer(holds: NDArray[np.bool_], layers: Layers, depth: int) -> Layers:
+    """First measured layer beyond every layer where `holds` is false.
+
+    Args:
+        holds: (…, K) whether the criterion holds in each cell.
+        layers: (K,) layer of each cell; several cells may share one.
+        depth: the answer where it fails at the last measured layer.
+    """
+    last_failure = np.where(holds, -1, layers).max(axis=-1)
+    answers = np.append(np.unique(layers), depth)
+    return answers[np.searchsorted(answers, last_failure, side="right")]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Mean of paired differences in [−1, 1], decided by one-sided bounds (statistics.toward).
+
+    high: the layers are tested from the last one down, each at the full level, until one fails (fixed sequence; an
+    intersection-union test, so nothing has to be corrected). low: the layer after the last one where the statistic is
+    significantly above the threshold, Holm over the cells. Each end errs in at most `level` of studies.
+
+    Attributes:
+        data: of the difference that has to be small (a loss, an advantage).
+        both: whether its size has to be small, whatever its sign.
+    """
+
+    data: Clusters
+    layers: Layers
+    both: bool = False
+
+    @property
+    def images(self) -> int:
+        return len(self.data.sums)
+
+    def horizon(self, threshold: float, level: float, depth: int) -> Found:
+        sides = [self.data, Clusters(-self.data.sums, self.data.sizes)][: 1 + self.both]
+        bound = np.max([upper(side, 1 - level) for side in sides], axis=0)
+        mean = np.max([side.sums.sum(axis=0) / side.sizes.sum(axis=0) for side in sides], axis=0)
+        above = len(sides) * np.min([p_above(side, threshold, 1 - level) for side in sides], axis=0)
+        last = above[self.layers == self.layers.max()]
+        decided = (mean <= threshold, holm(np.minimum(above, 1)) > level, bound <= threshold)
+        found = [int(first_layer(holds, self.layers, depth)) for holds in decided]
+        return Found(*found, min(1.0, len(last) * last.min()))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Mean of a quantity at each layer against a multiple of its mean at a reference; percentile bootstrap of images.
+
+    The threshold is a share of the reference. Multiplied out, a resample whose reference is near 0 divides by nothing.
+
+    Attributes:
+        data: the quantity, (images, K).
+        reference: the quantity with the whole image against none, (images, 1).
+        resamples, seed: of the bootstrap.
+    """
+
+    data: Clusters
+    layers: Layers
+    reference: Clusters
+    resamples: int
+    seed: int
+
+    @property
+    def images(self) -> int:
+        return len(self.data.sums)
+
+    def horizon(self, threshold: float, level: float, depth: int) -> Found:
+        weights = resample(self.images, self.resamples, self.seed)
+        holds = means(self.data, weights) <= threshold * means(self.reference, weights)
+        layers = first_layer(holds, self.layers, depth)
+        low, high = percentile_interval(layers[1:], 1 - level)
+        if self.images == 1:  # one image cannot be resampled: every layer is possible
+            low, high = self.layers.min(), depth
+        return Found(int(layers[0]), int(low), int(high), self._p_beyond(threshold))
+
+    def worth(self, level: float) -> tuple[float, float]:
+        """The reference's mean and its one-sided lower bound (percentile; −∞ for one image)."""
+        draws = means(self.reference, resample(self.images, self.resamples, self.seed))[:, 0]
+        low = -np.inf if self.images == 1 else np.quantile(draws[1:], level, method="inverted_cdf")
+        return float(draws[0]), float(low)
+
+    def _p_beyond(self, threshold: float) -> float:
+        """One-sided p of 'at most the threshold at the last layer', by Student's t of what exceeds it."""
+        last = self.layers == self.layers.max()
+        excess = self.data.sums[:, last] - threshold * self.reference.sums * (self.data.sizes / self.reference.sizes)
+        sizes = np.broadcast_to(self.data.sizes, self.data.sums.shape)[:, last]
+        largest: Array = np.abs(excess / np.maximum(sizes, 1)).max(axis=0)
+        largest[largest == 0] = 1.0
+        return float(estimate(Clusters(excess, sizes), [(1.0, largest), (1.0, -largest)]).p_above(0.0)[0])

@@ -1,0 +1,80 @@
+"""The page's verdicts: claims and cases as the findings table has them, and a sentence for each model and benchmark."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from infohorizon.analysis.cases import layers
+from infohorizon.analysis.findings import CLAIMS, Claim
+from infohorizon.analysis.horizons import configured
+
+
+class Verdict(NamedTuple):
+    """A claim with its decision at the configured threshold of its first criterion, and at all others.
+
+    Attributes:
+        counts: how many cases were decided how.
+        cases: case, evidence, decision.
+        sensitivity: criterion, then the decision at each factor.
+    """
+
+    title: str
+    rule: str
+    decision: str
+    counts: str
+    cases: list[list[str]]
+    factors: list[float]
+    sensitivity: list[list[str]]
+
+
+def verdicts(findings: pl.DataFrame) -> list[Verdict]:
+    """Every claim of the findings table, in the order of the paper."""
+    return [_verdict(claim, findings.filter(claim=claim.name)) for claim in CLAIMS]
+
+
+def _verdict(claim: Claim, rows: pl.DataFrame) -> Verdict:
+    decided = rows.filter(criterion=claim.criteria[0], factor=1.0)
+    whole = decided.filter(pl.col("model").is_null()).row(0, named=True)
+    cases = decided.filter(pl.col("model").is_not_null()).select("title", "evidence", "decision")
+    others = rows.filter(pl.col("model").is_null())
+    return Verdict(
+        claim.title,
+        claim.rule,
+        whole["decision"],
+        whole["evidence"],
+        [list(row) for row in cases.iter_rows()],
+        list(claim.factors),
+        [[name, *others.filter(criterion=name).sort("factor")["decision"]] for name in claim.criteria],
+    )
+
+
+def sentences(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str], margin: float) -> list[str]:
+    """What was found of each model on each benchmark, in one sentence."""
+    shown = configured(horizon)
+    pairs = [(model, benchmark) for model in models for benchmark in benchmarks]
+    return [
+        f"{model} on {benchmark}: {'; '.join(parts)}."
+        for model, benchmark in pairs
+        if (parts := list(_parts(shown.filter(model=model, benchmark=benchmark), margin)))
+    ]
+
+
+def _parts(own: pl.DataFrame, margin: float) -> Iterator[str]:
+    by_name = {row["criterion"]: row for row in own.filter(strategy="").iter_rows(named=True)}
+    if row := by_name.get("information"):
+        worth = f"the image is worth {row['worth']:.2f} of the label's probability"
+        if row["layer"] is None:
+            yield f"{worth}, too little to measure a horizon"
+        elif row["low"] >= row["depth"]:
+            yield f"{worth}, and more than {row['threshold']:.0%} of that is left at the last layer"
+        else:
+            yield f"{worth}, and at most {row['threshold']:.0%} of that is left from layer {layers(row)}"
+    if row := by_name.get("redundancy"):
+        if row["high"] < row["depth"]:
+            yield f"dropping every visual token from layer {row['high']} on costs at most {margin:g} of score (shown)"
+        else:
+            yield f"no layer is shown from which on dropping every visual token costs at most {margin:g} of score"
+    if (parity := own.filter(criterion="no-advantage")).height:
+        shown = parity.filter(pl.col("high") < pl.col("depth")).height
+        yield f"{shown} of {parity.height} strategies are shown to be no better than random from some layer on"
