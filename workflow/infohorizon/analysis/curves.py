@@ -99,8 +99,8 @@ class Bounded:
         above = len(sides) * np.min([p_above(side, threshold, 1 - level) for side in sides], axis=0)
         last = above[self.layers == self.layers.max()]
         decided = (mean <= threshold, holm(np.minimum(above, 1)) > level, bound <= threshold)
-        found = [int(first_layer(holds, self.layers, depth)) for holds in decided]
-        return Found(*found, min(1.0, len(last) * last.min()))
+        layer, low, high = (int(first_layer(holds, self.layers, depth)) for holds in decided)
+        return Found(layer, low, high, min(1.0, len(last) * float(last.min())))
 
 
 @dataclass(frozen=True)

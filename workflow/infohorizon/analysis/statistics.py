@@ -196,8 +196,8 @@ def sign_flip(data: Clusters, flips: int, seed: int) -> Array:
     few = differ.sum(axis=0) <= EXACT
     for cell in np.flatnonzero(few & differ.any(axis=0)):
         own = sums[differ[:, cell], cell]
-        patterns = 1 - 2 * (np.arange(2 ** len(own))[:, None] >> np.arange(len(own)) & 1)
-        p[cell] = _extreme(patterns, own[:, None]).mean()
+        exact = 1.0 - 2.0 * (np.arange(2 ** len(own))[:, None] >> np.arange(len(own)) & 1)
+        p[cell] = _extreme(exact, own[:, None]).mean()
     many = ~few
     if many.any():
         random, extreme = np.random.default_rng(seed), np.zeros(many.sum())
