@@ -3,19 +3,39 @@
 import numpy as np
 import polars as pl
 
+from infohorizon.analysis.criteria import criteria
+from infohorizon.analysis.horizons import Whose, horizons
 from infohorizon.analysis.panels import Tables, over_windows
 
 DEPTH = 8
 
 
-def questions(count, per_image=1):
-    ids = [f"q{index:04}" for index in range(count)]
-    return pl.DataFrame({"question_id": ids, "image_id": [f"i{index // per_image}" for index in range(count)]})
+FULL, FULL_ANSWER = 0.9, 0.8  # probabilities of the label with the whole image
 
 
-def answers(scores):
+def questions(count, per_image=1, categories=1):
+    rows = range(count)
+    return pl.DataFrame(
+        {
+            "question_id": [f"q{index:04}" for index in rows],
+            "image_id": [f"i{index // per_image}" for index in rows],
+            "category": [f"c{index // per_image % categories}" for index in rows],
+        }
+    )
+
+
+def answers(scores, worth=0.6, divergence=1.0):
+    """Full and blind; worth: what the image adds to the first token's probability (half of it for the whole label)."""
+    worth = np.broadcast_to(worth, len(scores)).tolist()
     rows = [
-        {"question_id": f"q{i:04}", "condition": condition, "score": float(score) * (condition == "full")}
+        {
+            "question_id": f"q{i:04}",
+            "condition": condition,
+            "score": float(score) * (condition == "full"),
+            "label_probability": FULL - worth[i] * (condition == "blind"),
+            "answer_probability": FULL_ANSWER - worth[i] / 2 * (condition == "blind"),
+            "divergence": divergence * (condition == "blind"),
+        }
         for i, score in enumerate(scores)
         for condition in ("blind", "full")
     ]
@@ -23,13 +43,17 @@ def answers(scores):
 
 
 def information(curves, divergence=None):
-    """curves: (questions, layers) largest |information|; a second window has half of it, with the other sign."""
+    """curves: (questions, layers) usable information, which a window alone has; a second has −½ of it.
+
+    Of the whole label it is half.
+    """
     divergence = np.zeros_like(curves) if divergence is None else divergence
     rows = []
     for (question, layer), peak in np.ndenumerate(curves):
         for window, value in enumerate((peak, -peak / 2)):
-            probability = {"probability": 0.5 + value, "text_probability": 0.5, "information": value}
-            answer = {"answer_probability": 0.25 + value / 2, "text_answer_probability": 0.25}
+            text, text_answer = FULL - peak, FULL_ANSWER - peak / 2
+            probability = {"probability": text + value, "text_probability": text, "information": value}
+            answer = {"answer_probability": text_answer + value / 2, "text_answer_probability": text_answer}
             answer["answer_information"] = value / 2
             where = {"question_id": f"q{question:04}", "layer": layer, "window": window}
             rows.append({**where, **probability, **answer, "text_divergence": divergence[question, layer]})
@@ -54,7 +78,7 @@ def schedule(name, scores, mean_tokens=3.0):
     return pl.DataFrame(rows)
 
 
-def study(count=60, per_image=2, seed=0):
+def study(count=60, per_image=2, seed=0, categories=1):
     """Tables with every piece: random scores, information that fades, drop-all that stops hurting at layer 5."""
     rng = np.random.default_rng(seed)
     full = rng.integers(0, 2, count).astype(float)
@@ -69,13 +93,19 @@ def study(count=60, per_image=2, seed=0):
         "plain": schedule("plain", rng.integers(0, 2, (count, 1)).astype(float)),
         "hybrid": schedule("hybrid", rng.integers(0, 2, (count, 3)).astype(float), 3.5),
     }
-    asked = questions(count, per_image)
+    asked = questions(count, per_image, categories)
     peak = over_windows(information(fading, fading / 10))
-    return Tables("mini", "made-up", DEPTH, asked, answers(full), peak, sweeps, schedules)
+    return Tables("mini", "made-up", DEPTH, asked, answers(full, worth=0.3), peak, sweeps, schedules)
+
+
+def rows_of(tables, settings):
+    """The horizon table of a study."""
+    whose = Whose(tables.model, tables.benchmark, tables.depth)
+    return horizons(whose, list(criteria(tables, settings)), settings)
 
 
 def only(rows, criterion, factor=1.0, **where):
-    """The one row of a criterion."""
-    where |= {"criterion": criterion, "factor": factor}
+    """The one row of a criterion, of all categories unless one is named."""
+    where = {"category": ""} | where | {"criterion": criterion, "factor": factor}
     (row,) = [row for row in rows if all(row[key] == value for key, value in where.items())]
     return row

@@ -1,33 +1,28 @@
-"""Verdicts follow from planted horizons, in each of the three outcomes, and from nothing else."""
+"""Decisions follow from planted horizons, in each of the outcomes, and from nothing else."""
 
 import polars as pl
 import pytest
 
-from figures.planted import DEPTH, horizon_row
+from figures.planted import DEPTH, comparison_rows, findings_rows, horizon_row
 from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
 from infohorizon.analysis import observations
-from infohorizon.analysis.cases import FAILS, HOLDS, OPEN, combine, deeper, reached
-from infohorizon.analysis.findings import Finding, findings
+from infohorizon.analysis.cases import Case
+from infohorizon.analysis.findings import FAILS, HOLDS, OPEN, UNMEASURED, combine, decision
+from infohorizon.report.verdicts import verdicts
 
-TASKS = {"knowledge": "knowledge", "perception": "perception", "reading": "reading"}
-
-
-def judged(study: Study, horizon: list[dict] | pl.DataFrame, tasks=TASKS, models=MODELS, best="") -> dict[str, Finding]:
-    """Findings by a short name; best=FAILS: every strategy is significantly better than random at every layer."""
-    if isinstance(horizon, list):
-        horizon = pl.from_arrow(tables.from_rows("horizon", horizon))
-    questions = observations.questions(study.questions)
-    comparison = tables.read(study.comparison, "comparison")
-    if best == FAILS:
-        comparison = comparison.with_columns(difference=pl.lit(0.2), p_holm=pl.lit(0.001))
-    information = observations.information(study.paths["information"], questions)
-    answers = observations.answers(study.paths["answers"], questions)
-    found = findings(horizon, comparison, information, answers, tasks, models)
-    return dict(zip(["random", "vanishes", "reading", "stronger"], found, strict=True))
+EMPTY = pl.DataFrame()
 
 
-def planted(layers: dict[tuple[str, str], tuple[int, int, int]], criterion: str, strategy: str = "") -> list[dict]:
+@pytest.fixture(scope="module")
+def answers(study: Study) -> pl.DataFrame:
+    """Those of the study; of `base`, half are wrong."""
+    found = observations.answers(study.paths["answers"], observations.questions(study.questions))
+    wrong = pl.col("question_id").str.slice(-1).cast(int) % 2 * (pl.col("model") == "base")
+    return found.with_columns(score=pl.col("score") * (1 - wrong))
+
+
+def planted(layers: dict, criterion: str, strategy: str = "") -> list[dict]:
     """Rows with (layer, low, high) for each (model, benchmark)."""
     return [
         horizon_row(model, benchmark, criterion, layer, low=low, high=high, strategy=strategy)
@@ -35,84 +30,109 @@ def planted(layers: dict[tuple[str, str], tuple[int, int, int]], criterion: str,
     ]
 
 
+def judged(rows: list[dict], claim: str, **others) -> tuple[str, list[dict]]:
+    """The decision on a claim by its first criterion at its threshold, and its cases."""
+    found = [row for row in findings_rows(rows, **others) if row["claim"] == claim and row["factor"] == 1.0]
+    whole, *cases = [row for row in found if row["criterion"] == found[0]["criterion"]]
+    assert whole["model"] is None
+    return whole["decision"], cases
+
+
 def test_the_planted_study_holds_and_says_why(study: Study) -> None:
-    found = judged(study, tables.read(study.horizon, "horizon"))
-    assert {name: finding.outcome for name, finding in found.items()} == dict.fromkeys(found, HOLDS)
-    assert [len(finding.cases) for finding in found.values()] == [12, 6, 4, 3]
-    assert not any("information" in case.what for case in found["random"].cases)  # the oracle is no method
-    first = found["random"].cases[0]
-    assert first.what == "base, knowledge, fastv"
-    assert "layer 3 [2, 4] of 8; significantly better at 4 of 4 (layer, keep) before it, 0 of 10" in first.numbers
-    # Half the threshold puts the reading horizon of the stronger model at the depth: not reached.
-    assert dict(found["vanishes"].sensitivity)["information"] == [FAILS, HOLDS, HOLDS]
+    found = verdicts(tables.read(study.findings, "findings"))
+    assert [verdict.decision for verdict in found] == [HOLDS] * 3 + [OPEN] * 2
+    assert [len(verdict.cases) for verdict in found] == [12, 6, 4, 0, 0]
+    assert not any("information" in title for title, *_ in found[0].cases), "the oracle is no method"
+    title, evidence, decided = found[0].cases[0]
+    assert (title, decided) == ("base, knowledge, fastv", HOLDS)
+    assert evidence == "2 to 4 of 8 (estimate 3); significantly better in 4 of 14 (layer, keep)"
+    assert found[0].counts.startswith(
+        "12 holds of 12; without a correction, chance alone would refute about 0.6 of the 12"
+    )
 
 
 @pytest.mark.parametrize(
-    ("reading", "outcome"),
-    [((4, 3, 5), HOLDS), ((DEPTH, DEPTH, DEPTH), FAILS), ((7, 6, DEPTH), OPEN)],
+    ("reading", "outcome"), [((4, 3, 5), HOLDS), ((DEPTH, DEPTH, DEPTH), FAILS), ((7, 6, DEPTH), OPEN)]
 )
-def test_findings_1_and_2(study: Study, reading: tuple[int, int, int], outcome: str) -> None:
+def test_a_horizon_is_reached_refuted_or_open(reading: tuple[int, int, int], outcome: str) -> None:
     layers = {("base", "knowledge"): (3, 3, 3), ("base", "reading"): reading}
-    found = judged(study, planted(layers, "no-advantage", "fastv") + planted(layers, "information"), best=outcome)
-    assert found["random"].outcome == found["vanishes"].outcome == outcome
-    assert [case.outcome for case in found["vanishes"].cases] == [HOLDS, outcome]
+    for claim, criterion, strategy in (
+        ("random-suffices", "no-advantage", "fastv"),
+        ("information-vanishes", "information", ""),
+    ):
+        decided, cases = judged(planted(layers, criterion, strategy), claim)
+        assert decided == outcome and [case["decision"] for case in cases] == [HOLDS, outcome]
+
+
+def test_refutations_are_corrected_for_their_number() -> None:
+    """p = 0.001 in one of 100 cases is no refutation; in one of 20 it is."""
+    for count, outcome in ((100, OPEN), (20, FAILS)):
+        layers = {("base", f"b{index:03}"): (3, 3, 3) for index in range(count - 1)}
+        layers["base", "last"] = (DEPTH, DEPTH, DEPTH)
+        decided, cases = judged(planted(layers, "information"), "information-vanishes")
+        assert (decided, cases[-1]["decision"]) == (outcome, outcome)
+        assert cases[-1]["p_refuted_holm"] == pytest.approx(0.001 * count)
 
 
 @pytest.mark.parametrize(
     ("first", "second", "outcome"),
     [((6, 5, 7), (3, 2, 4), HOLDS), ((3, 2, 4), (4, 4, 6), FAILS), ((5, 4, 6), (4, 3, 5), OPEN)],
 )
-def test_findings_3a_and_3b(study: Study, first: tuple, second: tuple, outcome: str) -> None:
-    tasks = judged(study, planted({("base", "reading"): first, ("base", "knowledge"): second}, "information"))
-    assert tasks["reading"].outcome == outcome and len(tasks["reading"].cases) == 1
-    models = judged(study, planted({("strong", "reading"): first, ("base", "reading"): second}, "information"))
-    assert models["stronger"].outcome == outcome
-    assert models["stronger"].cases[0].what == "reading: strong deeper than base"
-
-
-def test_one_failing_case_is_enough_and_no_case_decides_nothing(study: Study) -> None:
-    assert combine([HOLDS, OPEN, FAILS]) == FAILS
-    assert combine([HOLDS, OPEN]) == OPEN
-    assert combine([]) == OPEN
-    found = judged(study, [], models=["base"])
-    assert all(finding.outcome == OPEN and not finding.cases for finding in found.values())
+def test_pairs(answers: pl.DataFrame, first: tuple, second: tuple, outcome: str) -> None:
+    rows = planted({("base", "reading"): first, ("base", "knowledge"): second}, "information")
+    decided, cases = judged(rows, "reading-deeper")
+    assert decided == outcome and [case["title"] for case in cases] == ["base: reading deeper than knowledge"]
+    rows = planted({("strong", "reading"): first, ("base", "reading"): second}, "information")
+    decided, cases = judged(rows, "stronger-deeper", answers=answers)
+    assert decided == outcome and [case["title"] for case in cases] == ["reading: strong deeper than base"]
 
 
 def test_a_horizon_never_reached_is_deeper_than_any_reached_but_not_than_another() -> None:
-    never = {"low": DEPTH, "high": DEPTH, "depth": DEPTH, "criterion": "information"}
-    early = {"low": 2, "high": 3, "depth": DEPTH, "criterion": "information"}
-    assert (deeper(never, early), deeper(early, never), deeper(never, never)) == (HOLDS, FAILS, OPEN)
-    assert (reached(never), reached(early)) == (FAILS, HOLDS)
+    never, early = (DEPTH, DEPTH, DEPTH), (3, 2, 3)
+    for first, second, outcome in ((never, early, HOLDS), (early, never, FAILS), (never, never, OPEN)):
+        rows = planted({("base", "reading"): first, ("base", "knowledge"): second}, "information")
+        assert judged(rows, "reading-deeper")[0] == outcome
 
 
-def test_a_bound_never_reached_shows_nothing_by_itself(study: Study) -> None:
-    never = planted({("base", "reading"): (DEPTH, DEPTH, DEPTH)}, "no-advantage", "fastv")
-    assert judged(study, never)["random"].outcome == OPEN
-    assert judged(study, never, best=FAILS)["random"].outcome == FAILS
-    row = {"low": DEPTH, "high": DEPTH, "depth": DEPTH, "criterion": "redundancy"}
-    assert (reached(row), reached(row, refuted=True)) == (OPEN, FAILS)
-    assert deeper(row, row | {"low": 2, "high": 3}) == OPEN
+def test_depths_of_different_models_are_compared_as_shares(answers: pl.DataFrame) -> None:
+    deep = horizon_row("strong", "reading", "information", 15, low=15, high=15) | {"depth": 20}
+    shallow = horizon_row("base", "reading", "information", 16, low=16, high=16) | {"depth": 32}
+    assert judged([deep, shallow], "stronger-deeper", answers=answers)[0] == HOLDS
 
 
-def test_depths_of_different_models_are_compared_as_shares() -> None:
-    shallow = {"low": 16, "high": 16, "depth": 32, "criterion": "information"}
-    deep = {"low": 15, "high": 15, "depth": 20, "criterion": "information"}
-    assert (deeper(deep, shallow), deeper(shallow, deep)) == (HOLDS, FAILS)
-
-
-def test_models_of_equal_strength_are_no_case(study: Study) -> None:
-    questions = observations.questions(study.questions)
-    answers = observations.answers(study.paths["answers"], questions)
+def test_models_of_equal_strength_are_no_case(answers: pl.DataFrame) -> None:
     equal = pl.concat([answers.filter(model="base"), answers.filter(model="base").with_columns(model=pl.lit("twin"))])
     rows = planted({("twin", "reading"): (6, 6, 6), ("base", "reading"): (3, 3, 3)}, "information")
-    horizon = pl.from_arrow(tables.from_rows("horizon", rows))
-    nothing = pl.DataFrame()
-    comparison = tables.read(study.comparison, "comparison")
-    found = findings(horizon, comparison, nothing, equal, TASKS, ["base", "twin"])[3]
-    assert found.outcome == OPEN and not found.cases
+    assert judged(rows, "stronger-deeper", answers=equal) == (OPEN, [])
 
 
-def test_reading_is_told_by_the_task_not_by_the_name(study: Study) -> None:
-    rows = planted({("base", "knowledge"): (6, 6, 6), ("base", "perception"): (3, 3, 3)}, "information")
-    found = judged(study, rows, tasks={name: "textvqa" if name == "knowledge" else "mme" for name in BENCHMARKS})
-    assert found["reading"].cases[0].what == "base: knowledge deeper than perception"
+def test_hybrids_are_compared_at_equal_tokens_only() -> None:
+    (row,) = [one for one in comparison_rows("base", "reading", 3, [], {"hybrid": 16.0})]
+    row |= {"baseline": "plain", "baseline_tokens": 20.0, "equal_tokens": True}
+    better = row | {"difference": 0.1, "p_value": 0.001, "p_holm": 0.001}
+    worse = row | {"difference": -0.1, "p_value": 0.001, "p_holm": 0.001}
+    unequal = better | {"equal_tokens": False, "baseline_tokens": 25.0}
+    for case, outcome in ((better, HOLDS), (worse, FAILS), (row | {"p_holm": 0.4}, OPEN), (unequal, UNMEASURED)):
+        decided, cases = judged([], "random-improves", comparison=[case])
+        assert (decided, len(cases)) == (outcome, 1)
+
+
+def test_decisions() -> None:
+    case = Case("m", "b", "", "m, b", False, 0.01, "")
+    assert decision(case, 0.04, 0.05) == FAILS
+    assert decision(case, 0.06, 0.05) == OPEN
+    assert decision(case._replace(holds=True), 0.04, 0.05) == HOLDS
+    assert decision(case._replace(measurable=False), None, 0.05) == UNMEASURED
+    assert combine([HOLDS, OPEN, FAILS]) == FAILS
+    assert combine([HOLDS, OPEN]) == OPEN
+    assert combine([HOLDS, UNMEASURED]) == HOLDS
+    assert combine([UNMEASURED]) == UNMEASURED
+    assert combine([]) == OPEN
+
+
+def test_every_row_fits_the_table(study: Study) -> None:
+    found = tables.read(study.findings, "findings")
+    wholes = found.filter(pl.col("model").is_null())
+    assert not wholes.select("claim", "criterion", "factor").is_duplicated().any()
+    assert found["model"].drop_nulls().unique().sort().to_list() == MODELS
+    assert set(found["benchmark"].drop_nulls()) == set(BENCHMARKS)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from figures.planted import DEPTH, IMAGES, KEEPS, comparison_rows, horizon_rows
+from figures.planted import DEPTH, IMAGES, KEEPS, comparison_rows, findings_rows, horizon_rows
 from infohorizon import tables
+from infohorizon.analysis import observations
 from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
 from infohorizon.benchmarks import create
 
@@ -63,6 +64,10 @@ class Study:
         return self.path("comparison")
 
     @property
+    def findings(self) -> str:
+        return self.path("findings")
+
+    @property
     def metrics(self) -> str:
         return self.path("metrics")
 
@@ -88,6 +93,8 @@ def make(
             comparison += comparison_rows(model, benchmark, layer, strategies, schedules)
     tables.write(study.horizon, "horizon", horizon, _metadata("horizon"))
     tables.write(study.comparison, "comparison", comparison, _metadata("horizon"))
+    answers = observations.answers(study.paths["answers"], observations.questions(study.questions))
+    tables.write(study.findings, "findings", findings_rows(horizon, comparison, answers), _metadata("horizon"))
     tables.write(study.metrics, "metrics", _metrics(study), _metadata("metrics"))
     return study
 
@@ -179,7 +186,8 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     def answer(question: str, index: int, score: float, **other: Any) -> dict[str, Any]:
         right = (index + 0.5) / len(ids) < score
         text = HOSTILE if index == 0 else f"word{index}" if right else "nothing"
-        return {"question_id": question, "answer": text, "score": float(right), "label_probability": score, **other}
+        found = {"question_id": question, "answer": text, "score": float(right), "label_probability": score}
+        return {**found, "answer_probability": score / 2, "divergence": 0.5, **other}
 
     numbered = list(enumerate(ids))
     features = {

@@ -19,6 +19,7 @@ from infohorizon.report.build import LARGEST_SVG, Files, build, figure_uri
 from infohorizon.report.build import Study as Told
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
+HORIZON = {"margin": 0.05, "divergence": 0.003, "confidence": 0.95}
 STAGES = ("vision", "answers", "information", "removals", "sweep", "schedules")
 
 
@@ -52,7 +53,7 @@ def files_of(study: Study, folder: Path) -> Files:
     svg, png = str(folder / "information.svg"), str(folder / "information.png")
     style.save(style.empty("a figure"), svg, png)
     stages = {stage: study.paths.get(stage, []) for stage in STAGES}
-    tables_of_all = {"horizon": study.horizon, "comparison": study.comparison, "metrics": study.metrics}
+    tables_of_all = {name: getattr(study, name) for name in ("horizon", "comparison", "findings", "metrics")}
     return Files(
         study.questions,
         study.images,
@@ -66,7 +67,10 @@ def files_of(study: Study, folder: Path) -> Files:
 
 def page_of(study: Study, files: Files) -> str:
     tasks = {name: name for name in study.benchmarks}
-    return build(files, Told(study.models, study.benchmarks, tasks, {"seed": 7, "note": HOSTILE}, synthetic.WINDOW))
+    return build(
+        files,
+        Told(study.models, study.benchmarks, tasks, {"seed": 7, "note": HOSTILE, "horizon": HORIZON}, synthetic.WINDOW),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ rule estimate_horizons:
             "depths": {m: configuration.depth_of(m, config["models"][m]) for m in MODELS},
             "baselines": {s: config["schedules"][s].get("baseline") for s in SCHEDULES},
             "matched": matched(),
+            "oracles": [s for s in STRATEGIES if is_oracle(s)],
             "tasks": {name: config["benchmarks"][name]["task"] for name in BENCHMARKS},
         },
         code=code("estimate_horizons"),

@@ -131,6 +131,11 @@ def schedule_settings(wildcards):
     }
 
 
+def is_oracle(strategy):
+    """Whether a strategy reads the label."""
+    return strategy_registry.source_of(strategy, config["strategies"]) == "information"
+
+
 def matched():
     """Strategy → the random one that keeps as many tokens, of those that are swept."""
     copies = {s: strategy_registry.matched_by(s, config["strategies"]) for s in STRATEGIES}

@@ -13,9 +13,6 @@ from infohorizon.analysis.horizons import Whose, horizons, out_of_reach
 from infohorizon.analysis.panels import read_tables
 from infohorizon.pipeline.job import Job, log, run
 
-ORACLES = frozenset({"information"})
-
-
 def main(job: Job) -> None:
     configuration = job.params.settings
     settings = Settings(**configuration["horizon"], seed=configuration["seed"])
@@ -38,7 +35,7 @@ def main(job: Job) -> None:
             pl.DataFrame(tables.from_rows("comparison", rows["comparison"])),
             observations.answers(job.input.answers, observations.questions(job.input.questions)),
             frozenset(name for name, task in configuration["tasks"].items() if READING_TASKS & {name, task}),
-            ORACLES,
+            frozenset(configuration["oracles"]),
         ),
         settings,
     )

@@ -11,6 +11,7 @@ from infohorizon.analysis.curves import Found
 from infohorizon.analysis.horizons import Whose, measured_worth
 from infohorizon.analysis.statistics import cluster, compare
 
+ORACLE = "information"  # the strategy that reads the label: a reference, not a pruning method
 LEVELS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """The p of 'not deeper' is the smallest of these levels at which the confidence sets show it."""
 
