@@ -83,7 +83,8 @@ def study(count=60, per_image=2, seed=0, categories=1):
     rng = np.random.default_rng(seed)
     full = rng.integers(0, 2, count).astype(float)
     fading = rng.uniform(0, 0.5, (count, DEPTH)) * np.exp(-np.arange(DEPTH))
-    dropped = np.where(np.arange(DEPTH) < 5, rng.integers(0, 2, (count, DEPTH)), full[:, None])
+    lost = rng.integers(0, 2, (count, DEPTH)) * (np.arange(DEPTH) < 5)
+    dropped = full[:, None] * (1 - lost)
     sweeps = {
         "random": sweep(rng.random((count, DEPTH, 2, 3)), (2.0, 4.0)),
         "fastv": sweep(rng.integers(0, 4, (count, DEPTH, 2, 1)) / 3, (2.0, 4.0)),

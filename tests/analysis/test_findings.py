@@ -112,7 +112,12 @@ def test_hybrids_are_compared_at_equal_tokens_only() -> None:
     better = row | {"difference": 0.1, "p_value": 0.001, "p_holm": 0.001}
     worse = row | {"difference": -0.1, "p_value": 0.001, "p_holm": 0.001}
     unequal = better | {"equal_tokens": False, "baseline_tokens": 25.0}
-    for case, outcome in ((better, HOLDS), (worse, FAILS), (row | {"p_holm": 0.4}, OPEN), (unequal, UNMEASURED)):
+    for case, outcome in (
+        (better, HOLDS),
+        (worse, FAILS),
+        (row | {"difference": 0.01, "p_holm": 0.4}, OPEN),
+        (unequal, UNMEASURED),
+    ):
         decided, cases = judged([], "random-improves", comparison=[case])
         assert (decided, len(cases)) == (outcome, 1)
 

@@ -5,49 +5,62 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 from scipy import stats
-from study_tables import DEPTH, information, only, study
+from study_tables import DEPTH, information, only, rows_of, study
 
-from infohorizon.analysis.horizons import Settings, horizons
+from infohorizon.analysis.criteria import Settings
 from infohorizon.analysis.panels import Tables, over_windows
 from infohorizon.analysis.statistics import resample
 
 QUICK = Settings(resamples=60)
 
 
-def naive_tests(differences, images):
-    """Mean and standard error (with two pseudo-images) of one cell, by the book."""
+Z = stats.norm.ppf(0.95)
+
+
+def naive_upper(differences, images, margin):
+    """One cell by the book: the upper bound of the mean, and the p of 'at most the margin'.
+
+    Pseudo-images of mean size: z²/2 at 0 and as many at +1 for the bound, at −1 for p.
+    """
     names = sorted(set(images))
-    totals = [(sum(d for d, i in zip(differences, images, strict=True) if i == n), images.count(n)) for n in names]
+    totals = [(1, sum(d for d, i in zip(differences, images, strict=True) if i == n), images.count(n)) for n in names]
     size = len(images) / len(names)
-    totals += [(size, size), (-size, size)]
-    mean = sum(t for t, _ in totals) / sum(n for _, n in totals)
-    spread = sum((t - mean * n) ** 2 for t, n in totals) * len(totals) / (len(totals) - 1)
-    return mean, spread**0.5 / sum(n for _, n in totals), len(totals) - 1
+    found = {}
+    for worst in (1, -1):
+        rows = [*totals, (Z**2 / 2, worst * size, size), (Z**2 / 2, 0, size)]
+        count = sum(number for number, _, _ in rows)
+        mean = sum(number * t for number, t, _ in rows) / (count * size)
+        spread = sum(number * (t - mean * n) ** 2 for number, t, n in rows) * count / (count - 1)
+        found[worst] = mean, spread**0.5 / (count * size), count - 1
+    mean, error, freedom = found[1]
+    bound = mean + stats.t.ppf(0.95, freedom) * error
+    mean, error, freedom = found[-1]
+    return bound, stats.t.sf((mean - margin) / error, freedom)
 
 
-def naive_parity(differences, images):
-    """Per layer whether the advantage is insignificant (Holm) and equivalent to 0; differences: (questions, layers)."""
-    cells = [naive_tests(column, images) for column in differences.T]
-    p = [stats.t.sf(mean / error, freedom) for mean, error, freedom in cells]
-    significant = set()
+def naive_set(matrix, images, margin, both=False):
+    """low, layer, high of a matrix (questions, layers) of losses; both: of their size."""
+    sides = [matrix, -matrix] if both else [matrix]
+    tested = [[naive_upper(column, images, margin) for column in side.T] for side in sides]
+    bounds = [max(cell[0] for cell in cells) for cells in zip(*tested, strict=True)]
+    p = [min(1, len(sides) * min(cell[1] for cell in cells)) for cells in zip(*tested, strict=True)]
+    above = set()
     for step, cell in enumerate(np.argsort(p)):
         if p[cell] * (len(p) - step) > 0.05:
             break
-        significant.add(cell)
-    reach = [abs(mean) + stats.t.ppf(0.95, freedom) * error for mean, error, freedom in cells]
-    return [cell not in significant and reach[cell] <= 0.2 for cell in range(len(cells))]
+        above.add(cell)
+    means = [max(side[:, cell].mean() for side in sides) for cell in range(len(p))]
+    low = naive_first([cell not in above for cell in range(len(p))])
+    return low, naive_first([mean <= margin for mean in means]), naive_first([bound <= margin for bound in bounds])
 
 
 def naive_first(holds):
     return next((layer for layer in range(DEPTH) if all(holds[layer:])), DEPTH)
 
 
-def test_intervals_are_those_of_naive_re_estimation():
-    """Every resample written out question by question, every criterion recomputed in plain Python."""
-    tables, config = study(count=40), Settings(resamples=50, equivalence=0.2, margin=0.2)
-    rows = horizons(tables, config)
-    names = sorted(tables.questions["image_id"].unique())
-    matrix = {"peak": tables.information.sort("question_id", "layer")["information"].to_numpy().reshape(40, DEPTH)}
+def matrices(tables):
+    """Of the made-up study: (questions, layers) of usable information, losses, advantages; what the image is worth."""
+    count = tables.questions.height
     mean_repeat = {
         name: frame.group_by("question_id", "layer", "keep").agg(pl.col("score").mean())
         for name, frame in tables.sweeps.items()
@@ -55,39 +68,58 @@ def test_intervals_are_those_of_naive_re_estimation():
 
     def scores(name, keep):
         frame = mean_repeat[name].filter(keep=keep).sort("question_id", "layer")
-        return frame["score"].to_numpy().reshape(40, DEPTH)
+        return frame["score"].to_numpy().reshape(count, DEPTH)
 
-    full = tables.answers.filter(condition="full").sort("question_id")["score"].to_numpy()
-    matrix["loss"] = scores("drop-all", 0.0) - full[:, None]
-    matrix["advantage"] = scores("fastv", 2.0) - scores("random", 2.0)
-    found = {"information": [], "redundancy": [], "random-parity": []}
+    full, blind = (tables.answers.filter(condition=name).sort("question_id") for name in ("full", "blind"))
+    text = tables.information.sort("question_id", "layer")["text_probability"].to_numpy().reshape(count, DEPTH)
+    return {
+        "usable": full["label_probability"].to_numpy()[:, None] - text,
+        "worth": (full["label_probability"] - blind["label_probability"]).to_numpy(),
+        "loss": full["score"].to_numpy()[:, None] - scores("drop-all", 0.0),
+        "advantage": scores("fastv", 2.0) - scores("random", 2.0),
+    }
+
+
+def test_confidence_sets_are_those_of_the_naive_tests():
+    tables, config = study(count=200), Settings(resamples=50, equivalence=0.2, margin=0.1)
+    rows, matrix, images = rows_of(tables, config), matrices(tables), tables.questions["image_id"].to_list()
+    for criterion, expected, keep in (
+        ("redundancy", naive_set(matrix["loss"], images, 0.1), None),
+        ("no-advantage", naive_set(matrix["advantage"], images, 0.2), 2.0),
+        ("random-parity", naive_set(matrix["advantage"], images, 0.2, both=True), 2.0),
+    ):
+        row = only(rows, criterion, keep=keep)
+        assert (row["low"], row["layer"], row["high"]) == expected
+    assert only(rows, "redundancy")["high"] == 5
+
+
+def test_intervals_of_information_are_those_of_naive_re_estimation():
+    """Every resample written out question by question."""
+    tables = study(count=40)
+    names, matrix = sorted(tables.questions["image_id"].unique()), matrices(tables)
+    found = []
     for weights in resample(len(names), 50, 0):
-        picked, images = [], []
+        picked = []
         for name, count in zip(names, weights, strict=True):
             members = [q for q, image in enumerate(tables.questions["image_id"]) if image == name]
-            for copy in range(int(count)):
-                picked += members
-                images += [(name, copy)] * len(members)
-        curve = matrix["peak"][picked].mean(axis=0)
-        found["information"].append(naive_first([value <= 0.1 * max(curve) for value in curve]))
-        cells = [naive_tests(column, images) for column in matrix["loss"][picked].T]
-        bounds = [mean - stats.t.ppf(0.95, freedom) * error for mean, error, freedom in cells]
-        found["redundancy"].append(naive_first([bound >= -0.2 for bound in bounds]))
-        found["random-parity"].append(naive_first(naive_parity(matrix["advantage"][picked], images)))
-    for criterion, (estimate, *draws) in found.items():
-        row = only(rows, criterion, keep=2.0 if criterion == "random-parity" else None)
-        draws.sort()
-        # 50 draws: the smallest value with at least 2.5 % and 97.5 % of them at or below it.
-        assert (row["layer"], row["low"], row["high"]) == (estimate, draws[1], draws[48])
+            picked += members * int(count)
+        left = matrix["usable"][picked].mean(axis=0) / matrix["worth"][picked].mean()
+        found.append(naive_first([share <= 0.1 for share in left]))
+    row = only(rows_of(tables, Settings(resamples=50)), "information")
+    estimate, *draws = found
+    draws.sort()
+    # 50 draws: the smallest value with at least 2.5 % and 97.5 % of them at or below it.
+    assert (row["layer"], row["low"], row["high"]) == (estimate, draws[1], draws[48])
 
 
 def test_all_keeps_at_once_is_the_deepest_of_them():
     """A strategy that fails at one keep fails; and where an interval is that of one keep, it is not narrower."""
-    rows = [row for row in horizons(study(), QUICK) if row["criterion"] in ("no-advantage", "random-parity")]
+    rows = [row for row in rows_of(study(), QUICK) if row["criterion"] in ("no-advantage", "random-parity")]
     for group in {(row["strategy"], row["criterion"], row["factor"]) for row in rows}:
         same = [row for row in rows if (row["strategy"], row["criterion"], row["factor"]) == group]
-        layers = {row["keep"]: row["layer"] for row in same}
-        assert layers.pop(None) == max(layers.values())
+        for end in ("layer", "high"):
+            layers = {row["keep"]: row[end] for row in same}
+            assert layers.pop(None) == max(layers.values())
 
 
 def test_rows_and_parts_may_come_in_any_order():
@@ -108,4 +140,4 @@ def test_rows_and_parts_may_come_in_any_order():
         pl.concat(over_windows(shuffled(half)) for half in halves),
         {name: shuffled(frame) for name, frame in reversed(ordered.sweeps.items())},
     )
-    assert horizons(mixed, QUICK) == horizons(replace(ordered, information=over_windows(raw)), QUICK)
+    assert rows_of(mixed, QUICK) == rows_of(replace(ordered, information=over_windows(raw)), QUICK)

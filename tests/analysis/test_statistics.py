@@ -1,5 +1,7 @@
 """Statistics against scipy on data written out in full, naive loops, hand-computed cases and a simulation."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,14 +9,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from infohorizon.analysis.statistics import (
+    EXACT,
     Clusters,
     cluster,
+    compare,
+    estimate,
     holm,
+    lower,
     means,
-    paired,
+    p_above,
     percentile_interval,
     resample,
     resolution,
+    sign_flip,
+    upper,
 )
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12).map(np.array)
@@ -38,18 +46,18 @@ def naive_sample(values, ids, weights):
     return np.array(rows), images
 
 
-def naive_paired(values, images):
-    """Mean and standard error of a ratio mean over clusters, the two pseudo-images appended as rows of a table."""
+def naive_estimate(values, images, pseudo):
+    """Mean and standard error of a ratio mean over clusters, pseudo-images appended as (number, difference)."""
     groups = {}
     for value, image in zip(values, images, strict=True):
         groups.setdefault(image, []).append(value)
-    totals = [(sum(group), len(group)) for group in groups.values()]
-    size = np.mean([n for _, n in totals])
-    totals += [(size, size), (-size, size)]
-    mean = sum(total for total, _ in totals) / sum(n for _, n in totals)
-    spread = sum((total - mean * n) ** 2 for total, n in totals)
-    count = len(totals)
-    return mean, np.sqrt(count / (count - 1) * spread) / sum(n for _, n in totals)
+    totals = [(1, sum(group), len(group)) for group in groups.values()]
+    size = np.mean([n for _, _, n in totals])
+    totals += [(number, difference * size, size) for number, difference in pseudo]
+    count = sum(number for number, _, _ in totals)
+    mean = sum(number * total for number, total, _ in totals) / sum(number * n for number, _, n in totals)
+    spread = sum(number * (total - mean * n) ** 2 for number, total, n in totals)
+    return mean, np.sqrt(count / (count - 1) * spread) / (count * size), count - 1
 
 
 def test_means_are_those_of_the_written_out_resamples():
@@ -59,59 +67,79 @@ def test_means_are_those_of_the_written_out_resamples():
     np.testing.assert_allclose(means(cluster(values, ids), weights), expected)
 
 
-def test_paired_is_that_of_the_written_out_resamples():
+@pytest.mark.parametrize("pseudo", [[(1.0, 1.0), (1.0, -1.0)], [(1.35, 1.0), (1.35, 0.0)], [(2.0, 0.25)]])
+def test_estimates_are_those_of_the_written_out_table(pseudo):
     values, ids = study(np.random.default_rng(2), images=12)
-    weights = resample(12, 20, seed=3)
-    estimate = paired(cluster(values, ids), weights)
-    for row, mean, error in zip(weights, estimate.mean, estimate.error, strict=True):
-        sample, images = naive_sample(values, ids, row)
-        expected = [naive_paired(sample[:, cell], images) for cell in range(3)]
-        np.testing.assert_allclose(np.stack([mean, error], axis=1), expected)
+    found = estimate(cluster(values, ids), pseudo)
+    expected = [naive_estimate(values[:, cell], ids.tolist(), pseudo) for cell in range(3)]
+    np.testing.assert_allclose(np.stack([found.mean, found.error], axis=1), [row[:2] for row in expected])
+    assert found.freedom == pytest.approx(expected[0][2])
 
 
-def test_one_question_an_image_is_students_t_with_two_pseudo_pairs():
+def test_one_question_an_image_is_students_t_with_pseudo_pairs():
     differences = np.random.default_rng(4).choice([-1.0, 0, 0, 0.3, 1], size=50)
-    estimate = paired(cluster(differences[:, None], np.arange(50)), np.ones((1, 50)))
+    found = estimate(cluster(differences[:, None], np.arange(50)), [(1.0, 1.0), (1.0, -1.0)])
     written_out = [*differences, 1, -1]
-    two_sided, greater = (stats.ttest_1samp(written_out, 0, alternative=side) for side in ("two-sided", "greater"))
-    assert estimate.p_two_sided()[0, 0] == pytest.approx(two_sided.pvalue)
-    assert estimate.p_greater()[0, 0] == pytest.approx(greater.pvalue)
-    interval = two_sided.confidence_interval(0.9)
-    assert estimate.lower(0.95)[0, 0] == pytest.approx(interval.low)
-    assert estimate.upper(0.95)[0, 0] == pytest.approx(interval.high)
-    inside, outside = estimate.furthest(0.95)[0, 0] * np.array([1.01, 0.99])
-    for margin, shown in ((inside, True), (outside, False)):
-        below = stats.ttest_1samp(written_out, margin, alternative="less").pvalue
-        above = stats.ttest_1samp(written_out, -margin, alternative="greater").pvalue
-        assert (max(below, above) < 0.05) == shown
+    two_sided = stats.ttest_1samp(written_out, 0)
+    assert found.p_two_sided()[0] == pytest.approx(two_sided.pvalue)
+    assert found.p_above(0.1)[0] == pytest.approx(stats.ttest_1samp(written_out, 0.1, alternative="greater").pvalue)
+    assert found.mean[0] + found.reach(0.95)[0] == pytest.approx(two_sided.confidence_interval(0.9).high)
 
 
-def test_bonett_price_by_hand():
-    """3 pairs better, 1 worse of 10: (3 − 1)/12, variance ((4 + 2)/12 − (2/12)²)/12, here over 11 instead of 12."""
-    differences = np.array([1.0, 1, 1, -1] + [0] * 6)[:, None]
-    estimate = paired(cluster(differences, np.arange(10)), np.ones((1, 10)))
-    assert estimate.mean[0, 0] == pytest.approx(2 / 12)
-    assert estimate.error[0, 0] ** 2 == pytest.approx((6 / 12 - (2 / 12) ** 2) / 11)
-    assert estimate.freedom == 11
+def test_the_bound_is_one_sided_agresti_coull():
+    """No loss in n questions: (0 + z²/2)/(n + z²), here with Student's t and n + z² − 1 degrees of freedom."""
+    number = stats.norm.ppf(0.95) ** 2 / 2
+    for n in (20, 64, 500):
+        share, count = number / (n + 2 * number), n + 2 * number
+        error = np.sqrt(share * (1 - share) / (count - 1))
+        expected = share + stats.t.ppf(0.95, count - 1) * error
+        assert resolution(n, 0.95) == pytest.approx(expected)
+    assert resolution(64, 0.95) <= 0.05 < resolution(62, 0.95)
+    assert resolution(162, 0.95) <= 0.02 < resolution(160, 0.95)
 
 
-def test_agreement_of_few_questions_proves_nothing():
-    """Identical scores: a margin of 0.02 is shown by 200 images and not by 50."""
-    for images, shown in ((50, False), (200, True)):
-        estimate = paired(cluster(np.zeros((images, 1)), np.arange(images)), np.ones((1, images)))
-        assert (estimate.furthest(0.95)[0, 0] <= 0.02) == shown
-        assert estimate.p_two_sided()[0, 0] == 1
-        assert resolution(images, 0.95) == pytest.approx(estimate.furthest(0.95)[0, 0])
+def test_bounds_mirror_each_other_and_agree_with_p():
+    values, ids = study(np.random.default_rng(8), images=30)
+    data, mirrored = cluster(values, ids), cluster(-values, ids)
+    np.testing.assert_allclose(lower(data, 0.9), -upper(mirrored, 0.9))
+    for shift in (-0.01, 0.01):  # p_above is below 10 % exactly where the 90 % lower bound is above the margin
+        margin = float(lower(data, 0.9)[0]) + shift
+        assert (p_above(data, margin, 0.9)[0] < 0.1) == (shift < 0)
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 0.5, 1.0])
 @pytest.mark.parametrize("images", [1, 2, 30])
 def test_constant_differences_and_single_images_stay_finite(value, images):
     data = cluster(np.full((2 * images, 2), value), np.repeat(np.arange(images), 2))
-    estimate = paired(data, resample(images, 10, seed=0))
-    numbers = [*estimate[:2], estimate.p_greater(), estimate.p_two_sided(), estimate.furthest(0.95)]
+    found = compare(data, 0.95, 99, 0)
+    numbers = [*found, upper(data, 0.95), lower(data, 0.95), p_above(data, 0.02, 0.95)]
     assert all(np.isfinite(number).all() for number in numbers)
-    assert (estimate.error > 0).all()
+    assert (found.low < found.high).all() and (found.low <= value).all() and (value <= found.high).all()
+
+
+def test_sign_flips_by_enumeration():
+    """Five images, two of them equal: every pattern written out; images without a difference change nothing."""
+    sums = [0.5, 0.5, -1.0, 2.0, 0.25]
+    patterns = list(itertools.product([1, -1], repeat=5))
+    extreme = [abs(sum(s * x for s, x in zip(p, sums, strict=True))) >= abs(sum(sums)) - 1e-12 for p in patterns]
+    values = np.array([*sums, 0.0, 0.0])[:, None]
+    found = sign_flip(Clusters(values, np.ones((7, 1))), 99, 0)
+    assert found[0] == pytest.approx(np.mean(extreme))
+
+
+def test_many_images_are_sampled_close_to_the_exact_p():
+    rng = np.random.default_rng(9)
+    sums = rng.normal(0.3, 1, (EXACT, 1))
+    exact = sign_flip(Clusters(sums, np.ones((EXACT, 1))), 1, 0)[0]
+    padded = Clusters(np.vstack([sums, 1e-13 * np.ones((1, 1))]), np.ones((EXACT + 1, 1)))
+    assert sign_flip(padded, 20_000, 0)[0] == pytest.approx(exact, abs=0.015)
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.0, 0.25, 1.0]), min_size=1, max_size=40))
+def test_an_interval_never_contradicts_its_p(differences):
+    found = compare(cluster(np.array(differences)[:, None], np.arange(len(differences))), 0.95, 199, 1)
+    assert (found.p[0] < 0.05) == (not found.low[0] <= 0 <= found.high[0])
+    assert found.low[0] < found.high[0] and found.low[0] <= found.mean[0] <= found.high[0]
 
 
 def test_weights():
@@ -136,21 +164,23 @@ def test_percentile_interval_ends_are_drawn_values():
     np.testing.assert_array_equal(percentile_interval(np.full((9, 1), 4), 0.95), [[4], [4]])
 
 
-def test_intervals_cover_and_tests_keep_their_level_where_questions_share_images():
+def test_questions_of_one_image_are_not_independent():
     """True mean 0.05: about 95 % of the intervals hold it; an interval that ignores the images holds it less often."""
     rng = np.random.default_rng(7)
-    weights = resample(40, 400, seed=0)
-    covered = rejected = ignored = 0
+    covered = bootstrapped = rejected = ignored = 0
     for _ in range(400):
         ids = np.repeat(np.arange(40), 4)
         values = np.clip(0.05 + rng.normal(0, 0.2, 40)[ids] + rng.normal(0, 0.1, len(ids)), -1, 1)[:, None]
         data = cluster(values, ids)
-        low, high = percentile_interval(means(data, weights)[1:], 0.95)[:, 0]
-        covered += low <= 0.05 <= high
-        rejected += paired(cluster(values - 0.05, ids), weights[:1]).p_two_sided()[0, 0] <= 0.05
+        low, high = percentile_interval(means(data, resample(40, 400, 0))[1:], 0.95)[:, 0]
+        bootstrapped += low <= 0.05 <= high
+        found = compare(data, 0.95, 199, 0)
+        covered += found.low[0] <= 0.05 <= found.high[0]
+        rejected += compare(cluster(values - 0.05, ids), 0.95, 199, 0).p[0] < 0.05
         alone = stats.t.interval(0.95, len(ids) - 1, values.mean(), stats.sem(values[:, 0]))
         ignored += alone[0] <= 0.05 <= alone[1]
-    assert 0.91 <= covered / 400 <= 0.98
+    assert 0.91 <= bootstrapped / 400 <= 0.98
+    assert 0.93 <= covered / 400 <= 0.99
     assert rejected / 400 <= 0.07
     assert ignored / 400 < 0.85
 

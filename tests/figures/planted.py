@@ -1,5 +1,6 @@
 """Rows of the synthetic study's horizon, comparison and findings tables, around a planted horizon."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,7 @@ def criterion_of(row: dict[str, Any]) -> Criterion:
 
 def findings_rows(
     horizon: list[dict[str, Any]],
-    comparison: list[dict[str, Any]] | pl.DataFrame = (),
+    comparison: Sequence[dict[str, Any]] = (),
     answers: pl.DataFrame | None = None,
     reading: tuple[str, ...] = ("reading",),
 ) -> list[dict[str, Any]]:
@@ -93,9 +94,7 @@ def findings_rows(
     for row in horizon:
         if row["factor"] == 1.0:
             found.setdefault(Whose(row["model"], row["benchmark"], row["depth"]), []).append(criterion_of(row))
-    compared = pl.DataFrame(tables.from_rows("comparison", comparison)) if isinstance(comparison, list) else comparison
-    if isinstance(compared, tuple):
-        compared = pl.DataFrame(tables.from_rows("comparison", []))
+    compared = pl.DataFrame(tables.from_rows("comparison", list(comparison)))
     answers = pl.DataFrame() if answers is None else answers
     study = Study(found, compared, answers, frozenset(reading), frozenset({"information"}))
     return findings(study, Settings(resamples=200))

@@ -9,9 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures import planted, synthetic
-from figures.synthetic import BENCHMARKS, DEPTH, KEEPS, MODELS, REMOVALS, SCHEDULES, STRATEGIES, Study
+from figures.synthetic import BENCHMARKS, BLIND, DEPTH, FULL, KEEPS, MODELS, REMOVALS, SCHEDULES, STRATEGIES, Study
 from infohorizon import tables
 from infohorizon.analysis import observations
+from infohorizon.analysis.criteria import VANISHING, with_worth
 from infohorizon.analysis.horizons import configured
 from infohorizon.figures import examples, style
 from infohorizon.figures.heatmaps import heatmaps_figure, overlaid, seen, upsampled
@@ -27,7 +28,9 @@ class Data:
 
     def __init__(self, study: Study) -> None:
         self.questions = observations.questions(study.questions)
-        self.information = observations.information(study.paths["information"], self.questions)
+        answers = observations.answers(study.paths["answers"], self.questions)
+        measured = observations.information(study.paths["information"], self.questions)
+        self.information = with_worth(measured, answers, ["model", "benchmark"])
         self.removals = observations.removals(study.paths["removals"], self.questions)
         self.metrics = tables.read(study.metrics, "metrics")
         self.sweep = observations.sweep(study.paths["sweep"], self.questions)
@@ -60,10 +63,10 @@ def legend(figure: Figure) -> list[str]:
 
 def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study, data: Data) -> None:
     figure = information_figure(data.information, data.horizon, MODELS, BENCHMARKS)
-    panels = np.array(figure.axes).reshape(3, 3)
+    panels = np.array(figure.axes).reshape(4, 3)
     assert [panel.get_title() for panel in panels[0]] == BENCHMARKS
     for column, benchmark in enumerate(BENCHMARKS):
-        for row, name in enumerate(["information", "answer_information", "spread"]):
+        for row, name in enumerate(["usable information", "usable answer-information", "information", "spread"]):
             for model in MODELS:
                 own = data.information.filter(model=model, benchmark=benchmark)
                 means = own.group_by("layer").agg(pl.col(name).mean()).sort("layer")
@@ -71,7 +74,10 @@ def test_information_draws_the_mean_of_every_model_and_the_horizon(study: Study,
                 assert list(drawn.get_xdata()) == means["layer"].to_list()
                 np.testing.assert_allclose(drawn.get_ydata(orig=False), means[name].to_numpy())
             marks = [one.get_xdata()[0] for one in panels[row, column].get_lines() if one.get_label() == "horizon"]
-            assert marks == [study.horizons[model, benchmark] for model in MODELS]
+            assert marks == ([study.horizons[model, benchmark] for model in MODELS] if row < 2 else [])
+            worth = [one.get_ydata()[0] for one in panels[row, column].get_lines() if one.get_label() == "worth"]
+            expected = FULL[benchmark] - BLIND[benchmark] - 0.1 * np.array([1, 0])
+            np.testing.assert_allclose(worth, expected / (1 + row) if row < 2 else [])
     assert legend(figure)[:2] == MODELS
 
 
@@ -129,8 +135,8 @@ def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
 def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
     figure = horizon_figure(data.horizon, MODELS, BENCHMARKS)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels[:4] == ["information", "answer-information", "label-free", "redundancy"]
-    assert labels[4:] == [
+    assert labels[:6] == list(VANISHING)
+    assert labels[6:] == [
         f"{criterion}: {name}"
         for criterion in ("no-advantage", "random-parity")
         for name in ("divprune", "fastv", "information (oracle)")

@@ -1,6 +1,7 @@
 """Sweeps and schedules against the naive reference; every strategy on both architectures; invariances."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -145,3 +146,25 @@ def test_full_and_blind_answers_equal_naive(case):
     blind = case.model.answer_text(case.naive.greedy(4, [Drop(0, [])], case.model.stop_ids))
     assert questioner.full(trace, ask(case))["answer"] == full
     assert questioner.blind(trace, ask(case))["answer"] == blind
+
+
+def test_what_the_image_is_worth_equals_naive(case):
+    """Probability of the whole label, one full forward per token; divergence of the blind distribution."""
+    questioner, asked = asker(case), ask(case)
+    ids = case.model.label_ids(asked.label, asked.question)
+    assert len(ids) > 1
+    worth = questioner.worth(questioner.trace(asked), asked)
+    distributions = {}
+    for condition, drops in (("full", []), ("blind", [Drop(0, [])])):
+        each = [case.naive.probabilities(drops, ids[:i])[token] for i, token in enumerate(ids)]
+        assert worth[condition]["answer_probability"] == pytest.approx(float(torch.stack(each).prod()), abs=1e-5)
+        distributions[condition] = case.naive.probabilities(drops)
+    full, blind = distributions["full"].log(), distributions["blind"].log()
+    assert worth["full"]["divergence"] == 0
+    assert worth["blind"]["divergence"] == pytest.approx(
+        float((blind.exp() * (blind - full)).sum()), rel=1e-5, abs=1e-5
+    )
+    one = replace(asked, label=case.model.answer_text(ids[:1]))
+    if len(case.model.label_ids(one.label, one.question)) == 1:
+        found = questioner.worth(questioner.trace(one), one)["full"]["answer_probability"]
+        assert found == pytest.approx(float(case.naive.probabilities()[ids[0]]), abs=1e-5)

@@ -44,8 +44,8 @@ def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:
     assert paper.beside(horizon, metrics, tasks, {"base": {"source": "resources/base"}}) == {}
     llava = paper.beside(horizon, metrics, tasks, {"base": {"source": "llava-hf/llava-1.5-7b-hf"}})
     assert llava["horizons"] == [
-        ["base", "knowledge", "≈ 16", "layer 3 [3, 3] of 8"],
-        ["base", "reading", "≈ 24", "layer 6 [6, 6] of 8"],
+        ["base", "knowledge", "≈ 16", "3 of 8"],
+        ["base", "reading", "≈ 24", "6 of 8"],
     ]
     assert not llava["qwen"] and not llava["relative"]
     qwen = paper.beside(horizon, metrics, tasks, {"strong": {"source": "Qwen/Qwen2.5-VL-7B-Instruct"}})

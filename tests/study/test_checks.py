@@ -150,7 +150,10 @@ def test_names_become_folders(name, section, config):
             {"information": {"removal": "mean", "positions": "contiguous"}},
             "information.positions is contiguous, but no token leaves where information.removal is mean; set it to",
         ),
-        ({"sweep": {"layers": [0, 1]}}, "sweep.layers: strategy 'fastv' reads attention or keys of the layer before"),
+        (
+            {"sweep": {"layers": [0, 1]}},
+            "sweep.layers: strategy 'random-as-dart' reads attention or keys of the layer before",
+        ),
         ({"schedule_run": {"names": ["divprun-64"]}}, "schedule_run.names: there is no 'divprun-64': did you mean 'd"),
         ({"strategies": {"mine": "gone.py"}, "sweep": {"strategies": ["mine"]}}, "strategies: gone.py does not exist."),
         ({"strategies": {"mine": {"strategy": "fast"}}, "sweep": {"strategies": ["mine"]}}, "strategies: mine: 'fast'"),

@@ -18,7 +18,6 @@ LOAD = Workload("m", "b", SHAPE, element=2, size=Size(10, 4, 100, text=5, answer
 def configuration(**changes):
     """config.yaml with some sections' keys replaced."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    config["strategies"] = {}
     for section, values in changes.items():
         config[section] = {**config[section], **values} if isinstance(values, dict) else values
     return config

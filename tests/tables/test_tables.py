@@ -15,7 +15,7 @@ from infohorizon import tables
 from infohorizon.errors import UserError
 
 ROW = {"question_id": "q1", "condition": "full", "answer": "yes", "score": 1.0, "label_probability": 0.5}
-ROW |= {"other_spelling": False}
+ROW |= {"other_spelling": False, "answer_probability": 0.25, "divergence": 0.0}
 ROWS = [ROW | {"question_id": f"q{i}", "label_probability": i / 7} for i in range(50)]
 METADATA = {"stage": "answers", "packages": {"torch": "2", "numpy": "2"}, "code": "ab"}
 
@@ -108,7 +108,7 @@ def other_table(path: Path) -> None:
 
 
 def old_schema(path: Path) -> None:
-    pl.DataFrame(ROWS).drop("label_probability", "other_spelling").write_ipc(path)
+    pl.DataFrame(ROWS).drop("label_probability", "divergence").write_ipc(path)
 
 
 def old_type(path: Path) -> None:

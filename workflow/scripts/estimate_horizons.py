@@ -13,6 +13,7 @@ from infohorizon.analysis.horizons import Whose, horizons, out_of_reach
 from infohorizon.analysis.panels import read_tables
 from infohorizon.pipeline.job import Job, log, run
 
+
 def main(job: Job) -> None:
     configuration = job.params.settings
     settings = Settings(**configuration["horizon"], seed=configuration["seed"])

@@ -132,6 +132,8 @@ def with_worth(information: pl.DataFrame, answers: pl.DataFrame, by: Sequence[st
 
 
 def _information(panel: Panel, settings: Settings, category: str) -> Iterator[Criterion]:
+    for column in ("information", "answer_information"):
+        panel.clusters(column)  # refuses what is not finite, which pictures would draw
     for name in USABLE:
         yield Criterion(
             name,

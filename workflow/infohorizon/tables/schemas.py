@@ -303,7 +303,7 @@ TABLES: dict[str, Table] = {
             "keep": Column(pa.float64(), "configured keep (strategies); null for schedules"),
             "tokens": Column(pa.float64(), "mean visual tokens really kept; over all layers for schedules"),
             "baseline_tokens": Column(pa.float64(), "the same of the baseline; null for full"),
-            "equal_tokens": Column(pa.bool_(), "whether both are equal within 0.5 %; null for full"),
+            "equal_tokens": Column(pa.bool_(), "whether both are equal within 2.5 %; null for full"),
             "score": Column(pa.float64(), "mean score"),
             "baseline_score": Column(pa.float64(), "mean score of the baseline"),
             "difference": Column(pa.float64(), "mean paired difference, score − baseline_score"),
