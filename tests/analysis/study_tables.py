@@ -60,6 +60,24 @@ def information(curves, divergence=None):
     return pl.DataFrame(rows)
 
 
+def removals(usable, scores, names=("delete", "mean")):
+    """Of every name the same: usable information (questions, layers), half of it for the whole label, and scores."""
+    rows = [
+        {
+            "question_id": f"q{q:04}",
+            "removal": name,
+            "layer": layer,
+            "probability": FULL - value,
+            "answer_probability": FULL_ANSWER - value / 2,
+            "divergence": value / 10,
+            "score": float(scores[q, layer]),
+        }
+        for name in names
+        for (q, layer), value in np.ndenumerate(usable)
+    ]
+    return pl.DataFrame(rows)
+
+
 def sweep(scores, keeps=(4.0,)):
     """scores: (questions, layers, keeps, repeats)."""
     rows = [
@@ -107,6 +125,6 @@ def rows_of(tables, settings):
 
 def only(rows, criterion, factor=1.0, **where):
     """The one row of a criterion, of all categories unless one is named."""
-    where = {"category": ""} | where | {"criterion": criterion, "factor": factor}
+    where = {"category": "", "removal": ""} | where | {"criterion": criterion, "factor": factor}
     (row,) = [row for row in rows if all(row[key] == value for key, value in where.items())]
     return row

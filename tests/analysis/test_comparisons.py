@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats
 from snakemake.iocontainers import InputFiles, OutputFiles, Params
-from study_tables import DEPTH, answers, information, questions, schedule, study, sweep
+from study_tables import DEPTH, answers, information, questions, removals, schedule, study, sweep
 
 from infohorizon.analysis.comparisons import comparisons
 from infohorizon.analysis.criteria import Settings
@@ -112,6 +112,7 @@ def test_script(tmp_path):
         "benchmark": filled(study_tables.questions, "benchmark"),
         "answers": filled(study_tables.answers, "answers"),
         "information": filled(information(curves), "information"),
+        "removals": filled(removals(curves, curves), "removals"),
         "sweep": sweep_of_all,
         "schedules": filled(pl.concat(study_tables.schedules.values()), "schedules"),
     }

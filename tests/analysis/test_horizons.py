@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from study_tables import DEPTH, answers, information, only, questions, rows_of, study, sweep
+from study_tables import DEPTH, FULL, answers, information, only, questions, removals, rows_of, study, sweep
 
 from infohorizon.analysis.criteria import VANISHING, Settings, criteria
 from infohorizon.analysis.curves import Bounded, first_layer
@@ -200,6 +200,22 @@ def test_unequal_numbers_of_tokens_are_not_compared():
     matched = replace(plain, matched={"fastv": "alike"})
     rows = rows_of(matched, QUICK)
     assert {row["keep"] for row in rows} == {None, 2.0, 4.0} and {row["strategy"] for row in rows} == {"fastv"}
+
+
+def test_removals_have_horizons_of_their_own():
+    """What the removals table holds of `delete` gives the very rows of information and drop-all."""
+    tables = study(count=60)
+    usable = FULL - tables.information.sort("question_id", "layer")["text_probability"].to_numpy().reshape(60, DEPTH)
+    dropped = tables.sweeps["drop-all"].sort("question_id", "layer")["score"].to_numpy().reshape(60, DEPTH)
+    with_removals = replace(tables, removals=removals(usable, dropped))
+    rows = rows_of(with_removals, QUICK)
+    assert {row["removal"] for row in rows} == {"", "delete", "mean"}
+    own = [row for row in rows if not row["removal"] and row["criterion"] in VANISHING]
+    for name in ("delete", "mean"):
+        found = [row for row in rows if row["removal"] == name]
+        assert [row["layer"] for row in found] == [row["layer"] for row in own]
+        assert [row | {"removal": ""} for row in found] == [pytest.approx(row) for row in own]
+    assert [row for row in rows if not row["removal"]] == rows_of(tables, QUICK)
 
 
 def test_every_category_has_rows_of_its_own():

@@ -18,7 +18,8 @@ KEEPS = [16.0, 0.125]
 
 def horizon_row(model: str, benchmark: str, criterion: str, layer: int, **other: Any) -> dict[str, Any]:
     """A row of the horizon table; the interval is the layer itself unless `low` and `high` say otherwise."""
-    row = {"model": model, "benchmark": benchmark, "criterion": criterion, "category": "", "strategy": "", "keep": None}
+    row = {"model": model, "benchmark": benchmark, "criterion": criterion, "category": "", "removal": ""}
+    row |= {"strategy": "", "keep": None}
     row |= {"factor": 1.0, "threshold": 0.1, "layer": layer, "low": layer, "high": layer, "depth": DEPTH}
     row |= {"p_beyond": 0.001 if layer == DEPTH else 1.0, "worth": 0.5, "worth_low": 0.4}
     return row | {"questions": 2 * IMAGES, "images": IMAGES} | other

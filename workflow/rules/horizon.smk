@@ -1,5 +1,5 @@
 # Horizons, paired comparisons and the paper's findings: one job over all models and benchmarks.
-# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, information/…, sweep/…, schedules/…
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, information/…, removals/…, sweep/…, schedules/…
 # OUTPUTS: horizon.arrow, comparison.arrow, findings.arrow
 
 
@@ -8,6 +8,7 @@ rule estimate_horizons:
         questions=QUESTIONS,
         answers=ANSWERS,
         information=INFORMATION,
+        removals=REMOVED,
         sweep=SWEPT,
         schedules=SCHEDULED,
     output:

@@ -55,7 +55,9 @@ class At:
             (whose, criterion)
             for whose, criteria in self.found.items()
             for criterion in criteria
-            if criterion.name == self.criterion and criterion.keep is None and not criterion.category
+            if criterion.name == self.criterion
+            and criterion.keep is None
+            and not (criterion.category or criterion.removal)
         ]
 
     def horizon(self, whose: Whose, criterion: Criterion, level: float | None = None) -> Found | None:

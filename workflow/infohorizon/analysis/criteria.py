@@ -9,7 +9,7 @@ no-advantage, random-parity       a strategy's gain in score over random (parity
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -67,6 +67,7 @@ class Criterion:
         floor: what the curve's reference has to be worth to be measurable.
         strategy, keep: what is compared with random; keep None: all keeps at once.
         category: of the questions; empty for all.
+        removal: how visual information was taken away, as in the removals table; empty: as the study is configured.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Criterion:
     strategy: str = ""
     keep: float | None = None
     category: str = ""
+    removal: str = ""
 
 
 def criteria(tables: Tables, settings: Settings) -> Iterator[Criterion]:
@@ -89,6 +91,10 @@ def criteria(tables: Tables, settings: Settings) -> Iterator[Criterion]:
     categories = sorted(tables.questions["category"].unique())
     for category in categories if len(categories) > 1 else []:
         yield from _vanishing(tables.within(category), settings, category)
+    if tables.removals is not None and tables.answers is not None:
+        for removal in tables.removals["removal"].unique().sort():
+            for criterion in _vanishing(removed(tables, removal), settings):
+                yield replace(criterion, removal=removal)
     for strategy in tables.compared_with_random():
         panel = tables.against_random(strategy)
         if not panel.frame.is_empty():
@@ -107,6 +113,16 @@ def _vanishing(tables: Tables, settings: Settings, category: str = "") -> Iterat
             difference = panel.clusters("difference")
             loss = Bounded(Clusters(-difference.sums, difference.sizes), panel.layers)
             yield Criterion("redundancy", loss, settings.margin, panel.questions, category=category)
+
+
+def removed(tables: Tables, removal: str) -> Tables:
+    """The tables of one removal, in the place of those of the information stage and of drop-all."""
+    assert tables.removals is not None
+    own = tables.removals.filter(removal=removal).with_columns(keep=0.0, tokens=0, repeat=0)
+    text = {"text_probability": "probability", "text_answer_probability": "answer_probability"}
+    left = own.select("question_id", "layer", text_divergence="divergence", **text)
+    measured = left.with_columns(information=0.0, answer_information=0.0)  # of windows: there are none
+    return replace(tables, information=measured, sweeps={"drop-all": own}, removals=None)
 
 
 def with_worth(information: pl.DataFrame, answers: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:

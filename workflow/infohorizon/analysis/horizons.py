@@ -46,7 +46,7 @@ def out_of_reach(rows: list[dict[str, Any]], settings: Settings) -> list[str]:
     sentences = set()
     for row in rows:
         finest = resolution(row["images"], settings.confidence)
-        whole = row["factor"] == 1 and not row["category"]
+        whole = row["factor"] == 1 and not row["category"] and not row["removal"]
         if row["criterion"] in BOUNDED and whole and row["threshold"] < finest:
             sentences.add(
                 f"{row['model']} on {row['benchmark']}: {row['criterion']} at {row['threshold']:g} is out of reach, "
@@ -56,8 +56,11 @@ def out_of_reach(rows: list[dict[str, Any]], settings: Settings) -> list[str]:
 
 
 def configured(horizon: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the horizon table at the thresholds of config.yaml, over all keeps and categories at once."""
-    return horizon.filter(pl.col("keep").is_null(), factor=1.0, category="")
+    """The rows of the horizon table at the thresholds of config.yaml, over all keeps and categories at once.
+
+    Those of the removals table, which say how the horizon depends on the removal, are left out.
+    """
+    return horizon.filter(pl.col("keep").is_null(), factor=1.0, category="", removal="")
 
 
 def depth_of(horizon: pl.DataFrame, measured: pl.DataFrame, **name: str) -> int:
@@ -79,6 +82,7 @@ def _rows(whose: Whose, criterion: Criterion, settings: Settings) -> Iterator[di
             **whose._asdict(),
             "criterion": criterion.name,
             "category": criterion.category,
+            "removal": criterion.removal,
             "strategy": criterion.strategy,
             "keep": criterion.keep,
             "factor": factor,

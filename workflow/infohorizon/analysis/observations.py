@@ -10,17 +10,7 @@ from typing import Any
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis.panels import INFORMATION, SCHEDULES, SWEEP, over_windows, per_question
-
-REMOVALS = (
-    "question_id",
-    "removal",
-    "layer",
-    "probability",
-    "answer_probability",
-    "full_probability",
-    "full_answer_probability",
-)
+from infohorizon.analysis.panels import INFORMATION, REMOVALS, SCHEDULES, SWEEP, over_windows, per_question
 
 
 def questions(paths: Sequence[str]) -> pl.DataFrame:

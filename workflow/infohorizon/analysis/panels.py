@@ -16,6 +16,10 @@ INFORMATION = (
     *("question_id", "layer", "information", "answer_information"),
     *("text_probability", "text_answer_probability", "text_divergence"),
 )
+REMOVALS = (
+    *("question_id", "removal", "layer", "probability", "answer_probability"),
+    *("full_probability", "full_answer_probability", "divergence", "score"),
+)
 SWEEP = ("question_id", "strategy", "layer", "keep", "repeat", "tokens", "score")
 SCHEDULES = ("question_id", "schedule", "repeat", "mean_tokens", "score")
 CELL = ("layer", "keep")
@@ -32,6 +36,7 @@ class Tables:
         answers: answers table.
         information: `over_windows` of the information table.
         sweeps, schedules: tables by strategy and by schedule.
+        removals: rows of the removals table.
         matched: strategy → the random strategy that keeps as many tokens as it does; all others are compared with
             `random`.
     """
@@ -44,6 +49,7 @@ class Tables:
     information: pl.DataFrame | None = None
     sweeps: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     schedules: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    removals: pl.DataFrame | None = None
     matched: Mapping[str, str] = field(default_factory=dict)
 
     def full(self) -> pl.DataFrame:
@@ -146,11 +152,13 @@ def read_tables(
     """The tables of one model on one benchmark; of the large ones only what is needed, a part at a time.
 
     Args:
-        files: paths by what they hold: questions, answers, information, sweep, schedules; of all models and benchmarks.
+        files: paths by what they hold (questions, answers, information, removals, sweep, schedules), of all models and
+            benchmarks.
     """
-    stages = ("answers", "information", "sweep", "schedules")
+    stages = ("answers", "information", "removals", "sweep", "schedules")
     own = {name: tables.matching(files[name], name, model=model, benchmark=benchmark) for name in stages}
     information = [over_windows(tables.read(path, "information", INFORMATION)) for path in own["information"]]
+    removals = [tables.read(path, "removals", REMOVALS) for path in own["removals"]]
     sweep = [tables.read(path, "sweep", SWEEP) for path in own["sweep"]]
     schedules = [tables.read(path, "schedules", SCHEDULES) for path in own["schedules"]]
     return Tables(
@@ -160,6 +168,7 @@ def read_tables(
         questions=tables.read(tables.matching(files["questions"], "benchmark", benchmark=benchmark), "benchmark"),
         answers=tables.read(own["answers"], "answers"),
         information=pl.concat(information) if information else None,
+        removals=pl.concat(removals) if removals else None,
         sweeps=_by_name(sweep, "strategy"),
         schedules=_by_name(schedules, "schedule"),
         matched=matched or {},

@@ -25,7 +25,7 @@ def horizon_figure(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Seq
         return style.empty("No horizon was estimated in this study.")
     benchmarks = style.ordered(benchmarks, horizon, "benchmark")
     models = style.ordered(models, horizon, "model")
-    horizon = horizon.filter(pl.col("keep").is_null(), pl.col("layer").is_not_null(), category="")
+    horizon = horizon.filter(pl.col("keep").is_null(), pl.col("layer").is_not_null(), category="", removal="")
     lines = _lines(horizon)
     figure, axes = style.panels(1, len(benchmarks), 3.3, 0.34 * len(lines) + 0.5, sharey=True)
     offset = 0.5 / max(len(models), 2)

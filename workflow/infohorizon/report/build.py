@@ -95,6 +95,7 @@ def build(files: Files, study: Study) -> str:
         spellings=observations.other_spellings(files.answers).filter(pl.col("other") > 0).to_dicts(),
         horizons=rows.by_criterion(horizon, VANISHING),
         parities=rows.by_criterion(horizon, AGAINST_RANDOM),
+        removals=rows.by_removal(horizon),
         all_horizons=rows.horizons(horizon),
         schedules=rows.comparisons(comparison, "schedule"),
         strategies=rows.comparisons(comparison, "strategy"),

@@ -87,13 +87,14 @@ def strategies_over_layers(table: pl.DataFrame) -> Rows:
 
 
 def horizons(horizon: pl.DataFrame) -> Rows:
-    """model, benchmark, criterion, category, strategy, keep, threshold, horizon, questions."""
+    """model, benchmark, criterion, category, removal, strategy, keep, threshold, horizon, questions."""
     return [
         [
             row["model"],
             row["benchmark"],
             row["criterion"],
             row["category"],
+            row["removal"],
             row["strategy"],
             "" if not row["strategy"] else "all" if row["keep"] is None else amount(row["keep"]),
             f"{row['threshold']:.3g}",
@@ -116,6 +117,20 @@ def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[s
     heads = ["model", "benchmark", "strategy"][: max(map(len, found), default=2)]
     heads += [f"{name} (≤ {limits[name]:.3g})" for name in present]
     return heads, [[*key, *(cells.get(name, "–") for name in present)] for key, cells in found.items()]
+
+
+def by_removal(horizon: pl.DataFrame) -> tuple[list[str], Rows]:
+    """Heads and rows: model, benchmark, criterion, and the horizon under each removal of the removals table."""
+    shown = horizon.filter(
+        pl.col("removal") != "", pl.col("criterion").is_in(["information", "redundancy"]), factor=1.0
+    )
+    names = shown["removal"].unique().sort().to_list()
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in shown.iter_rows(named=True):
+        key = (row["model"], row["benchmark"], row["criterion"])
+        found.setdefault(key, {})[row["removal"]] = layers(row)
+    heads = ["model", "benchmark", "criterion", *names]
+    return heads, [[*key, *(cells.get(name, "–") for name in names)] for key, cells in found.items()]
 
 
 def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:

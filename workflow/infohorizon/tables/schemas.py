@@ -259,6 +259,11 @@ TABLES: dict[str, Table] = {
                 "no-advantage or random-parity",
             ),
             "category": Column(pa.string(), "the benchmark's grouping of its questions; empty for all questions"),
+            "removal": Column(
+                pa.string(),
+                "how visual information was taken away, as in the removals table; empty: as the study is configured "
+                "(information.removal; redundancy drops the tokens)",
+            ),
             "strategy": Column(pa.string(), "no-advantage, random-parity: strategy compared with random; else empty"),
             "keep": Column(
                 pa.float64(), "no-advantage, random-parity: configured keep, null for all at once; else null"
