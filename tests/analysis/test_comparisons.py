@@ -15,6 +15,7 @@ from study_tables import DEPTH, answers, information, questions, removals, sched
 from infohorizon.analysis.comparisons import comparisons
 from infohorizon.analysis.criteria import Settings
 from infohorizon.analysis.panels import Tables
+from infohorizon.analysis.selection import selections
 from infohorizon.analysis.statistics import holm
 from infohorizon.tables import TABLES, from_rows, read, read_metadata, write
 
@@ -141,7 +142,8 @@ def test_script(tmp_path):
         rule="estimate_horizons",
     )
     runpy.run_path(str(SCRIPT), {"snakemake": job}, "__main__")
-    expected = comparisons(study_tables, {"hybrid": "plain"}, Settings(resamples=50, seed=3))
+    chosen = Settings(resamples=50, seed=3)
+    expected = comparisons(study_tables, {"hybrid": "plain"}, chosen) + selections(study_tables, (), chosen)
     assert read(output["comparison"], "comparison").to_dicts() == expected
     horizon = read(output["horizon"], "horizon")
     assert horizon["depth"].unique().to_list() == [DEPTH] and horizon["criterion"].n_unique() == 8

@@ -114,8 +114,8 @@ def _metrics(study: Study) -> list[dict[str, Any]]:
             pruned = [runs(read[stage], kind) for stage, kind in kinds.items() if stage in read]
             questions = tables.read(study.path("benchmark", benchmark=name), "benchmark")
             full_and_blind = runs(read["answers"], "answers")
-            task = create("vqa")
-            own = Answered(model, name, task, questions, full_and_blind, pruned, {}, "paper 0123abcd")
+            task, baselines = create("vqa"), dict.fromkeys(["fastv", "divprune", "information"], "random")
+            own = Answered(model, name, task, questions, full_and_blind, pruned, baselines, "paper 0123abcd")
             some, relative = metric_rows(own, settings)
             rows += some
             found.append(relative)

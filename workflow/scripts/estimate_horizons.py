@@ -11,6 +11,7 @@ from infohorizon.analysis.criteria import Settings, criteria
 from infohorizon.analysis.findings import READING_TASKS, Study, findings
 from infohorizon.analysis.horizons import Whose, horizons, out_of_reach
 from infohorizon.analysis.panels import read_tables
+from infohorizon.analysis.selection import selections
 from infohorizon.pipeline.job import Job, log, run
 
 
@@ -30,6 +31,7 @@ def main(job: Job) -> None:
             log.warning(sentence)
         rows["horizon"] += found
         rows["comparison"] += comparisons(own, configuration["baselines"], settings)
+        rows["comparison"] += selections(own, configuration["oracles"], settings)
     rows["findings"] = findings(
         Study(
             every,

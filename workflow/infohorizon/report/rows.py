@@ -48,13 +48,13 @@ def relative(table: pl.DataFrame) -> Rows:
 def best_strategies(table: pl.DataFrame) -> Rows:
     """model, benchmark, metric and unit, keep, how many strategies, the best, its value, random, oracle, unpruned.
 
-    Values are means over the layers that all strategies of one keep share; the best is neither random nor the oracle.
+    Values are means over the layers that all strategies of one keep share; the best is no random one, and no oracle.
     """
     rows = []
     swept = _over_layers(table).partition_by("model", "benchmark", "keep", as_dict=True, maintain_order=True)
     for (model, benchmark, keep), own in swept.items():
         by_name = {row["name"]: row for row in own.iter_rows(named=True)}
-        methods = [name for name in by_name if name not in ("random", ORACLE)]
+        methods = [name for name, row in by_name.items() if row["baseline"] and name != ORACLE]
         best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
         values = [_interval(by_name.get(name), ".2f") for name in (best, "random", ORACLE)]
         unpruned = f"{own['full'][0]:.2f}"
@@ -134,14 +134,15 @@ def by_removal(horizon: pl.DataFrame) -> tuple[list[str], Rows]:
 
 
 def comparisons(comparison: pl.DataFrame, kind: str) -> Rows:
-    """model, benchmark, name, baseline, (strategies: layer, keep,) tokens, scores, difference, both p, questions."""
+    """model, benchmark, name, baseline, layer (strategies), keep (but for schedules), tokens, scores, … questions."""
     return [
         [
             row["model"],
             row["benchmark"],
             row["name"],
             row["baseline"],
-            *([str(row["layer"]), amount(row["keep"])] if kind == "strategy" else []),
+            *([str(row["layer"])] if kind == "strategy" else []),
+            *([amount(row["keep"])] if kind != "schedule" else []),
             _tokens(row),
             f"{row['score']:.3f}",
             f"{row['baseline_score']:.3f}",

@@ -1,6 +1,6 @@
 """The page's verdicts: claims and cases as the findings table has them, and a sentence for each model and benchmark."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import polars as pl
@@ -49,18 +49,13 @@ def _verdict(claim: Claim, rows: pl.DataFrame) -> Verdict:
     )
 
 
-def sentences(horizon: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str], margin: float) -> list[str]:
+def sentences(horizon: pl.DataFrame) -> list[str]:
     """What was found of each model on each benchmark, in one sentence."""
-    shown = configured(horizon)
-    pairs = [(model, benchmark) for model in models for benchmark in benchmarks]
-    return [
-        f"{model} on {benchmark}: {'; '.join(parts)}."
-        for model, benchmark in pairs
-        if (parts := list(_parts(shown.filter(model=model, benchmark=benchmark), margin)))
-    ]
+    groups = configured(horizon).partition_by("model", "benchmark", as_dict=True, maintain_order=True)
+    return [f"{model} on {benchmark}: {'; '.join(_parts(own))}." for (model, benchmark), own in groups.items()]
 
 
-def _parts(own: pl.DataFrame, margin: float) -> Iterator[str]:
+def _parts(own: pl.DataFrame) -> Iterator[str]:
     by_name = {row["criterion"]: row for row in own.filter(strategy="").iter_rows(named=True)}
     if row := by_name.get("information"):
         worth = f"the image is worth {row['worth']:.2f} of the label's probability"
@@ -71,10 +66,9 @@ def _parts(own: pl.DataFrame, margin: float) -> Iterator[str]:
         else:
             yield f"{worth}, and at most {row['threshold']:.0%} of that is left from layer {layers(row)}"
     if row := by_name.get("redundancy"):
-        if row["high"] < row["depth"]:
-            yield f"dropping every visual token from layer {row['high']} on costs at most {margin:g} of score (shown)"
-        else:
-            yield f"no layer is shown from which on dropping every visual token costs at most {margin:g} of score"
+        costs = f"dropping every visual token costs at most {row['threshold']:g} of score"
+        reached = row["high"] < row["depth"]
+        yield f"from layer {row['high']} on {costs}" if reached else f"it is not shown from which layer on {costs}"
     if (parity := own.filter(criterion="no-advantage")).height:
         shown = parity.filter(pl.col("high") < pl.col("depth")).height
         yield f"{shown} of {parity.height} strategies are shown to be no better than random from some layer on"

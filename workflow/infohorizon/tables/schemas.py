@@ -297,8 +297,11 @@ TABLES: dict[str, Table] = {
         {
             "model": _model,
             "benchmark": _benchmark,
-            "kind": Column(pa.string(), "strategy or schedule"),
-            "name": Column(pa.string(), "its name"),
+            "kind": Column(pa.string(), "strategy, schedule, or selected: the best strategy and layer at a keep"),
+            "name": Column(
+                pa.string(),
+                "its name; selected: judged in sample or cross-validated over images, and what was chosen most often",
+            ),
             "baseline": Column(
                 pa.string(),
                 "strategies: random at the same layer and keep (drop-all: full); schedules: full, or the schedule of "

@@ -1,0 +1,34 @@
+"""The Markdown of README.md and docs/results.md says what the tables say."""
+
+from figures.synthetic import BENCHMARKS, MODELS, Study
+from infohorizon.pipeline import docs
+from infohorizon.report import results
+
+
+def test_short(study: Study) -> None:
+    text = results.short(study.folder)
+    sentences = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(sentences) == len(MODELS) * len(BENCHMARKS)
+    assert sentences[2] == (
+        "- base on reading: the image is worth 0.50 of the label's probability, and at most 10% of that is left from "
+        "layer 6 of 8; from layer 6 on dropping every visual token costs at most 0.1 of score; 3 of 3 strategies are "
+        "shown to be no better than random from some layer on."
+    )
+    claims = [line.split(" | ")[:2] for line in text.splitlines() if line.startswith("| ")][2:]
+    assert [decision for _, decision in claims] == ["holds"] * 3 + ["undecided"] * 2
+
+
+def test_whole(study: Study) -> None:
+    text = results.whole(study.folder)
+    tables = [part for part in text.split("## ") if part]
+    assert len(tables) == 7
+    for part in tables[2:]:
+        rows = [line for line in part.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in rows}) == 1, "every row has its heads' columns"
+    scores = next(part for part in tables if part.startswith("Scores"))
+    assert "| base | knowledge | exact accuracy | all | % | 20 | 75.00 [" in scores
+
+
+def test_only_what_is_between_the_markers_changes() -> None:
+    text = "before\n<!-- a -->\nold\n<!-- b -->\nafter\n"
+    assert docs.between(text, ("<!-- a -->", "<!-- b -->"), "new\n") == text.replace("old", "new")
