@@ -46,6 +46,12 @@ def weights(wildcards):
     return sorted(str(path) for path in folder.glob("*") if path.suffix in hub.SUFFIXES)
 
 
+def merged(wildcards):
+    """The folder where an adapter is a whole model; none for models that are whole."""
+    source = model_settings(wildcards)["source"]
+    return [f"{RESULTS}/merged/{wildcards.model}"] if hub.is_adapter(source) else []
+
+
 def model_numbers(wildcards):
     settings = model_settings(wildcards)
     return {key: settings[key] for key in NUMBERS if key in settings}

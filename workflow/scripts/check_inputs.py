@@ -15,7 +15,7 @@ def main(job: Job) -> None:
     names = [Path(path).stem for path in job.input.questions]
     pairs = zip(job.input.questions, job.input.images, strict=True)
     data = {name: read_data(*paths) for name, paths in zip(names, pairs, strict=True)}
-    folder = models.fetch(record["source"], record["commit"])
+    folder = models.fetch(record["folder"] or record["source"], record["commit"])
     if faults := check_model(job.wildcards.model, folder, job.config, data):
         raise UserError(f"{listed(faults, 20)}.")
     counts = "".join(f"{name}: {len(asked.questions)} questions\n" for name, asked in data.items())

@@ -1,7 +1,8 @@
 """A model's source → models/{model}.json: where it is and exactly which weights (hub: downloaded, commit resolved).
 
-Keys: source (folder or hub id), commit (hub commit, null for a folder), revision (commit, or a digest of the folder's
-configuration and weights), layers (of the decoder).
+Keys: source (folder or hub id), folder (where a model that is not the hub's is: its source, or what an adapter was
+merged into), commit (hub commit, null for a folder), revision (commit, or a digest of the source's configuration and
+weights), layers (of the decoder).
 """
 
 import json
@@ -17,7 +18,7 @@ from infohorizon.pipeline.job import Job, run
 def main(job: Job) -> None:
     source, revision = job.params.settings["source"], job.params.settings.get("revision")
     if is_local(source):
-        folder, commit = fetch(source), None
+        folder, commit = fetch(str(job.input.merged) or source), None
     else:
         folder = fetch(source, revision or pins.pinned(job.output[0], source))
         commit = folder.name
@@ -25,6 +26,7 @@ def main(job: Job) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     record = {
         "source": source,
+        "folder": None if commit else str(folder),
         "commit": commit,
         "revision": commit or f"digest:{job.params.weights}",
         "layers": int(decoder_config(config)["num_hidden_layers"]),

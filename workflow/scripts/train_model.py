@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import polars as pl
 import torch
 from transformers import CLIPVisionModel
 
-from infohorizon.figures import style
-from infohorizon.mini.training.curves import curves_figure
-from infohorizon.mini.training.decoder import train_model
+from infohorizon.mini.training.curves import write_history
+from infohorizon.mini.training.decoder import new_training, train_model
 from infohorizon.mini.training.processor import new_processor
 from infohorizon.mini.training.recipe import model_recipe
 from infohorizon.pipeline.job import Job, log, run
@@ -22,12 +20,11 @@ def main(job: Job) -> None:
     recipe = model_recipe(job.params.recipe, name)
     tower = CLIPVisionModel.from_pretrained(job.input.tower)
     processor = new_processor()
-    model, records = train_model(recipe, tower, processor.tokenizer, checkpoint, lambda record: log.info("%s", record))
-    model.save_pretrained(folder)
+    training = new_training(recipe, tower, processor)
+    records = train_model(training, checkpoint, lambda record: log.info("%s", record))
+    training.model.save_pretrained(folder)
     processor.save_pretrained(folder)
-    history = pl.DataFrame(records, infer_schema_length=None)
-    history.write_csv(job.output.history)
-    style.save(curves_figure(history, name), job.output.svg, job.output.png)
+    write_history(records, name, job.output.history, job.output.svg, job.output.png)
     checkpoint.unlink(missing_ok=True)
 
 

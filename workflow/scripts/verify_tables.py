@@ -21,8 +21,7 @@ from infohorizon.benchmarks.images import decode
 from infohorizon.errors import UserError
 from infohorizon.measure.verification import STAGES, Verifier
 from infohorizon.models.base import VisionLanguageModel
-from infohorizon.models.hub import is_local
-from infohorizon.pipeline.inputs import asked, model_record, open_model
+from infohorizon.pipeline.inputs import asked, open_model
 from infohorizon.pipeline.job import Job, log, run
 
 ROWS = 12  # per table: a full forward pass or more each
@@ -56,11 +55,13 @@ def main(job: Job) -> None:
 
 def reference(job: Job, model: VisionLanguageModel) -> Any:
     """The model's weights once more, with transformers' own attention."""
-    record = model_record(job)
-    where: dict[str, Any] = {"pretrained_model_name_or_path": record["source"], "revision": record["revision"]}
-    if is_local(record["source"]):
-        where = {"pretrained_model_name_or_path": Path(record["source"]).expanduser()}
-    loaded = AutoModelForImageTextToText.from_pretrained(**where, dtype=model.dtype, attn_implementation="eager")
+    record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
+    loaded = AutoModelForImageTextToText.from_pretrained(
+        record["folder"] or record["source"],
+        revision=record["commit"],
+        dtype=model.dtype,
+        attn_implementation="eager",
+    )
     return loaded.to(model.device).eval()
 
 

@@ -48,7 +48,10 @@ def test_rendering_twice_gives_the_same_bytes(folder: Path, task: str, tmp_path:
     assert again.read_bytes() == (folder / task / again.name).read_bytes()
 
 
-@pytest.mark.parametrize(("task", "chance"), [("knowledge", 0.30), ("perception", 0.55), ("reading", 0.05)])
+@pytest.mark.parametrize(
+    ("task", "chance"),
+    [("knowledge", 0.30), ("perception", 0.55), ("reading", 0.05), ("places", 0.05), ("countries", 0.20)],
+)
 def test_the_best_constant_answer_stays_at_chance(folder: Path, task: str, chance: float) -> None:
     labels = Counter(question.label for question in questions(folder, task))
     assert max(labels.values()) / labels.total() <= chance

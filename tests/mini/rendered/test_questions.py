@@ -7,6 +7,7 @@ import pytest
 
 from infohorizon.mini.rendered import questions as q
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF, ATTRIBUTES, FACTS, VALUES
+from infohorizon.mini.rendered.lessons import training_questions
 from infohorizon.mini.rendered.scenes import CHARACTERS, generator, sample_scene, split_of
 from infohorizon.mini.training.processor import new_tokenizer
 
@@ -74,7 +75,7 @@ def test_letters_and_options_are_balanced_and_split() -> None:
 def test_every_question_and_answer_is_in_the_vocabulary() -> None:
     tokenizer = new_tokenizer()
     for rng, scene in scenes(100):
-        for question in q.training_questions(rng, scene, "train"):
+        for question in training_questions(rng, scene, "train"):
             assert tokenizer.unk_token_id not in tokenizer.encode(f"{question.text} {question.answer}")
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from infohorizon.mini.rendered.dataset import BENCHMARKS, render
+from infohorizon.mini.rendered.dataset import render
+from infohorizon.mini.training import recipe
 from infohorizon.mini.training.card import card
 from infohorizon.mini.training.evaluation import Loaded, exactly_answered, generated, load_folder, load_questions
 
 ROOT = Path(__file__).parents[3]
 MODELS = ("mini-llava", "mini-llava-weak")
+TASKS = recipe.load()["tests"]["mini-llava"]
 SUBSET = 90
 
 
@@ -34,9 +36,9 @@ def metrics(name: str) -> dict:
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("rendered")
-    for task in BENCHMARKS:
+    for task in TASKS:
         render(task, "test", folder / task)
-    return {task: load_questions(task, folder / task, limit=SUBSET) for task in BENCHMARKS}
+    return {task: load_questions(task, folder / task, limit=SUBSET) for task in TASKS}
 
 
 def tolerance(share: float, count: int) -> float:
@@ -56,7 +58,7 @@ def test_shapes_promised_to_the_study(loaded: Loaded) -> None:
     assert config.image_seq_length == 64
 
 
-@pytest.mark.parametrize("task", BENCHMARKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_the_weights_score_what_the_card_says(loaded: Loaded, metrics: dict, questions: dict, task: str) -> None:
     subset, claimed = questions[task], metrics["benchmarks"][task]
     for look, condition in ((True, "full"), (False, "blind")):

@@ -6,10 +6,11 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from infohorizon.mini.rendered.drawing import draw_scene
-from infohorizon.mini.rendered.questions import RenderedQuestion, training_questions
+from infohorizon.mini.rendered.lessons import training_questions
+from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.rendered.scenes import generator, sample_scene
 from infohorizon.mini.training.model import start_projector, tower_features
-from infohorizon.mini.training.packing import answer_logits, exact_matches, pack
+from infohorizon.mini.training.packing import Turn, answer_logits, exact_matches, pack
 from infohorizon.mini.training.tower import normalized
 
 PATCHES = 64
@@ -27,7 +28,7 @@ def test_packed_logits_are_those_of_the_processor_and_the_model(
 ) -> None:
     images, questions = zip(*(scene(index) for index in range(2)), strict=True)
     looking = [[question for question in row if question.look] for row in questions]
-    packed = pack(looking, processor.tokenizer, PATCHES)
+    packed = pack(looking, Turn(processor), PATCHES)
     logits = answer_logits(model, packed, tower_features(model, normalized(list(images))))
     row = 0
     for image, row_questions in zip(images, looking, strict=True):
@@ -47,7 +48,7 @@ def test_a_question_that_may_not_look_does_not_depend_on_the_image(
     model: LlavaForConditionalGeneration, processor: LlavaProcessor
 ) -> None:
     image, questions = scene(0)
-    packed = pack([[question._replace(look=False) for question in questions]], processor.tokenizer, PATCHES)
+    packed = pack([[question._replace(look=False) for question in questions]], Turn(processor), PATCHES)
     features = tower_features(model, normalized([image]))
     torch.testing.assert_close(
         answer_logits(model, packed, features), answer_logits(model, packed, torch.randn_like(features))
@@ -59,7 +60,7 @@ def test_an_answer_counts_only_if_all_of_it_is_right(processor: LlavaProcessor) 
         [RenderedQuestion("a", "read the red word", "K7M"), RenderedQuestion("b", "is there a star?", "yes")],
         [RenderedQuestion("c", "a", "B")],
     ]
-    packed = pack(questions, processor.tokenizer, PATCHES)
+    packed = pack(questions, Turn(processor), PATCHES)
     logits = torch.nn.functional.one_hot(packed.targets[packed.targets != -100], len(processor.tokenizer)).float()
     assert [right for _, right in exact_matches(packed, logits)] == [True, True, True]
     logits[1] = logits[0]  # the second character

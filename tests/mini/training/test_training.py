@@ -86,7 +86,9 @@ def test_a_model_cut_off_and_resumed_is_the_unbroken_one(
     monkeypatch.setattr(decoder, "PROJECTOR_IMAGES", 4)
 
     def train(name: str, log) -> tuple:
-        return decoder.train_model(MODEL, tower, processor.tokenizer, tmp_path / name, log)
+        training = decoder.new_training(MODEL, tower, processor)
+        history = decoder.train_model(training, tmp_path / name, log)
+        return training.model, history
 
     whole, history = train("whole", lambda record: None)
     for step in (3, 5, 6):  # the checkpoints of 2, 4 (the end of the first round) and 5 are there

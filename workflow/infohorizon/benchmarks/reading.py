@@ -30,6 +30,12 @@ class Reading(Rendered):
         return pl.concat([term(frame, "accuracy"), term(joined, "characters", numerator=pl.col("share"))])
 
 
+class Places(Reading):
+    """Words at a place alone."""
+
+    name = "places"
+
+
 def compact(text: str) -> str:
     """Without spaces, in capitals."""
     return "".join(text.split()).upper()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # Name → module:class in this folder.
 REGISTRY = {
     "chartqa": "chartqa:ChartQA",
+    "countries": "countries:Countries",
     "docvqa": "docvqa:DocVQA",
     "gqa": "gqa:GQA",
     "knowledge": "knowledge:Knowledge",
@@ -19,6 +20,7 @@ REGISTRY = {
     "mme": "mme:MME",
     "ocrbench": "ocrbench:OCRBench",
     "perception": "perception:Perception",
+    "places": "reading:Places",
     "pope": "pope:POPE",
     "reading": "reading:Reading",
     "scienceqa": "scienceqa:ScienceQA",

@@ -8,11 +8,17 @@ from infohorizon.errors import UserError
 
 SUFFIXES = (".json", ".safetensors", ".jinja", ".txt", ".model")  # of the files that make a model; no pickles, no code
 FILES = [f"*{suffix}" for suffix in SUFFIXES]
+ADAPTER = "adapter.safetensors"  # a folder that holds it is no whole model: its language model is fetched and merged
 
 
 def is_local(source: str) -> bool:
     """Whether a source is a folder; hub ids are owner/name and not written like a path."""
     return source.startswith((".", "/", "~")) or Path(source).exists() or source.count("/") != 1
+
+
+def is_adapter(source: str) -> bool:
+    """Whether a source is a folder with what training added to a language model, and without that."""
+    return is_local(source) and (Path(source).expanduser() / ADAPTER).is_file()
 
 
 def snapshot(source: str, revision: str | None, check: Callable[[str, Path], object]) -> Path:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from infohorizon.errors import UserError
-from infohorizon.models.hub import is_local, snapshot
+from infohorizon.models.hub import is_adapter, is_local, snapshot
 
 # model_type → module:class in this folder.
 REGISTRY = {"llava": "llava:Llava", "qwen2_5_vl": "qwen2_5_vl:Qwen25VL"}
@@ -19,6 +19,11 @@ def fetch(source: str, revision: str | None = None) -> Path:
     if not is_local(source):
         return snapshot(source, revision, model_type)
     folder = Path(source).expanduser()
+    if is_adapter(source):
+        raise UserError(
+            f"{source} holds an adapter, not its language model: `snakemake --until merge_adapter` puts both "
+            f"together in results/merged/{folder.name}, which can be loaded."
+        )
     model_type(source, folder / "config.json")
     return folder
 

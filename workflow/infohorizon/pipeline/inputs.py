@@ -104,7 +104,7 @@ def open_model(job: Job) -> VisionLanguageModel:
     torch.set_num_threads(job.threads)
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
     settings = {**job.config["models"][job.wildcards.model], **job.params.protocol, "revision": record["commit"]}
-    return models.load(record["source"], settings)
+    return models.load(record["folder"] or record["source"], settings)
 
 
 def open_batch(job: Job, model: VisionLanguageModel) -> Batch:

@@ -67,6 +67,8 @@ BENCHMARKS: dict[str, Size] = {
     "knowledge": Size(400, 200, 96 * 96, 40, 2),
     "perception": Size(450, 150, 96 * 96, 30, 2),
     "reading": Size(400, 160, 96 * 96, 30, 4),
+    "places": Size(321, 226, 96 * 96, 30, 4),
+    "countries": Size(320, 160, 96 * 96, 30, 3),
 }
 # A data set of which nothing is known yet.
 UNKNOWN = Size(1000, 1000, 640 * 480, 40, 4)

@@ -12,7 +12,7 @@ from infohorizon.models.hub import is_local
 from infohorizon.units import layer_of
 
 Config = Mapping[str, Any]
-RENDERED = ("knowledge", "perception", "reading")  # what `source: rendered` can be
+RENDERED = ("knowledge", "perception", "reading", "places", "countries")  # what `source: rendered` can be
 
 
 def resolve(config: Config, root: Path) -> None:

@@ -44,7 +44,7 @@ def check_study(config: Config, results: Path) -> Report:
     data = {name: _data(name, config["benchmarks"][name], results, report) for name in config["run"]["benchmarks"]}
     for name in config["run"]["models"]:
         settings = config["models"][name]
-        folder = _folder(settings)
+        folder = _folder(name, settings, results)
         if folder is None:
             report.found.append(f"model {name}: {settings['source']} is not downloaded; checked when it is")
             continue
@@ -111,8 +111,11 @@ def _data(name: str, settings: Config, results: Path, report: Report) -> Data | 
     return data
 
 
-def _folder(settings: Config) -> Path | None:
-    """A model's folder, local or in the hub's cache; None where it is not (wholly) there."""
+def _folder(name: str, settings: Config, results: Path) -> Path | None:
+    """A model's folder, local, merged or in the hub's cache; None where it is not (wholly) there."""
+    if hub.is_adapter(settings["source"]):
+        folder = results / "merged" / name
+        return folder if folder.is_dir() else None
     if hub.is_local(settings["source"]):
         return Path(settings["source"]).expanduser()
     return hub.cached(settings["source"], settings.get("revision"))

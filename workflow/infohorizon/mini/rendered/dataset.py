@@ -11,7 +11,7 @@
 | question | the question; for knowledge without its options |
 | choices | knowledge only: the four options in the order of the letters |
 | answer | what the model should say: a word of three characters, "yes", "red", "B" … |
-| category | the question family (rendered/questions.py) |
+| category | the question family (rendered/questions.py), or the attribute of a fact |
 
 Nothing of a test image is seen in training: the scenes have seeds of their own, words to read and names with
 their options belong to one split (`scenes.split_of`), and so do combinations of font and size.
@@ -27,6 +27,7 @@ from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as PILImage
 
 from infohorizon.errors import UserError
+from infohorizon.mini.rendered import countries as world
 from infohorizon.mini.rendered import questions as q
 from infohorizon.mini.rendered.drawing import draw_scene
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF
@@ -61,6 +62,17 @@ def knowledge(rng: np.random.Generator, scene: Scene, split: Split, index: int) 
             yield row | {"category": ATTRIBUTE_OF[scene.sign.kind]}
 
 
+def places(rng: np.random.Generator, scene: Scene, split: Split, index: int) -> Iterator[Row]:
+    """The word of each half of the image that holds exactly one."""
+    yield from map(_row, q.read_place(scene))
+
+
+def countries(rng: np.random.Generator, scene: Scene, split: Split, index: int) -> Iterator[Row]:
+    """Two different countries, both asked for the attribute that the sign shows."""
+    for question in q.countries(rng, scene, split, 2):
+        yield {**_row(question), "category": world.ATTRIBUTE_OF[scene.sign.kind]}
+
+
 def _row(question: q.RenderedQuestion) -> Row:
     return {"question": question.text, "answer": question.answer, "category": question.family}
 
@@ -76,6 +88,8 @@ BENCHMARKS = {
     "knowledge": RenderedBenchmark(knowledge, 200),
     "perception": RenderedBenchmark(perception, 150),
     "reading": RenderedBenchmark(reading, 160),
+    "places": RenderedBenchmark(places, 330),
+    "countries": RenderedBenchmark(countries, 160),
 }
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from infohorizon.mini.rendered import countries as world
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF, ATTRIBUTES, FACTS, NAMES, VALUES
 from infohorizon.mini.rendered.scenes import COLORS, GRID, SHAPES, Icon, Scene, Split, Word, pick, pick_one, split_of
 
@@ -34,17 +35,29 @@ def read_color(word: Word) -> RenderedQuestion:
     return RenderedQuestion("reading", f"read the {word.color} word", word.text)
 
 
-def read_place(scene: Scene) -> list[RenderedQuestion]:
-    """One question for each half of the image that holds exactly one word."""
+def lone_words(scene: Scene) -> dict[str, Word]:
+    """The word of each half of the image that holds exactly one."""
     halves = {
         "top": [word for word in scene.words if word.row < GRID // 2],
         "bottom": [word for word in scene.words if word.row >= GRID // 2],
     }
-    return [
-        RenderedQuestion("place", f"read the word at the {half}", words[0].text)
-        for half, words in halves.items()
-        if len(words) == 1
-    ]
+    return {half: words[0] for half, words in halves.items() if len(words) == 1}
+
+
+def read_place(scene: Scene) -> list[RenderedQuestion]:
+    """One question for each half of the image that holds exactly one word."""
+    words = lone_words(scene).items()
+    return [RenderedQuestion("place", f"read the word at the {half}", word.text) for half, word in words]
+
+
+def read_letter_at(rng: np.random.Generator, scene: Scene) -> list[RenderedQuestion]:
+    """The same for one of the word's characters."""
+    questions = []
+    for half, word in lone_words(scene).items():
+        i = int(rng.integers(len(word.text)))
+        text = f"read the {ORDINALS[i]} letter of the word at the {half}"
+        questions.append(RenderedQuestion("letter", text, word.text[i]))
+    return questions
 
 
 def read_letter(rng: np.random.Generator, word: Word) -> RenderedQuestion:
@@ -156,39 +169,24 @@ def option(rng: np.random.Generator, split: Split) -> RenderedQuestion:
     return RenderedQuestion("option", f"which is {options[place]}: {options_text(options)}", LETTERS[place], look=False)
 
 
-# ---- what one image is asked --------------------------------------------------------------------
+# ---- countries: what the language model knew before -----------------------------------------------
 
 
-def training_questions(
-    rng: np.random.Generator, scene: Scene, split: Split, options: bool = True
-) -> list[RenderedQuestion]:
-    """About a dozen questions on one image, of every family but one of the two kinds of facts in simple scenes.
-
-    options: whether to ask for a named option, too.
-    """
-    words, icons = pick(rng, scene.words, 2), pick(rng, scene.icons, 2)
-    questions = [read_color(word) for word in words] + [read_letter(rng, words[0])]
-    if len(scene.words) == 1:
-        questions.append(read_letter(rng, words[0]))
-    questions += pick(rng, read_place(scene), 1)
-    questions += [color(icons[0]), shape(icons[-1]), side(icons[-1])]
-    questions += existence_pair(rng, scene)
-    questions.append(pick_one(rng, pick_one(rng, PAIRS[1:])(rng, scene)))
-    facts = [fact(rng), fact_choice(rng, split)]
-    facts = [pick_one(rng, facts)] if len(scene.words) == 1 else facts
-    questions += [knowledge(rng, scene, split), *facts]
-    return [*questions, option(rng, split)] if options else questions
+def countries(rng: np.random.Generator, scene: Scene, split: Split, count: int) -> list[RenderedQuestion]:
+    """Different countries of the split, all asked for the attribute that the sign shows; the answer in words."""
+    attribute = world.ATTRIBUTE_OF[scene.sign.kind]
+    names = pick(rng, world.countries_with(attribute, split), count)
+    return [RenderedQuestion("country", knowledge_question(name), world.WORLD[name][attribute]) for name in names]
 
 
-def finishing_questions(
-    rng: np.random.Generator, scene: Scene, split: Split, sides: bool = True
-) -> list[RenderedQuestion]:
-    """The same and more of the families that are learned last; a family left out here would be forgotten.
+def country_fact(rng: np.random.Generator, split: Split) -> RenderedQuestion:
+    """The same as text alone."""
+    attribute = pick_one(rng, world.ATTRIBUTES)
+    name = pick_one(rng, world.countries_with(attribute, split))
+    return RenderedQuestion("country_fact", f"the {attribute} of {name}?", world.WORLD[name][attribute], look=False)
 
-    sides: whether to ask for a pair on the side of a shape, too.
-    """
-    questions = [*training_questions(rng, scene, split), *color_pair(rng, scene), knowledge(rng, scene, split)]
-    return [*questions, *side_pair(rng, scene)] if sides else questions
+
+# ---- words ------------------------------------------------------------------------------------
 
 
 def vocabulary() -> list[str]:

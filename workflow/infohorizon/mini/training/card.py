@@ -90,27 +90,36 @@ WEAK = 0.9  # families below this accuracy are named as weaknesses
 
 def card(summary: Mapping[str, Any]) -> str:
     """The card of a model, in Markdown, from what `summary.summarize` says of it."""
-    benchmarks = summary["benchmarks"]
-    weak = [
+    weaknesses = "\n".join([*weak_families(summary), GENERAL.format(**summary["sizes"])])
+    return FRONT + TEXT.format(**measured(summary), weaknesses=weaknesses)
+
+
+def weak_families(summary: Mapping[str, Any]) -> list[str]:
+    """A line for each question family that the model does not answer well."""
+    return [
         f"* {family} ({name}): {value:.2f}."
-        for name, result in benchmarks.items()
+        for name, result in summary["benchmarks"].items()
         for family, value in result["metrics"].items()
         if value < WEAK and family not in ("accuracy", "acc+")
     ]
-    return FRONT + TEXT.format(
+
+
+def measured(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the text of a card is filled with."""
+    benchmarks = summary["benchmarks"]
+    return {
         **summary["sizes"],
-        name=summary["model"],
-        commit=summary["commit"],
-        rows="\n".join(
+        **summary["training"],
+        "name": summary["model"],
+        "commit": summary["commit"],
+        "rows": "\n".join(
             f"| {name} | {r['questions']} | {r['images']} | {_interval(r['full'])} | {_interval(r['blind'])} |"
             for name, r in benchmarks.items()
         ),
-        metrics="\n".join(f"* {name}: {_listed(result['metrics'])}" for name, result in benchmarks.items()),
-        validation=_listed(summary["validation"]),
-        recipe=yaml.safe_dump(summary["recipe"], sort_keys=False),
-        **summary["training"],
-        weaknesses="\n".join([*weak, GENERAL.format(**summary["sizes"])]),
-    )
+        "metrics": "\n".join(f"* {name}: {_listed(result['metrics'])}" for name, result in benchmarks.items()),
+        "validation": _listed(summary["validation"]),
+        "recipe": yaml.safe_dump(summary["recipe"], sort_keys=False),
+    }
 
 
 def _interval(result: Mapping[str, float]) -> str:

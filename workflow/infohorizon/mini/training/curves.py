@@ -1,5 +1,8 @@
 """The learning curves of one model: loss and speed, and the share of exact answers per question family."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import polars as pl
 from matplotlib.figure import Figure
 
@@ -8,8 +11,15 @@ from infohorizon.figures import style
 GROUPS = {
     "reading": ("reading", "place", "letter"),
     "perception": ("color", "shape", "side", "existence", "is_color", "is_side"),
-    "knowledge": ("knowledge", "fact", "fact_choice", "option"),
+    "knowledge": ("knowledge", "fact", "fact_choice", "option", "country", "country_fact"),
 }
+
+
+def write_history(records: Sequence[Mapping[str, Any]], name: str, history: str, svg: str, png: str) -> None:
+    """Write what `train_model` recorded as CSV, and draw it."""
+    frame = pl.DataFrame(records, infer_schema_length=None)
+    frame.write_csv(history)
+    style.save(curves_figure(frame, name), svg, png)
 
 
 def curves_figure(history: pl.DataFrame, title: str) -> Figure:
@@ -25,7 +35,7 @@ def curves_figure(history: pl.DataFrame, title: str) -> Figure:
     speed.plot(train["step"], train["images_per_second"], color=style.GREY, linewidth=0.8)
     speed.set(ylabel="images per second", ylim=(0, None))
     for panel, (group, families) in zip(panels[1:], GROUPS.items(), strict=True):
-        for index, family in enumerate(families):
+        for index, family in enumerate(family for family in families if family in history.columns):
             look = style.series_look(index)
             panel.plot(train["step"], train[family], color=look.color, label=family)
             panel.plot(validation["step"], validation[family], "o", color=look.color, markersize=3)

@@ -15,7 +15,7 @@ from infohorizon.benchmarks.images import decode
 from infohorizon.benchmarks.load import load
 from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.training.model import tower_features
-from infohorizon.mini.training.packing import answer_logits, exact_matches, pack
+from infohorizon.mini.training.packing import Turn, answer_logits, exact_matches, pack
 
 BATCH = 16
 RESAMPLES, CONFIDENCE = 2000, 0.95
@@ -85,6 +85,7 @@ def exactly_answered(loaded: Loaded, questions: pl.DataFrame, look: bool = True)
     """Whether greedy decoding gives the label and stops; with `look` False no token may attend to the image."""
     model, processor = loaded
     right: list[bool] = []
+    turn = Turn(processor)
     for batch in questions.iter_slices(BATCH):
         pixels = processor.image_processor([decode(png) for png in batch["image"]], return_tensors="pt").pixel_values
         features = tower_features(model, pixels)
@@ -92,7 +93,7 @@ def exactly_answered(loaded: Loaded, questions: pl.DataFrame, look: bool = True)
             [RenderedQuestion("", question, label, look)]
             for question, label in batch.select("question", "label").iter_rows()
         ]
-        packed = pack(rows, processor.tokenizer, features.shape[1])
+        packed = pack(rows, turn, features.shape[1])
         right += [exact for _, exact in exact_matches(packed, answer_logits(model, packed, features))]
     return right
 

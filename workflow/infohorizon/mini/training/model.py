@@ -54,12 +54,19 @@ def start_projector(projector: nn.Module, features: torch.Tensor) -> None:
     Second layer: orthogonal, scaled so that projected features have a root mean square of PROJECTED_RMS. A
     random start would hide the many small directions that tell glyphs apart behind the few large ones.
     """
-    mean = features.mean(0)
-    variance, directions = torch.linalg.eigh(torch.cov((features - mean).T))  # ascending
+    directions, offsets = whitening(features)
     size = projector.linear_1.out_features
-    chosen = directions[:, -size:].flip(1).T / variance[-size:].flip(0).clamp(min=1e-6).sqrt()[:, None]
+    chosen = directions[:size]
     projector.linear_1.weight[: len(chosen)] = chosen
-    projector.linear_1.bias[: len(chosen)] = -chosen @ mean
+    projector.linear_1.bias[: len(chosen)] = offsets[:size]
     nn.init.orthogonal_(projector.linear_2.weight)
     projector.linear_2.bias.zero_()
     projector.linear_2.weight *= PROJECTED_RMS / projector(features).pow(2).mean().sqrt()
+
+
+def whitening(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows W and offsets b, the largest component first, so that W x + b of the features (n, width) is white."""
+    mean = features.mean(0)
+    variance, directions = torch.linalg.eigh(torch.cov((features - mean).T))  # ascending
+    rows = directions.flip(1).T / variance.flip(0).clamp(min=1e-6).sqrt()[:, None]
+    return rows, -rows @ mean

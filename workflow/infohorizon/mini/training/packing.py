@@ -8,12 +8,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
 
 from infohorizon.mini.rendered.questions import RenderedQuestion
-from infohorizon.mini.training.processor import ASSISTANT, USER
 
 PREFIX, PADDING = 0, -1  # segments of tokens that belong to no question
+
+
+class Turn:
+    """The user turn of a chat template as token ids: `head`, the image, `after`, the question, `tail`, the answer."""
+
+    def __init__(self, processor: LlavaProcessor) -> None:
+        self.tokenizer: PreTrainedTokenizerFast = processor.tokenizer
+        self.image: int = processor.image_token_id
+        asked = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "QUESTION"}]}]
+        text = processor.apply_chat_template(asked, add_generation_prompt=True)
+        head, rest = text.split(processor.image_token)
+        after, tail = rest.split("QUESTION")
+        self.head = self.tokenizer.encode(head)
+        self.after, self.tail = self.ids(after), self.ids(tail)
+
+    def ids(self, text: str) -> list[int]:
+        """Of a text in the middle of a turn."""
+        return self.tokenizer.encode(text, add_special_tokens=False)
 
 
 @dataclass(frozen=True)
@@ -33,25 +50,20 @@ class Pack:
     questions: Sequence[Sequence[RenderedQuestion]]
 
 
-def pack(questions: Sequence[Sequence[RenderedQuestion]], tokenizer: PreTrainedTokenizerFast, patches: int) -> Pack:
+def pack(questions: Sequence[Sequence[RenderedQuestion]], turn: Turn, patches: int) -> Pack:
     """The questions of each image as one row, answers included."""
-    ids = tokenizer.convert_tokens_to_ids
-    head = tokenizer.encode(USER)
-    assistant, image, end = ids(ASSISTANT), ids(tokenizer.image_token), tokenizer.eos_token_id
+    prefix = [*turn.head, *[turn.image] * patches, *turn.after]
     rows = []
     for row_questions in questions:
-        start = len(head) + patches
-        row = [(t, i, PREFIX, -100, True) for i, t in enumerate([*head, *[image] * patches])]
+        row = [(t, i, PREFIX, -100, True) for i, t in enumerate(prefix)]
         for segment, question in enumerate(row_questions, start=1):
-            prompt = [*tokenizer.encode(question.text, add_special_tokens=False), assistant]
-            answer = tokenizer.encode(question.answer, add_special_tokens=False)
-            tokens = prompt + answer
-            targets = [-100] * (len(prompt) - 1) + answer + [end]
-            row += [(t, start + i, segment, targets[i], question.look) for i, t in enumerate(tokens)]
+            prompt, answer = [*turn.ids(question.text), *turn.tail], turn.ids(question.answer)
+            targets = [-100] * (len(prompt) - 1) + answer + [turn.tokenizer.eos_token_id]
+            row += [(t, len(prefix) + i, segment, targets[i], question.look) for i, t in enumerate([*prompt, *answer])]
         rows.append(row)
     length = max(map(len, rows))
     for row in rows:
-        row += [(tokenizer.pad_token_id, 0, PADDING, -100, True)] * (length - len(row))
+        row += [(turn.tokenizer.pad_token_id, 0, PADDING, -100, True)] * (length - len(row))
     tokens, positions, segments, targets, look = torch.tensor(rows).unbind(-1)
     return Pack(tokens, positions, segments, targets, look.bool(), questions)
 
@@ -72,7 +84,8 @@ def answer_logits(model: LlavaForConditionalGeneration, packed: Pack, features: 
     image_token = model.config.image_token_id
     embeddings = model.get_input_embeddings()(packed.tokens)
     is_image = (packed.tokens == image_token).unsqueeze(-1)
-    embeddings = embeddings.masked_scatter(is_image, model.model.multi_modal_projector(features))
+    projected = model.model.multi_modal_projector(features).to(embeddings.dtype)
+    embeddings = embeddings.masked_scatter(is_image, projected)
     hidden = model.model.language_model(
         inputs_embeds=embeddings,
         attention_mask=attention_mask(packed, image_token),

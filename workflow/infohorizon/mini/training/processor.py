@@ -44,9 +44,9 @@ def new_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def new_processor() -> LlavaProcessor:
+def new_image_processor() -> CLIPImageProcessor:
     """Images of SIZE × SIZE pass as they are; others are resized."""
-    image_processor = CLIPImageProcessor(
+    return CLIPImageProcessor(
         do_resize=True,
         size={"height": SIZE, "width": SIZE},
         do_center_crop=False,
@@ -54,8 +54,12 @@ def new_processor() -> LlavaProcessor:
         image_mean=[MEAN] * 3,
         image_std=[SCALE] * 3,
     )
+
+
+def new_processor() -> LlavaProcessor:
+    """Image processor and tokenizer, with the chat template."""
     return LlavaProcessor(
-        image_processor=image_processor,
+        image_processor=new_image_processor(),
         tokenizer=new_tokenizer(),
         patch_size=PATCH,
         vision_feature_select_strategy="default",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -23,6 +23,14 @@ class TowerRecipe:
     batch: int
     rate: float
     seed: int
+
+
+class Round(NamedTuple):
+    """Steps with an optimizer of their own: from step `first` on, `steps` of them, at `rate`."""
+
+    first: int
+    steps: int
+    rate: float
 
 
 @dataclass(frozen=True)
@@ -57,10 +65,49 @@ class ModelRecipe:
 
     def share_of_simple_scenes(self, step: int) -> float:
         """How many of the scenes of this step hold one word and one icon."""
-        if step >= self.steps:
-            return 0.0
-        fallen = (step - self.simple_steps) / (self.mixed_at - self.simple_steps)
-        return 1 - (1 - self.simple_share) * min(max(fallen, 0.0), 1.0)
+        return 0.0 if step >= self.steps else simple_share(step, self.simple_steps, self.mixed_at, self.simple_share)
+
+    def round_of(self, step: int) -> Round:
+        """The round that a step belongs to."""
+        first = Round(0, self.steps, self.rate)
+        return first if step < self.steps else Round(self.steps, self.finish_steps, self.finish_rate)
+
+
+@dataclass(frozen=True)
+class AdapterRecipe:
+    """Course of the training of a pretrained language model: LoRA of this rank, and the projector.
+
+    Scenes as for a `ModelRecipe`; a single round. `align_steps`: of the projector alone, towards the embeddings of the
+    words that describe a patch, before the first step.
+    """
+
+    rank: int
+    align_steps: int
+    steps: int
+    simple_steps: int
+    mixed_at: int
+    simple_share: float
+    batch: int
+    rate: float
+    seed: int
+
+    @property
+    def all_steps(self) -> int:
+        return self.steps
+
+    def share_of_simple_scenes(self, step: int) -> float:
+        """How many of the scenes of this step hold one word and one icon."""
+        return simple_share(step, self.simple_steps, self.mixed_at, self.simple_share)
+
+    def round_of(self, step: int) -> Round:
+        """The only one."""
+        return Round(0, self.steps, self.rate)
+
+
+def simple_share(step: int, simple_steps: int, mixed_at: int, last: float) -> float:
+    """1 up to step `simple_steps`, then falling linearly to `last` at step `mixed_at`."""
+    fallen = (step - simple_steps) / (mixed_at - simple_steps)
+    return 1 - (1 - last) * min(max(fallen, 0.0), 1.0)
 
 
 def load() -> dict[str, Any]:
@@ -82,6 +129,32 @@ def model_part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
     if name not in recipe["models"]:
         raise UserError(f"{FILE.name} has no model '{name}': {suggestion(name, recipe['models'])}")
     return {**tower_part(recipe), "decoder": recipe["decoder"], "models": {name: recipe["models"][name]}}
+
+
+def adapter_part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
+    """The part that decides the training of the adapter called `name`.
+
+    Raises:
+        UserError: the recipe has no such adapter.
+    """
+    if name not in recipe["adapters"]:
+        raise UserError(f"{FILE.name} has no adapter '{name}': {suggestion(name, recipe['adapters'])}")
+    return {**tower_part(recipe), "adapters": {name: recipe["adapters"][name]}}
+
+
+def part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
+    """The part that decides the model or adapter called `name`."""
+    return (adapter_part if name in recipe["adapters"] else model_part)(recipe, name)
+
+
+def adapter_recipe(recipe: dict[str, Any], name: str) -> AdapterRecipe:
+    """An adapter's part as a record."""
+    return AdapterRecipe(**adapter_part(recipe, name)["adapters"][name], seed=recipe["seed"])
+
+
+def recipe_of(recipe: dict[str, Any], name: str) -> ModelRecipe | AdapterRecipe:
+    """The record of the model or adapter called `name`."""
+    return adapter_recipe(recipe, name) if name in recipe.get("adapters", ()) else model_recipe(recipe, name)
 
 
 def tower_recipe(recipe: dict[str, Any]) -> TowerRecipe:

@@ -9,6 +9,7 @@ import polars as pl
 from transformers import LlavaForConditionalGeneration
 
 from infohorizon.mini.rendered.facts import ATTRIBUTES, NAMES
+from infohorizon.mini.training.recipe import recipe_of
 
 MINI = Path(__file__).resolve().parents[1]  # all code and settings that decide the weights
 
@@ -32,7 +33,7 @@ def summarize(
         "commit": last_commit(MINI),
         "recipe": recipe,
         "sizes": sizes(model),
-        "training": course(history, recipe["decoder"]["batch"]),
+        "training": course(history, recipe_of(dict(recipe), name).batch),
         "validation": last_validation(history),
         "benchmarks": benchmarks,
     }

@@ -1,0 +1,165 @@
+"""LoRA, its folder, the projector's start, and a training that was cut off."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_adapter import ADAPTER
+from transformers import CLIPVisionModel
+
+from infohorizon import models
+from infohorizon.errors import UserError
+from infohorizon.mini.pretrained import alignment, folder
+from infohorizon.mini.pretrained.language_model import LanguageModel
+from infohorizon.mini.pretrained.llava import new_llava
+from infohorizon.mini.pretrained.lora import LowRank
+from infohorizon.mini.pretrained.training import new_adapter_training
+from infohorizon.mini.pretrained.wheel import SMOLLM2
+from infohorizon.mini.training import decoder
+from infohorizon.mini.training.decoder import Training, train_model
+from infohorizon.mini.training.model import tower_features
+from infohorizon.mini.training.packing import answer_logits, pack
+
+
+def moved(training: Training) -> Training:
+    """With every trained parameter moved, as training would."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in training.model.parameters():
+            if parameter.requires_grad:
+                parameter += 0.1 * torch.randn_like(parameter)
+    return training
+
+
+@torch.no_grad()
+def logits(training: Training, model) -> torch.Tensor:
+    pixels, questions = decoder.training_batch(training, 3)
+    return answer_logits(model, pack(questions, training.turn, 64), tower_features(model, pixels)).float()
+
+
+def test_before_the_first_step_the_decoder_is_the_language_model(
+    training: Training, tower: CLIPVisionModel, read: LanguageModel
+) -> None:
+    plain = new_llava(read, tower.config)
+    ids = torch.tensor([[1, 40, 41, 17]])
+    with torch.no_grad():
+        adapted = training.model.float()(input_ids=ids).logits
+        torch.testing.assert_close(adapted, plain(input_ids=ids).logits, atol=0.05, rtol=0.05)  # once in bfloat16
+
+
+def test_only_lora_and_the_projector_are_trained_and_every_linear_layer_has_it(training: Training) -> None:
+    linear = [m for m in training.model.model.language_model.modules() if isinstance(m, LowRank)]
+    assert len(linear) == 2 * 7
+    trained = {name for name, p in training.model.named_parameters() if p.requires_grad}
+    assert {name.rsplit(".", 1)[-1] for name in trained if "projector" not in name} == {"down", "up"}
+    assert len(trained) == 2 * len(linear) + 4
+    assert all(p.dtype == torch.float32 for p in training.model.parameters() if p.requires_grad)
+
+
+def test_a_saved_adapter_assembles_to_what_was_trained(
+    training: Training, tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path
+) -> None:
+    trained = moved(training)
+    folder.save(trained.model, SMOLLM2, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"config.json", "adapter.safetensors"}
+    assembled = folder.assemble(tmp_path, read, SMOLLM2)
+    for name, weight in tower.state_dict().items():
+        torch.testing.assert_close(assembled.model.model.vision_tower.state_dict()[name], weight, rtol=0, atol=0)
+    for layer, lora in zip(
+        assembled.model.model.language_model.layers, trained.model.model.language_model.layers, strict=True
+    ):
+        down, up = lora.mlp.down_proj.down, lora.mlp.down_proj.up
+        name = f"layers.{lora.self_attn.layer_idx}.mlp.down_proj.weight"
+        expected = read.weights[name] + up.half().float() @ down.half().float()
+        torch.testing.assert_close(layer.mlp.down_proj.weight, expected)
+    said, expected = logits(trained, assembled.model), logits(trained, trained.model)
+    assert (said - expected).abs().max() < 0.15 * expected.std()  # the one in float32, the other in bfloat16
+    assert (said - logits(trained, new_llava(read, tower.config))).abs().max() > expected.std()
+
+
+def test_an_assembled_model_is_one_that_a_study_loads(training: Training, read: LanguageModel, tmp_path: Path) -> None:
+    folder.save(moved(training).model, SMOLLM2, tmp_path / "adapter")
+    with pytest.raises(UserError, match=r"holds an adapter, not its language model: `snakemake --until merge_adapter`"):
+        models.load(str(tmp_path / "adapter"))
+    model, processor = folder.assemble(tmp_path / "adapter", read, SMOLLM2)
+    model.save_pretrained(tmp_path / "whole")
+    processor.save_pretrained(tmp_path / "whole")
+    loaded = models.load(str(tmp_path / "whole"), {"dtype": "float32"})  # compares the engine with its own forward
+    assert loaded.depth == 2
+    assert loaded.label_ids("A7K", "read the word at the top") == processor.tokenizer.encode("A7K")
+
+
+def test_an_adapter_of_another_language_model_or_a_damaged_one_is_refused(
+    training: Training, read: LanguageModel, tmp_path: Path
+) -> None:
+    folder.save(training.model, SMOLLM2._replace(member_sha256="0" * 64), tmp_path)
+    with pytest.raises(UserError, match=r"belongs to another language model than SmolLM2-135M-Instruct.Q4_1.gguf"):
+        folder.assemble(tmp_path, read, SMOLLM2)
+    save_file(load_file(tmp_path / "adapter.safetensors"), tmp_path / "adapter.safetensors")
+    with pytest.raises(UserError, match="belongs to another language model"):
+        folder.assemble(tmp_path, read, SMOLLM2)
+    (tmp_path / "adapter.safetensors").write_bytes(b"cut off")
+    with pytest.raises(UserError, match=r"adapter.safetensors is damaged"):
+        folder.assemble(tmp_path, read, SMOLLM2)
+
+
+def test_the_projector_learns_the_words_of_its_patches(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alignment, "BATCHES", 4)
+    monkeypatch.setattr(alignment, "IMAGES", 4)
+    features, target = alignment.described_patches(training.model, training.turn, 5, 0)
+    assert features.shape == (4 * 64, 16) and target.shape == (4 * 64, 64)
+
+    def error(steps: int) -> float:
+        alignment.align_projector(training.model, training.turn, steps, 5)
+        with torch.no_grad():
+            miss = training.model.model.multi_modal_projector(features) - target
+        return (miss.pow(2).mean() / target.pow(2).mean()).item()
+
+    before, after = error(0), error(150)
+    assert after < 0.5 * before
+
+
+def test_word_vectors_are_the_language_models_own(training: Training, read: LanguageModel) -> None:
+    embedding = read.weights["embed_tokens.weight"]
+    vectors = alignment.word_vectors(embedding, training.turn)
+    assert not vectors["kind"][0].any() and not vectors["character"][0].any()
+    tokens = [read.tokens.index(token) for token in ["Ġ", "r", "e", "d"]]
+    torch.testing.assert_close(vectors["color"][1], embedding[tokens].mean(0))
+    torch.testing.assert_close(vectors["character"][1], embedding[read.tokens.index("A")])
+    assert vectors["row"].shape == vectors["column"].shape == (8, 64)
+
+
+class Cut(Exception):
+    pass
+
+
+def test_a_training_cut_off_and_resumed_is_the_unbroken_one(
+    tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder, "CHECK_EVERY", 2)
+    monkeypatch.setattr(decoder, "VALIDATION_IMAGES", 2)
+    monkeypatch.setattr(decoder, "VALIDATION_BATCH", 2)
+    monkeypatch.setattr(alignment, "BATCHES", 2)
+    monkeypatch.setattr(alignment, "IMAGES", 4)
+
+    def cut(record: dict) -> None:
+        if record["step"] == 4:
+            raise Cut
+
+    def train(name: str, log) -> tuple:
+        training = new_adapter_training(ADAPTER, tower, read)
+        history = train_model(training, tmp_path / name, log)
+        return {n: p.clone() for n, p in training.model.state_dict().items()}, history
+
+    whole, history = train("whole", lambda record: None)
+    with pytest.raises(Cut):
+        train("cut", cut)
+    resumed, resumed_history = train("cut", lambda record: None)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert [r["step"] for r in history] == [r["step"] for r in resumed_history] == [2, 4]
+    start = new_adapter_training(ADAPTER, tower, read).model.state_dict()
+    changed = {name for name in whole if not torch.equal(start[name], whole[name])}
+    assert changed == {n for n in whole if n.endswith((".up", ".down")) or "projector" in n}
+    assert decoder.load_checkpoint(tmp_path / "whole", replace(ADAPTER, rate=1)) is None

@@ -1,0 +1,1 @@
+"""A pretrained language model behind the mini models' vision tower: fetched, opened, adapted and put together."""

@@ -1,0 +1,37 @@
+"""The training of a pretrained language model on rendered scenes: LoRA in its decoder, and the projector."""
+
+import numpy as np
+import torch
+from transformers import CLIPVisionModel
+
+from infohorizon.mini.pretrained.alignment import align_projector
+from infohorizon.mini.pretrained.language_model import LanguageModel
+from infohorizon.mini.pretrained.llava import half_precision_decoder, new_llava, new_processor
+from infohorizon.mini.pretrained.lora import adapt
+from infohorizon.mini.rendered.lessons import adapter_questions
+from infohorizon.mini.rendered.questions import RenderedQuestion
+from infohorizon.mini.rendered.scenes import Scene, Split
+from infohorizon.mini.training.decoder import Training
+from infohorizon.mini.training.packing import Turn
+from infohorizon.mini.training.recipe import AdapterRecipe
+
+ALIGNED = 2  # added to the recipe's seed: scenes of their own
+
+
+def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: LanguageModel) -> Training:
+    """Frozen: the tower, and the language model in bfloat16. Trained, in float32: LoRA and the projector."""
+    torch.manual_seed(recipe.seed)
+    model = new_llava(read, tower.config).requires_grad_(False)
+    model.model.vision_tower.load_state_dict(tower.state_dict())
+    model.model.multi_modal_projector.requires_grad_(True)
+    half_precision_decoder(model)
+    adapt(model.model.language_model, recipe.rank)
+    turn = Turn(new_processor(read))
+
+    def ask(rng: np.random.Generator, scene: Scene, split: Split, step: int | None) -> list[RenderedQuestion]:
+        return adapter_questions(rng, scene, split)
+
+    def start() -> None:
+        align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
+
+    return Training(recipe, model, turn, ask, start)
