@@ -119,11 +119,13 @@ class Output(list):
     """Snakemake's lists of files, as far as scripts use them."""
 
 
-def resolve(settings, output):
+def resolve(settings, output, merged=""):
     """Run the script of rule `fetch_model`, with the digest of a folder's weights as the rule gives it."""
     files = [path for path in Path(settings["source"]).glob("*") if path.suffix in SUFFIXES]
     snakemake = SimpleNamespace(
-        input=[], output=Output([str(output)]), params=SimpleNamespace(settings=settings, weights=content(files)),
+        input=SimpleNamespace(merged=merged),
+        output=Output([str(output)]),
+        params=SimpleNamespace(settings=settings, weights=content(files)),
         wildcards=None, config={}, threads=1, rule="fetch_model", log=[],
     )  # fmt: skip
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": snakemake}, run_name="__main__")
@@ -133,7 +135,7 @@ def resolve(settings, output):
 def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch):
     file = tmp_path / "m.json"
     record = resolve({"source": "a/b", "revision": None}, file)
-    assert record == {"source": "a/b", "commit": COMMIT, "revision": COMMIT, "layers": 6}
+    assert record == {"source": "a/b", "folder": None, "commit": COMMIT, "revision": COMMIT, "layers": 6}
     loaded = {}
     monkeypatch.setattr(models, "load", lambda source, settings: loaded.update(settings, source=source) or FAKE)
     job = SimpleNamespace(
@@ -149,6 +151,28 @@ def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch)
 
 
 FAKE = SimpleNamespace(depth=8)
+
+
+def test_an_adapter_is_opened_where_it_was_merged(case, tmp_path, monkeypatch):
+    adapter, merged = tmp_path / "adapter", str(shutil.copytree(case.folder, tmp_path / "merged"))
+    adapter.mkdir()
+    (adapter / "adapter.safetensors").write_bytes(b"weights")
+    shutil.copyfile(case.folder / "config.json", adapter / "config.json")
+    record = resolve({"source": str(adapter)}, tmp_path / "m.json", merged)
+    assert record["source"] == str(adapter) and record["folder"] == merged
+    opened = []
+    monkeypatch.setattr(models, "load", lambda source, settings: opened.append(source) or FAKE)
+    job = SimpleNamespace(
+        threads=1,
+        input=SimpleNamespace(model=str(tmp_path / "m.json")),
+        config={"models": {"m": {"source": str(adapter)}}},
+        params=SimpleNamespace(protocol={}),
+        wildcards=SimpleNamespace(model="m"),
+    )
+    inputs.open_model(job)
+    assert opened == [merged]
+    (adapter / "adapter.safetensors").write_bytes(b"other")  # the record follows the adapter, whatever was merged
+    assert resolve({"source": str(adapter)}, tmp_path / "m.json", merged)["revision"] != record["revision"]
 
 
 def test_a_configured_revision_is_asked_for(hub, tmp_path):
