@@ -89,7 +89,7 @@ def test_the_training_rules_end_in_a_bundled_model(tmp_path: Path) -> None:
     small["tower"] |= {**sizes, "layers": 2, "steps": 20, "batch": 4}
     small["decoder"] |= {"layers": 2, "steps": 50, "simple_steps": 5, "mixed_at": 20, "options_from": 0, "batch": 2}
     small["decoder"] |= {"sides_from": 60, "finish_steps": 50}
-    small["models"] = {"mini-llava": sizes}
+    small["models"], small["adapters"] = {"mini-llava": sizes}, {}
     (tmp_path / "workflow/infohorizon/mini/training/recipe.yaml").write_text(yaml.safe_dump(small))
     before = {path: path.read_bytes() for path in (tmp_path / "resources").rglob("*") if path.is_file()}
 

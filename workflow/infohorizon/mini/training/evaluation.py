@@ -82,16 +82,19 @@ def generated(loaded: Loaded, questions: pl.DataFrame, max_new_tokens: int) -> l
 
 @torch.no_grad()
 def exactly_answered(loaded: Loaded, questions: pl.DataFrame, look: bool = True) -> list[bool]:
-    """Whether greedy decoding gives the label and stops; with `look` False no token may attend to the image."""
+    """Whether greedy decoding gives each label and stops; with `look` False no token may attend to the image."""
     model, processor = loaded
-    right: list[bool] = []
     turn = Turn(processor)
-    for batch in questions.iter_slices(BATCH):
-        pixels = processor.image_processor([decode(png) for png in batch["image"]], return_tensors="pt").pixel_values
+    right: list[bool] = []
+    images = questions.partition_by("image_id", maintain_order=True)  # whose rows stand together: the order stays
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        pictures = [decode(image["image"][0]) for image in batch]
+        pixels = processor.image_processor(pictures, return_tensors="pt").pixel_values
         features = tower_features(model, pixels)
         rows = [
-            [RenderedQuestion("", question, label, look)]
-            for question, label in batch.select("question", "label").iter_rows()
+            [RenderedQuestion("", *row, look) for row in image.select("question", "label").iter_rows()]
+            for image in batch
         ]
         packed = pack(rows, turn, features.shape[1])
         right += [exact for _, exact in exact_matches(packed, answer_logits(model, packed, features))]
