@@ -54,8 +54,9 @@ def test_a_trained_adapter_becomes_a_model_of_a_study(project: Path) -> None:
     }  # fmt: skip
 
     study = {"models": {"tiny": {"source": "tiny"}}, "run": {"models": ["tiny"], "benchmarks": ["countries"]}}
-    (project / "study.yaml").write_text(yaml.safe_dump({**study, "sweep": {"strategies": ["drop-all"]}}))
-    target = ("--cores", "1", "--configfile", "study.yaml", "results/answers/tiny/countries/part-0.arrow")
+    study |= {"sweep": {"strategies": ["drop-all"]}, "schedule_run": {"names": []}}
+    (project / "study.yaml").write_text(yaml.safe_dump(study))
+    target = ("--cores", "1", "--configfile", "study.yaml", "--", "results/answers/tiny/countries/part-0.arrow")
     answered = run(project, "-m", "snakemake", *target)
     assert answered.returncode == 0, answered.stderr
     record = json.loads((project / "results/models/tiny.json").read_text())
