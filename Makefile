@@ -11,6 +11,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+# A file's tests share what they set up; one thread each, since threads of several processes get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
@@ -23,14 +25,14 @@ setup:
 	@sh envs/setup.sh "$(VENV)" "$(PYTHON)"
 
 test: setup
-	pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: setup
-	pytest -m slow
+	$(PYTEST) -m slow
 
 # The engine's differential tests under the oldest transformers that it supports, laid over the environment.
 test-oldest: setup build/transformers-4.57
-	PYTHONPATH=build/transformers-4.57:workflow pytest \
+	PYTHONPATH=build/transformers-4.57:workflow $(PYTEST) \
 	  tests/engine/test_layers.py tests/engine/test_resume.py tests/measure
 
 build/transformers-4.57:

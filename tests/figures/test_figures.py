@@ -135,8 +135,8 @@ def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
 def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
     figure = horizon_figure(data.horizon, MODELS, BENCHMARKS)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels[:6] == list(VANISHING)
-    assert labels[6:] == [
+    assert labels[:7] == list(VANISHING)
+    assert labels[7:] == [
         f"{criterion}: {name}"
         for criterion in ("no-advantage", "random-parity")
         for name in ("divprune", "fastv", "information (oracle)")

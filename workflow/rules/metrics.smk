@@ -1,6 +1,6 @@
 # The benchmarks' own metrics of every run, with intervals, and relative scores: one job over all models and benchmarks.
 # REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, sweep/…, schedules/…
-# OUTPUTS: metrics.arrow
+# OUTPUTS: metrics.arrow, losses.arrow
 
 
 rule compute_metrics:
@@ -10,7 +10,8 @@ rule compute_metrics:
         sweep=SWEPT,
         schedules=SCHEDULED,
     output:
-        f"{RESULTS}/metrics.arrow",
+        metrics=f"{RESULTS}/metrics.arrow",
+        losses=f"{RESULTS}/losses.arrow",
     log:
         f"{RESULTS}/logs/compute_metrics.log",
     benchmark:

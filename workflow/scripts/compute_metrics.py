@@ -1,9 +1,10 @@
-"""Answers of a run → table `metrics`: the benchmarks' own metrics of every run, and relative scores."""
+"""Answers of a run → tables `metrics` (the benchmarks' own metrics of every run, relative scores) and `losses`."""
 
 from collections.abc import Mapping
 
 from infohorizon import benchmarks, tables
 from infohorizon.analysis import observations
+from infohorizon.analysis.metric_losses import loss_rows
 from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
 from infohorizon.pipeline.job import Job, run
 
@@ -18,17 +19,21 @@ COLUMNS = {
 def main(job: Job) -> None:
     chosen = dict(job.params.settings)
     baselines, matched = chosen.pop("baselines"), chosen.pop("matched")
-    settings, rows = Settings(**chosen), []
+    settings, rows, losses = Settings(**chosen), [], []
     places = [tables.place(path, "answers") for path in job.input.answers]
     pairs = list(dict.fromkeys((found["model"], found["benchmark"]) for found in places))
     relative: dict[str, list[Mapping]] = {model: [] for model, _ in pairs}
     for model, benchmark in job.progress(pairs, len(pairs), "benchmark"):
-        found, ratios = metric_rows(answered(job, model, benchmark, baselines, matched), settings)
+        own = answered(job, model, benchmark, baselines, matched)
+        found, ratios = metric_rows(own, settings)
         rows += found
+        losses += loss_rows(own)
         relative[model].append(ratios)
     for model, found in relative.items():
         rows += relative_rows(model, found, settings)
-    tables.write(job.output[0], "metrics", rows, job.metadata(**observations.sources(job.input.answers)))
+    metadata = job.metadata(**observations.sources(job.input.answers))
+    tables.write(job.output.metrics, "metrics", rows, metadata)
+    tables.write(job.output.losses, "losses", losses, metadata)
 
 
 def answered(

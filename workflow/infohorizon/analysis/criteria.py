@@ -5,6 +5,7 @@ label-free                        share of questions whose first-token distribut
 label-free-ratio                  mean divergence as a share of that without the image
 label-free-trimmed                mean divergence, the largest 5 % of questions left out
 redundancy                        loss of score when every visual token is dropped
+metric                            loss of the benchmark's own metric then, as a share of the full model's
 no-advantage, random-parity       a strategy's gain in score over random (parity: either way)
 """
 
@@ -19,9 +20,9 @@ from infohorizon.analysis.panels import CELL, Panel, Tables
 from infohorizon.analysis.statistics import Clusters
 
 LABEL_FREE = ("label-free", "label-free-ratio", "label-free-trimmed")
-VANISHING = ("information", "answer-information", *LABEL_FREE, "redundancy")
+VANISHING = ("information", "answer-information", *LABEL_FREE, "redundancy", "metric")
 AGAINST_RANDOM = ("no-advantage", "random-parity")
-BOUNDED = ("label-free", "redundancy", *AGAINST_RANDOM)
+BOUNDED = ("label-free", "redundancy", "metric", *AGAINST_RANDOM)
 """Criteria on bounds of differences in [−1, 1]. Few images never reach them (statistics.resolution)."""
 TRIMMED = 0.05
 
@@ -39,7 +40,7 @@ class Settings:
     Attributes:
         tolerance: share of what the whole image is worth up to which usable information counts as gone.
         floor: what the image must be worth, in probability, for its horizon to be measurable.
-        margin: loss of mean score, in [0, 1], that dropping all visual tokens may cost.
+        margin: loss of mean score, in [0, 1], or share of the own metric, that dropping all visual tokens may cost.
         equivalence: difference of mean score between a strategy and random that counts as none.
         divergence: KL divergence in nats up to which the first-token distribution counts as unchanged.
         changed: share of questions whose distribution may change by more than that.
@@ -88,6 +89,8 @@ def criteria(tables: Tables, settings: Settings) -> Iterator[Criterion]:
         UserError: a table lacks rows, or holds a value that is not finite.
     """
     yield from _vanishing(tables, settings)
+    if tables.losses is not None and tables.losses.height:
+        yield _metric(tables, settings)
     categories = sorted(tables.questions["category"].unique())
     for category in categories if len(categories) > 1 else []:
         yield from _vanishing(tables.within(category), settings, category)
@@ -113,6 +116,17 @@ def _vanishing(tables: Tables, settings: Settings, category: str = "") -> Iterat
             difference = panel.clusters("difference")
             loss = Bounded(Clusters(-difference.sums, difference.sizes), panel.layers)
             yield Criterion("redundancy", loss, settings.margin, panel.questions, category=category)
+
+
+def _metric(tables: Tables, settings: Settings) -> Criterion:
+    assert tables.losses is not None
+    losses = tables.losses.sort("image_id", "layer")
+    layers = losses["layer"].unique().sort().to_numpy()
+    values = losses["loss"].to_numpy().reshape(-1, len(layers))
+    unit = max(1.0, float(np.abs(values).max()))  # no image can lose more than the one that lost most
+    curve = Bounded(Clusters(values, np.ones((len(values), 1))), layers, unit=unit)
+    asked = tables.questions.filter(pl.col("image_id").is_in(losses["image_id"].unique().to_list()))
+    return Criterion("metric", curve, settings.margin, asked.height)
 
 
 def removed(tables: Tables, removal: str) -> Tables:

@@ -73,7 +73,7 @@ def first_layer(holds: NDArray[np.bool_], layers: Layers, depth: int) -> Layers:
 
 @dataclass(frozen=True)
 class Bounded:
-    """Mean of paired differences in [−1, 1], decided by one-sided bounds (statistics.toward).
+    """Mean of paired differences, decided by one-sided bounds (statistics.toward).
 
     high: the layers are tested from the last one down, each at the full level, until one fails (fixed sequence; an
     intersection-union test, so nothing has to be corrected). low: the layer after the last one where the statistic is
@@ -82,18 +82,22 @@ class Bounded:
     Attributes:
         data: of the difference that has to be small (a loss, an advantage).
         both: whether its size has to be small, whatever its sign.
+        unit: the largest difference that there can be.
     """
 
     data: Clusters
     layers: Layers
     both: bool = False
+    unit: float = 1.0
 
     @property
     def images(self) -> int:
         return len(self.data.sums)
 
     def horizon(self, threshold: float, level: float, depth: int) -> Found:
-        sides = [self.data, Clusters(-self.data.sums, self.data.sizes)][: 1 + self.both]
+        threshold /= self.unit
+        data = Clusters(self.data.sums / self.unit, self.data.sizes)
+        sides = [data, Clusters(-data.sums, data.sizes)][: 1 + self.both]
         bound = np.max([upper(side, 1 - level) for side in sides], axis=0)
         mean = np.max([side.sums.sum(axis=0) / side.sizes.sum(axis=0) for side in sides], axis=0)
         above = len(sides) * np.min([p_above(side, threshold, 1 - level) for side in sides], axis=0)

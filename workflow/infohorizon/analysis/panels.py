@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,6 +38,7 @@ class Tables:
         information: `over_windows` of the information table.
         sweeps, schedules: tables by strategy and by schedule.
         removals: rows of the removals table.
+        losses: rows of the losses table.
         matched: strategy → the random strategy that keeps as many tokens as it does; all others are compared with
             `random`.
     """
@@ -50,6 +52,7 @@ class Tables:
     sweeps: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     schedules: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     removals: pl.DataFrame | None = None
+    losses: pl.DataFrame | None = None
     matched: Mapping[str, str] = field(default_factory=dict)
 
     def full(self) -> pl.DataFrame:
@@ -147,13 +150,13 @@ class Panel:
 
 
 def read_tables(
-    files: Mapping[str, Sequence[str]], model: str, benchmark: str, depth: int, matched: Mapping[str, str] | None = None
+    files: Mapping[str, Any], model: str, benchmark: str, depth: int, matched: Mapping[str, str] | None = None
 ) -> Tables:
     """The tables of one model on one benchmark; of the large ones only what is needed, a part at a time.
 
     Args:
         files: paths by what they hold (questions, answers, information, removals, sweep, schedules), of all models and
-            benchmarks.
+            benchmarks; losses: one path.
     """
     stages = ("answers", "information", "removals", "sweep", "schedules")
     own = {name: tables.matching(files[name], name, model=model, benchmark=benchmark) for name in stages}
@@ -169,6 +172,7 @@ def read_tables(
         answers=tables.read(own["answers"], "answers"),
         information=pl.concat(information) if information else None,
         removals=pl.concat(removals) if removals else None,
+        losses=tables.read(files["losses"], "losses").filter(model=model, benchmark=benchmark),
         sweeps=_by_name(sweep, "strategy"),
         schedules=_by_name(schedules, "schedule"),
         matched=matched or {},

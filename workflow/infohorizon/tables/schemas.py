@@ -246,6 +246,21 @@ TABLES: dict[str, Table] = {
             "protocol": Column(pa.string(), "name and fingerprint of the protocol the answers were given under"),
         },
     ),
+    "losses": Table(
+        "losses.arrow",
+        "an image, when every visual token is dropped at a layer",
+        {
+            "model": _model,
+            "benchmark": _benchmark,
+            "layer": _layer,
+            "image_id": _image,
+            "loss": Column(
+                pa.float64(),
+                "its part in the loss of the benchmark's own metric, as a share of the full model's: the difference of "
+                "jackknife pseudo-values; the mean over images is the loss",
+            ),
+        },
+    ),
     "horizon": Table(
         "horizon.arrow",
         "a horizon estimate",
@@ -256,7 +271,7 @@ TABLES: dict[str, Table] = {
             "criterion": Column(
                 pa.string(),
                 "information, answer-information, label-free, label-free-ratio, label-free-trimmed, redundancy, "
-                "no-advantage or random-parity",
+                "metric, no-advantage or random-parity",
             ),
             "category": Column(pa.string(), "the benchmark's grouping of its questions; empty for all questions"),
             "removal": Column(
