@@ -1,6 +1,7 @@
 """Out of memory at a batch: smaller batches, the same numbers; and one sentence where not even one row fits."""
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -95,3 +96,52 @@ def test_stages_give_the_same_numbers_in_smaller_batches(case, request: pytest.F
             )
             assert same, column
     assert failed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_every_way_of_saying_it_is_recognized(words: str) -> None:
+    assert batching.out_of_memory(RuntimeError(words))
+    assert not batching.out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+
+@pytest.mark.parametrize("size", [8, "auto"])
+def test_the_budget_recovers(size: int | str) -> None:
+    """Memory that another process held is free again: after many calls that fitted, twice as much is tried."""
+    batch, short = Batch(size, 1, CPU), [True]
+    batch.tokens = 80
+    batch.most = (batch.rows, batch.tokens)
+    sizes = []
+
+    def call(part: slice) -> None:
+        if short[0] and part.stop - part.start > 2:
+            raise ERRORS[0]
+        sizes.append(part.stop - part.start)
+
+    batch.slices(8, 10, call)
+    assert max(sizes) == 2
+    short[0] = False
+    batch.slices(2000, 10, call)
+    assert max(sizes) == 8 and (batch.rows, batch.tokens) == batch.most
+
+
+def test_the_failed_call_s_tensors_are_gone_before_the_next() -> None:
+    """What the failed call held is freed with its traceback, not kept until the retry is over."""
+    held: list[weakref.ref] = []
+
+    def call(part: slice) -> None:
+        assert not any(one() is not None for one in held)
+        tensor = torch.zeros(3)
+        held.append(weakref.ref(tensor))
+        if part.stop - part.start > 2:
+            raise RuntimeError("CUDA error: out of memory")
+
+    Batch(8, 1, CPU).slices(8, 10, call)
+    assert len(held) > 4

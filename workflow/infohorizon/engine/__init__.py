@@ -1,9 +1,10 @@
 """The decoder, run once per question and resumed from any layer with fewer visual tokens."""
 
 from infohorizon.engine.batching import Batch
+from infohorizon.engine.decoding import Branches, Greedy, decode, unforced
 from infohorizon.engine.language_model import LanguageModel, Positions
 from infohorizon.engine.removal import Removal
-from infohorizon.engine.resume import Branches, Greedy, decode, prefill, resume, unforced, unpruned
+from infohorizon.engine.resume import prefill, resume, unpruned
 from infohorizon.engine.trace import Prompt, Trace
 
 __all__ = [

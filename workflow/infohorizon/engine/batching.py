@@ -8,6 +8,14 @@ import torch
 from infohorizon.errors import UserError
 
 log = logging.getLogger("infohorizon")
+RECOVERY = 64  # calls
+WORDS = (
+    "can't allocate memory",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 CPU_TOKENS = 2048  # rows × tokens per call that keeps a CPU's caches busy without spilling
 
 
@@ -26,6 +34,7 @@ class Batch:
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             self.tokens = max(1024, int(0.6 * free) // bytes_per_token)
+        self.most, self.fitted = (self.rows, self.tokens), 0
 
     def slices(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
         """Call `call(slice)` over `rows` rows of `tokens` tokens each; on out-of-memory halve and try again.
@@ -39,21 +48,37 @@ class Batch:
         while start < rows:
             size = self.rows or max(1, self.tokens // tokens)
             part = slice(start, min(rows, start + size))
-            try:
-                call(part)
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
-                if part.stop - part.start == 1:
-                    raise UserError(
-                        f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
-                        "or a device with more memory."
-                    ) from error
+            if self._fits(call, part):
+                start = part.stop
+                self._recover()
+            elif part.stop - part.start == 1:
+                raise UserError(
+                    f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
+                    "or a device with more memory."
+                )
+            else:
                 self._halve(part.stop - part.start, tokens)
-                continue
-            start = part.stop
+
+    def _fits(self, call: Callable[[slice], None], part: slice) -> bool:
+        """Call; False where memory ran out. The error is gone then, and with it the failed call's tensors."""
+        try:
+            call(part)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _recover(self) -> None:
+        """After many calls that fitted, twice as much is tried again: what took the memory may have left."""
+        self.fitted += 1
+        if self.fitted >= RECOVERY and (self.rows, self.tokens) != self.most:
+            rows, tokens = self.most
+            self.rows, self.tokens = rows and min(rows, 2 * (self.rows or 1)), min(tokens, 2 * self.tokens)
+            self.fitted = 0
 
     def _halve(self, rows: int, tokens: int) -> None:
+        self.fitted = 0
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         half = max(1, rows // 2)
@@ -61,9 +86,9 @@ class Batch:
             self.rows = half
         else:
             self.tokens = half * tokens
-        log.warning("out of memory at %d rows of %d tokens: going on with %d rows", rows, tokens, half)
+        log.warning("out of memory at %d rows of %d tokens: continuing with %d rows", rows, tokens, half)
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error is CUDA's or the CPU allocator's way of saying that memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether an error is one of CUDA's, its libraries' or the CPU allocator's ways of saying that memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in WORDS)

@@ -3,7 +3,7 @@
     trace = prefill(language_model, prompt)          one unpruned pass, layer by layer, as far as it is asked
     branches = resume(trace, layers, kept)           rows: from the input of layers[r], only visual tokens kept[r] stay
                                                      (or the others are taken away in another way: removal.py)
-    decode(language_model, branches, limit, stop)    greedy answers, each layer with the cache it really saw
+    decode(language_model, branches, limit, stop)    greedy answers, each layer with its own cache (decoding.py)
     trace.prune(layer, kept)                         a trace of the pruned run: the next stage of a schedule
 
 Causality leaves the prefix untouched by anything that happens to visual tokens, and each kept token untouched by what
@@ -12,38 +12,15 @@ recomputed. Notation as in trace.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from infohorizon.engine.language_model import LanguageModel, Positions, Rope
+from infohorizon.engine.decoding import Branches, Group
+from infohorizon.engine.language_model import LanguageModel, Positions
 from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer
 from infohorizon.engine.removal import SHORTENING, Removal, rest_of
 from infohorizon.engine.trace import Prompt, Trace
-
-
-@dataclass
-class Group:
-    """Rows of a batch that share one cache layout at one layer; `next` is the next generated token's place."""
-
-    rows: slice
-    cache: PrefixCache
-    rope: Rope
-    next: int
-
-
-@dataclass
-class Branches:
-    """R resumed rows.
-
-    Attributes:
-        final: (R, read, d) final-normed states of the tokens that are read.
-        caches: for each layer, the groups that make up the R rows; empty where nothing will be decoded.
-    """
-
-    final: Tensor
-    caches: list[list[Group]]
 
 
 def prefill(language_model: LanguageModel, prompt: Prompt) -> Trace:
@@ -128,70 +105,6 @@ def unpruned(trace: Trace) -> Branches:
     return Branches(final, [[_whole(trace, j, slice(0, 1))] for j in range(trace.language_model.depth)])
 
 
-def unforced(branches: Branches, forced: int) -> Branches:
-    """The rows as they are before their `forced` last tokens (teacher-forced ones), to be decoded from."""
-    if forced == 0:
-        return branches
-    caches = [
-        [Group(group.rows, group.cache.without(forced), group.rope, group.next - forced) for group in groups]
-        for groups in branches.caches
-    ]
-    return Branches(branches.final[:, :-forced], caches)
-
-
-class Greedy:
-    """The next token of every row: the likeliest, after transformers' repetition penalty where there is one.
-
-    A token that stands in the prompt or was generated before has its logit divided by the penalty where that is
-    positive, multiplied where it is negative (Keskar et al., arXiv 1909.05858, as in transformers).
-
-    Args:
-        ids: the prompt's token ids; penalty: 1 for none.
-    """
-
-    def __init__(self, ids: Sequence[int] = (), penalty: float = 1.0) -> None:
-        self.ids, self.penalty = list(ids), penalty
-        self.seen: Tensor | None = None
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Logits (R, vocabulary) → (R,) token ids, which count as generated from now on."""
-        if self.penalty == 1.0:
-            return logits.argmax(dim=-1)
-        if self.seen is None:
-            self.seen = torch.zeros_like(logits, dtype=torch.bool)
-            self.seen[:, self.ids] = True
-        penalised = torch.where(logits < 0, logits * self.penalty, logits / self.penalty)
-        token = torch.where(self.seen, penalised, logits).argmax(dim=-1)
-        self.seen[torch.arange(len(token), device=token.device), token] = True
-        return token
-
-
-@torch.inference_mode()
-def decode(
-    model: LanguageModel, branches: Branches, limit: int, stop: Sequence[int], choose: Greedy | None = None
-) -> list[list[int]]:
-    """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token."""
-    stops, choose = torch.tensor(list(stop), device=branches.final.device), choose or Greedy()
-    token = choose(model.logits(branches.final[:, -1]))  # (R,)
-    generated, done = [token], torch.isin(token, stops)
-    for step in range(limit - 1):
-        if bool(done.all()):
-            break
-        x = model.enter(model.embed(token))[:, None]  # (R, 1, d)
-        for layer, groups in zip(model.layers, branches.caches, strict=True):
-            parts = []
-            for group in groups:
-                part = x[group.rows]
-                places = torch.full((len(part), 1), group.next + step, device=x.device)
-                parts.append(run_layer(layer, part, group.rope.at(places), group.cache))
-            x = torch.cat(parts) if len(parts) > 1 else parts[0]
-        token = choose(model.logits(model.norm(x)[:, 0]))
-        generated.append(token)
-        done |= torch.isin(token, stops)
-    ended = set(stop)
-    return [_until(row, ended) for row in torch.stack(generated, dim=1).tolist()]
-
-
 def untouched(kept: Tensor) -> Tensor:
     """How many tokens each row (…, T) keeps before its first dropped one: the length of its leading run 0, 1, 2, …"""
     same = kept == torch.arange(kept.shape[-1], device=kept.device)
@@ -210,7 +123,3 @@ def _whole(trace: Trace, layer: int, rows: slice) -> Group:
     """Rows that hold all of the trace's tokens at this layer: they share its cache."""
     cache = PrefixCache((trace.keys(layer), trace.values(layer)))
     return Group(rows, cache, trace.ropes[layer], int(trace.places[layer][-1]) + 1)
-
-
-def _until(tokens: list[int], ended: set[int]) -> list[int]:
-    return tokens[: next((i for i, token in enumerate(tokens) if token in ended), len(tokens))]

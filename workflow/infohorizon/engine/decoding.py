@@ -1,0 +1,132 @@
+"""Greedy answers: every row goes on with the caches its layers really saw, until it ends; rows that ended leave.
+
+One row that rambles costs its own steps alone, not those of its whole batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from infohorizon.engine.language_model import LanguageModel, Rope
+from infohorizon.engine.layers import PrefixCache, run_layer
+
+LEAVE = 0.75
+"""Rows that ended leave once no more than this share of a batch is left: each leaving copies the others' caches."""
+
+
+@dataclass
+class Group:
+    """Rows of a batch that share one cache layout at one layer; `next` is the next generated token's place."""
+
+    rows: slice
+    cache: PrefixCache
+    rope: Rope
+    next: int
+
+
+@dataclass
+class Branches:
+    """R resumed rows.
+
+    Attributes:
+        final: (R, read, d) final-normed states of the tokens that are read.
+        caches: for each layer, the groups that make up the R rows; empty where nothing will be decoded.
+    """
+
+    final: Tensor
+    caches: list[list[Group]]
+
+
+def unforced(branches: Branches, forced: int) -> Branches:
+    """The rows as they are before their `forced` last tokens (teacher-forced ones), to be decoded from."""
+    if forced == 0:
+        return branches
+    caches = [
+        [Group(group.rows, group.cache.without(forced), group.rope, group.next - forced) for group in groups]
+        for groups in branches.caches
+    ]
+    return Branches(branches.final[:, :-forced], caches)
+
+
+class Greedy:
+    """The next token of every row: the likeliest, after transformers' repetition penalty where there is one.
+
+    A token that stands in the prompt or was generated before has its logit divided by the penalty where that is
+    positive, multiplied where it is negative (Keskar et al., arXiv 1909.05858, as in transformers).
+
+    Args:
+        ids: the prompt's token ids; penalty: 1 for none.
+    """
+
+    def __init__(self, ids: Sequence[int] = (), penalty: float = 1.0) -> None:
+        self.ids, self.penalty = list(ids), penalty
+        self.seen: Tensor | None = None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Logits (R, vocabulary) → (R,) token ids, which count as generated from now on."""
+        if self.penalty == 1.0:
+            return logits.argmax(dim=-1)
+        if self.seen is None:
+            self.seen = torch.zeros_like(logits, dtype=torch.bool)
+            self.seen[:, self.ids] = True
+        penalised = torch.where(logits < 0, logits * self.penalty, logits / self.penalty)
+        token = torch.where(self.seen, penalised, logits).argmax(dim=-1)
+        self.seen[torch.arange(len(token), device=token.device), token] = True
+        return token
+
+    def leave(self, staying: Tensor) -> None:
+        """Only the rows `staying` (indices) are asked from now on."""
+        if self.seen is not None:
+            self.seen = self.seen[staying]
+
+
+@torch.inference_mode()
+def decode(
+    model: LanguageModel, branches: Branches, limit: int, stop: Sequence[int], choose: Greedy | None = None
+) -> list[list[int]]:
+    """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token."""
+    device, choose, caches = branches.final.device, choose or Greedy(), branches.caches
+    stops, rows = torch.tensor(list(stop), device=device), torch.arange(len(branches.final), device=device)
+    token = choose(model.logits(branches.final[:, -1]))  # (rows that are left,)
+    answers = torch.full((len(rows), limit), -1, device=device)
+    answers[:, 0], going = token, ~torch.isin(token, stops)
+    for step in range(1, limit):
+        left = going.tolist()
+        if not any(left):
+            break
+        if sum(left) <= LEAVE * len(left):
+            staying = going.nonzero().flatten()
+            caches = [_staying(groups, left) for groups in caches]
+            rows, token, going = rows[staying], token[staying], going[staying]
+            choose.leave(staying)
+        x = model.enter(model.embed(token))[:, None]  # (rows, 1, d)
+        for layer, groups in zip(model.layers, caches, strict=True):
+            parts = []
+            for group in groups:
+                part = x[group.rows]
+                places = torch.full((len(part), 1), group.next + step - 1, device=device)
+                parts.append(run_layer(layer, part, group.rope.at(places), group.cache))
+            x = torch.cat(parts) if len(parts) > 1 else parts[0]
+        token = choose(model.logits(model.norm(x)[:, 0]))
+        answers[rows, step] = token
+        going &= ~torch.isin(token, stops)
+    ended = {-1, *stop}
+    return [_until(row, ended) for row in answers.tolist()]
+
+
+def _staying(groups: Sequence[Group], left: Sequence[bool]) -> list[Group]:
+    """The groups of one layer without the rows that left; their caches are copied."""
+    found, start = [], 0
+    for group in groups:
+        chosen = [index for index, stays in enumerate(left[group.rows]) if stays]
+        if chosen:
+            rows = slice(start, start + len(chosen))
+            found.append(Group(rows, group.cache.of_rows(chosen), group.rope, group.next))
+            start = rows.stop
+    return found
+
+
+def _until(tokens: list[int], ended: set[int]) -> list[int]:
+    return tokens[: next((i for i, token in enumerate(tokens) if token in ended), len(tokens))]
