@@ -27,6 +27,7 @@ STAGES = {
     "answers": "answer_questions",
     "information": "measure_information",
     "removals": "measure_removals",
+    "states": "measure_states",
     "sweep": "sweep_strategies",
     "schedules": "run_schedules",
 }

@@ -23,13 +23,14 @@ CONFIGURATION: dict[str, Any] = {
     "strategies": {"patient": "inputs/patient.py"},
     "information": {"layers": [1, 3], "limit": 20},
     "removals": {"layers": [1, 3], "limit": 20},
+    "states": {"layers": [1, 3], "limit": 20},
     "sweep": {"strategies": ["random", "patient"], "layers": [1, 3], "keep": [3], "repeats": 2, "limit": 20},
     "schedule_run": {"names": ["divprune-192", "pyramiddrop"], "limit": 20},
     "horizon": {"resamples": 100},
 }
 VISION = "results/vision/tiny/tiny-mme/part-0.arrow"
 PATIENT = "results/sweep/tiny/tiny-mme/part-0.arrow"
-TABLES = "estimate_horizons draw_removals"  # which need the tables of all stages that run a model
+TABLES = "estimate_horizons draw_removals draw_states"  # which need the tables of all stages that run a model
 HORIZONS = "results/horizon.arrow"
 
 

@@ -206,6 +206,7 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     )
     save("information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
     save("removals", [row for i, q in numbered for row in _removals(q, i, horizon)])
+    save("states", [row for i, q in numbered for row in _states(q, i, horizon)])
     rows = []
     for strategy in strategies:
         for layer in range(1, DEPTH):
@@ -270,6 +271,19 @@ def _removals(question: str, index: int, horizon: int) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _states(question: str, index: int, horizon: int) -> list[dict[str, Any]]:
+    """Entropy collapses at the planted horizon."""
+    return [
+        {
+            "question_id": question,
+            "layer": layer,
+            "entropy": 0.9 - 0.01 * layer - 0.3 * (layer >= horizon) + 0.001 * (index % 3),
+            "query_entropy": 0.2 * layer if layer else None,
+        }
+        for layer in range(DEPTH)
+    ]
 
 
 def _score(strategy: str, layer: int, keep: float, horizon: int, full: float, blind: float) -> float:

@@ -20,6 +20,7 @@ from infohorizon.figures.horizon import horizon_figure
 from infohorizon.figures.information import information_figure
 from infohorizon.figures.removals import removals_figure
 from infohorizon.figures.schedules import schedules_figure
+from infohorizon.figures.states import states_figure
 from infohorizon.figures.sweep import sweep_figure
 
 
@@ -32,6 +33,7 @@ class Data:
         measured = observations.information(study.paths["information"], self.questions)
         self.information = with_worth(measured, answers, ["model", "benchmark"])
         self.removals = observations.removals(study.paths["removals"], self.questions)
+        self.states = observations.states(study.paths["states"], self.questions)
         self.metrics = tables.read(study.metrics, "metrics")
         self.sweep = observations.sweep(study.paths["sweep"], self.questions)
         self.schedules = observations.schedules(study.paths["schedules"], self.questions)
@@ -109,6 +111,20 @@ def test_removals_draw_what_is_lost_with_its_sign(study: Study, data: Data) -> N
     assert line(panels[0, 0], "text").get_linestyle() != line(panels[0, 0], "delete").get_linestyle() == "-"
     assert min(line(panels[0, 0], "delete").get_ydata(orig=False)) < 0  # no absolute value
     assert len(legend(figure)) == len(REMOVALS)
+
+
+def test_states_mark_the_collapse_of_every_model(study: Study, data: Data) -> None:
+    figure = states_figure(data.states, dict.fromkeys(MODELS, DEPTH), MODELS, BENCHMARKS)
+    panels = np.array(figure.axes).reshape(2, 3)
+    for place, benchmark in enumerate(BENCHMARKS):
+        for row, (column, first) in enumerate([("entropy", 0), ("query_entropy", 1)]):
+            own = data.states.filter(model="base", benchmark=benchmark).group_by("layer").agg(pl.col(column).mean())
+            own = own.sort("layer").tail(DEPTH - first)
+            drawn = line(panels[row, place], "base")
+            assert list(drawn.get_xdata()) == own["layer"].to_list()
+            np.testing.assert_allclose(drawn.get_ydata(orig=False), own[column].to_numpy())
+        marks = [one.get_xdata()[0] for one in panels[0, place].get_lines() if one.get_label() == "collapse"]
+        assert marks == [study.horizons[model, benchmark] for model in MODELS]
 
 
 def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
@@ -202,6 +218,7 @@ def test_stages_that_were_not_run_give_a_figure_that_says_so() -> None:
     for figure in (
         information_figure(nothing, nothing, MODELS, BENCHMARKS),
         removals_figure(nothing, {}, MODELS, BENCHMARKS),
+        states_figure(nothing, {}, MODELS, BENCHMARKS),
         sweep_figure(nothing, nothing, MODELS, BENCHMARKS),
         schedules_figure(nothing, nothing, MODELS, BENCHMARKS),
         horizon_figure(nothing, MODELS, BENCHMARKS),

@@ -25,7 +25,7 @@ def asker(case, rows="auto", seed=0):
 
 def oracle(case):
     count = len(case.encoded.features)
-    return lambda layer: torch.rand(count, generator=torch.Generator().manual_seed(layer))
+    return lambda layer, by: torch.rand(count, generator=torch.Generator().manual_seed(layer))
 
 
 def ask(case):

@@ -17,6 +17,7 @@ STAGES = {
     "answers": ("answer_questions", "models.llava"),
     "information": ("measure_information", "models.llava"),
     "removals": ("measure_removals", "models.llava"),
+    "states": ("measure_states", "models.llava"),
     "sweep": ("sweep_strategies", "models.llava"),
     "dart": (None, "strategies.dart"),
     "random": (None, "strategies.random"),
@@ -26,7 +27,7 @@ STAGES = {
     "report": ("build_report",),
 }
 ASKING = {"answers", "removals", "sweep", "schedules"}
-RUNNING = ASKING | {"vision", "information"}
+RUNNING = ASKING | {"vision", "information", "states"}
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/strategies/registry.py", set()),
         ("infohorizon/measure/schedules.py", {"schedules"}),
         ("infohorizon/measure/removals.py", {"removals"}),
+        ("infohorizon/measure/states.py", {"states"}),
         ("infohorizon/measure/sweep.py", {"sweep"}),
         ("infohorizon/engine/resume.py", RUNNING),
         ("infohorizon/models/llava.py", RUNNING),

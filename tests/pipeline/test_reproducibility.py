@@ -42,7 +42,7 @@ def test_two_runs_from_scratch_are_the_same_bytes(reference: Study, base: Path) 
 def test_three_shards_hold_the_rows_of_one(reference: Study, base: Path) -> None:
     sharded = make(base, "sharded", shards=3)
     sharded.run()
-    for stage in ("vision", "answers", "information", "removals", "sweep", "schedules"):
+    for stage in ("vision", "answers", "information", "removals", "states", "sweep", "schedules"):
         one, three = rows(reference, stage), rows(sharded, stage)
         assert one.height == three.height > 0
         assert_frame_equal(one, three, rel_tol=0, abs_tol=1e-6)
@@ -57,7 +57,7 @@ def test_another_seed_changes_only_what_draws(reference: Study, tmp_path: Path) 
     (other.folder / "study.yaml").write_text(json.dumps(CONFIGURATION | {"seed": 1}))
     output = other.run()
     rules = ("build_benchmark", "fetch_model", "encode_images", "answer_questions", "measure_information")
-    for rule in (*rules, "measure_removals"):
+    for rule in (*rules, "measure_removals", "measure_states"):
         assert f"Rule: {rule})" not in output
     mine, theirs = rows(other, "sweep"), rows(reference, "sweep")
     assert not mine.filter(strategy="random").equals(theirs.filter(strategy="random"))

@@ -22,6 +22,7 @@ RULES = (
     "answer_questions",
     "measure_information",
     "measure_removals",
+    "measure_states",
     "sweep_strategies",
     "run_schedules",
 )
@@ -150,7 +151,7 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
     ),
     "removals at one layer less, and at one more": (
         lambda study: study.configure(removals=REMOVALS | {"layers": [3, 4]}),
-        {"measure_removals": 1, "draw_removals": 1},
+        {"measure_removals": 1, "draw_removals": 1, "estimate_horizons": 1},
         {"measure_removals": 20 * 4},
     ),
     "one more schedule": (
@@ -168,13 +169,15 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
             "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
         ),
         {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
-         "measure_removals": 1, "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1, "draw_removals": 1},
+         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1,
+         "draw_removals": 1, "draw_states": 1},
         NO_CELLS,
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
         {"encode_images": 3, "answer_questions": 3, "measure_information": 3, "measure_removals": 3,
-         "sweep_strategies": 3, "run_schedules": 3, "estimate_horizons": 1, "draw_removals": 1},
+         "measure_states": 3, "sweep_strategies": 3, "run_schedules": 3, "estimate_horizons": 1, "draw_removals": 1,
+         "draw_states": 1},
         NO_CELLS,
     ),
     "how information is measured": (

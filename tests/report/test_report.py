@@ -20,7 +20,7 @@ from infohorizon.report.build import Study as Told
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
 HORIZON = {"margin": 0.05, "divergence": 0.003, "confidence": 0.95}
-STAGES = ("vision", "answers", "information", "removals", "sweep", "schedules")
+STAGES = ("vision", "answers", "information", "removals", "states", "sweep", "schedules")
 
 
 class Page(HTMLParser):
@@ -155,6 +155,18 @@ def test_settings_sources_and_findings_are_on_the_page(text: str) -> None:
         assert part in text
     assert text.count('<span class="verdict holds">') == 3
     assert "strong on reading: the image is worth 0.50 of the label’s probability".replace("’", "&#39;") in text
+
+
+def test_the_rounding_floor_of_a_16_bit_model_is_on_the_page(study: Study, files: Files, text: str, tmp_path) -> None:
+    assert "Rounding floor" not in text
+    first = files.information[0]
+    place = tables.place(first, "information")
+    copy = str(tmp_path / tables.TABLES["information"].path.format(**place))
+    floor = {"questions": ["a", "b"], "layers": [1, 2], "rms": [0.00031, 0.0042]}
+    metadata = tables.read_metadata(first) | {"rounding_floor": floor}
+    tables.write(copy, "information", tables.read_arrow(first, "information"), metadata)
+    shown = page_of(study, replace(files, information=[copy, *files.information[1:]]))
+    assert "Rounding floor" in shown and "1: 3.1e-04, 2: 4.2e-03" in shown
 
 
 def test_equal_files_give_an_equal_page(study: Study, files: Files, text: str) -> None:

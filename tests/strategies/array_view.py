@@ -12,7 +12,7 @@ class ArrayView(View):
     Args:
         attention: (heads, text tokens, visual tokens) probabilities; `ahead` likewise, of the next layer.
         hidden, normed_hidden, keys, embeddings: {"visual": tensor, "text": tensor}.
-        saliency, features, vision_keys, information: one tensor over the visual tokens each.
+        saliency, features, vision_keys, information, answer_information: one tensor over the visual tokens each.
     """
 
     def __init__(self, count: int, text_count: int, visual_start: int = 5, layer: int = 2, seed: int = 0, **tensors):
@@ -44,8 +44,8 @@ class ArrayView(View):
     def vision_keys(self):
         return self.tensors["vision_keys"]
 
-    def information(self):
-        return self.tensors["information"]
+    def information(self, by="first token"):
+        return self.tensors["information" if by == "first token" else "answer_information"]
 
     def places(self):
         return self.tensors["places"]
@@ -101,4 +101,5 @@ def random_view(count: int, text_count: int = 9, seed: int = 0, tokens: str = "r
         features=visual(count, 24),
         vision_keys=visual(count, 12),
         information=visual(count).sigmoid(),
+        answer_information=visual(count).sigmoid(),
     )

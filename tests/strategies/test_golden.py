@@ -9,6 +9,7 @@ import torch
 from array_view import ArrayView, sections
 from safetensors import safe_open
 
+from infohorizon.measure.states import query_entropy
 from infohorizon.strategies import create
 
 GOLDEN_DIR = Path(os.environ.get("GOLDEN_DIR") or Path(__file__).parents[1] / "data" / "golden")
@@ -85,3 +86,12 @@ def test_golden_vispruner():
         kept = create("golden", settings).select(shown, case["keep"]).kept
         assert kept.tolist() == sorted(tensors["kept"].tolist())
         assert_kept("vispruner", shown, case, tensors)
+
+
+def test_golden_entropyprune():
+    """The score of every token, not only the kept set that follows from it."""
+    for case, tensors in cases("entropyprune"):
+        queries = sections(tensors["queries"], case["visual_start"], case["visual_count"], dim=1)["visual"]
+        scores = query_entropy(queries)
+        torch.testing.assert_close(scores, tensors["entropy"], rtol=1e-9, atol=1e-9)
+        assert scores.topk(case["keep"]).indices.tolist() == tensors["order"].tolist()

@@ -131,8 +131,8 @@ def test_names_become_folders(name, section, config):
         ({"models": {"small": {"min_pixels": 9, "max_pixels": 8}}}, "models.small on reading: min_pixels (9) exceed"),
         ({"sweep": {"strategies": ["fastvv"]}}, "sweep.strategies: there is no 'fastvv': did you mean 'fastv'?"),
         (
-            {"strategies": {"o": {"strategy": "information"}}, "sweep": {"strategies": ["o"]}},
-            "strategies.o: 'inf",
+            {"strategies": {"o": {"strategy": "information", "by": "half"}}, "sweep": {"strategies": ["o"]}},
+            "strategies: o: by is 'half'; it is first token or whole answer.",
         ),
         (
             {"strategies": {"o": {"strategy": "divprune", "fithful": 1}}, "sweep": {"strategies": ["o"]}},
@@ -146,6 +146,7 @@ def test_names_become_folders(name, section, config):
         ({"sweep": {"layers": [8]}}, "sweep.layers: small has no layer 8; its layers are 0 to 7."),
         ({"information": {"layers": [8]}}, "information.layers: small has no layer 8; its layers are 0 to 7."),
         ({"removals": {"layers": [8]}}, "removals.layers: small has no layer 8; its layers are 0 to 7."),
+        ({"states": {"layers": [8]}}, "states.layers: small has no layer 8; its layers are 0 to 7."),
         (
             {"information": {"removal": "mean", "positions": "contiguous"}},
             "information.positions is contiguous, but no token leaves where information.removal is mean; set it to",
@@ -188,6 +189,14 @@ def test_the_baseline_of_a_schedule_must_run(config):
     schedule = {"stages": [[1, "random", 2]], "baseline": "divprune-64"}
     run = {"schedules": {"x": schedule}, "schedule_run": {"names": ["x"]}}
     assert complain(merged(config, run)) == "schedules.x.baseline: there is no 'divprune-64': known are x."
+
+
+def test_the_oracle_by_the_whole_answer_needs_the_information_table_too(config):
+    oracle = {"strategy": "information", "by": "whole answer"}
+    changes = {"strategies": {"whole": oracle}, "sweep": {"strategies": ["random", "whole"]}}
+    checks.check(merged(config, changes))
+    changes |= {"information": {"limit": 50}}
+    assert complain(merged(config, changes)).startswith("sweep.limit (200) exceeds information.limit (50), but strat")
 
 
 def test_a_schedule_with_the_oracle_needs_its_layers_and_questions(config):

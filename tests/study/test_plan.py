@@ -24,7 +24,13 @@ def test_plan_counts_jobs_and_adds_up():
     loads = [LOAD, replace(LOAD, benchmark="c", size=BENCHMARKS["mme"])]
     rows = {row.rule: row for row in plan(config, loads)}
     jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
-    jobs |= {"measure_information": 6, "measure_removals": 6, "sweep_strategies": 6, "run_schedules": 6}
+    jobs |= {
+        "measure_information": 6,
+        "measure_removals": 6,
+        "measure_states": 6,
+        "sweep_strategies": 6,
+        "run_schedules": 6,
+    }
     assert {name: row.jobs for name, row in rows.items()} == jobs
     stored = 612 * 2
     answers = answer_questions(loads[1], config)
@@ -33,7 +39,8 @@ def test_plan_counts_jobs_and_adds_up():
     assert rows["encode_images"].disk == (1187 + 4) * 180
     assert rows["encode_images"].memory == cost.weight_bytes(LOAD.shape, 2) < rows["answer_questions"].memory
     lines = list(table(list(rows.values())))
-    assert len(lines) == 10 and lines[-1].split()[:2] == ["total", "39"]
+    assert rows["measure_states"].memory > rows["measure_removals"].memory
+    assert len(lines) == 11 and lines[-1].split()[:2] == ["total", "45"]
 
 
 def test_without_schedules_and_removals_none_are_planned():
@@ -51,7 +58,7 @@ def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
     arguments = ("--configfile", "studies/paper.yaml", "--config", f"results={tmp_path}/results")
     dag = dict(re.findall(r"^(\w+) +(\d+)$", snakemake("--dry-run", *arguments), re.MULTILINE))
     study = yaml.safe_load((ROOT / "studies/paper.yaml").read_text(encoding="utf-8"))
-    sections = ("information", "removals", "sweep", "schedule_run")
+    sections = ("information", "removals", "states", "sweep", "schedule_run")
     config = configuration(**{section: study[section] for section in sections})
     config |= {"shards": study["shards"], "schedules": config["schedules"] | study["schedules"]}
     loads = [

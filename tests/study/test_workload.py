@@ -7,11 +7,13 @@ from infohorizon.study.workload import (
     INFORMATION_ROW,
     KEPT,
     REMOVAL_VALUES,
+    STATES_ROW,
     Cost,
     answer_questions,
     encode_images,
     measure_information,
     measure_removals,
+    measure_states,
     run_schedules,
     sweep_strategies,
 )
@@ -60,6 +62,11 @@ def test_removals():
     assert found("text") == expected(1, 35 + 9)
     both = found("delete", "text")
     assert both.disk == 2 * found("text").disk and both.reads == 2 * found("text").reads
+
+
+def test_states():
+    config = configuration(states={"layers": [0, 2], "limit": 5})
+    assert measure_states(LOAD, config) == Cost(5 * PREFILL, 0, 5 * 2 * STATES_ROW)
 
 
 def test_a_sweep_runs_the_question_once_for_all_strategies():

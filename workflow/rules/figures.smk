@@ -1,9 +1,11 @@
 # Figures: one job each, over all models and benchmarks, since importing matplotlib costs more than drawing.
-# REQUIRED INPUTS: benchmarks/…, information/…, removals/…, schedules/…, vision/… (grid sizes), metrics.arrow, horizon.arrow
-# OUTPUTS: figures/{information,removals,sweep,horizon,schedules,heatmaps}.svg and .png
+# REQUIRED INPUTS: benchmarks/…, information/…, removals/…, states/…, schedules/…, vision/… (grid sizes), metrics.arrow,
+# horizon.arrow
+# OUTPUTS: figures/{information,removals,states,sweep,horizon,schedules,heatmaps}.svg and .png
 
 
 NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
+DEPTHS = {model: configuration.depth_of(model, config["models"][model]) for model in MODELS}
 
 
 rule draw_information:
@@ -61,12 +63,43 @@ rule draw_removals:
         runtime=growing(60),
     params:
         **NAMES,
-        depths={m: configuration.depth_of(m, config["models"][m]) for m in MODELS},
+        depths=DEPTHS,
         code=code("draw_removals"),
     message:
         "Figure: usable information by layer for every removal"
     script:
         "../scripts/draw_removals.py"
+
+
+rule draw_states:
+    input:
+        questions=QUESTIONS,
+        states=STATES,
+    output:
+        svg=report(
+            f"{RESULTS}/figures/states.svg",
+            category="Figures",
+            caption="../report/states.rst",
+        ),
+        png=f"{RESULTS}/figures/states.png",
+    log:
+        f"{RESULTS}/logs/draw_states.log",
+    benchmark:
+        f"{RESULTS}/timings/draw_states.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        **NAMES,
+        depths=DEPTHS,
+        code=code("draw_states"),
+    message:
+        "Figure: matrix entropy of the visual states by layer"
+    script:
+        "../scripts/draw_states.py"
 
 
 rule draw_sweep:

@@ -33,7 +33,9 @@ rule estimate_horizons:
             "depths": {m: configuration.depth_of(m, config["models"][m]) for m in MODELS},
             "baselines": {s: config["schedules"][s].get("baseline") for s in SCHEDULES},
             "matched": matched(),
-            "oracles": [s for s in STRATEGIES if is_oracle(s)],
+            "oracles": [
+                s for s in STRATEGIES if strategy_registry.is_oracle(s, config["strategies"])
+            ],
             "tasks": {name: config["benchmarks"][name]["task"] for name in BENCHMARKS},
         },
         code=code("estimate_horizons"),

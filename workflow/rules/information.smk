@@ -32,6 +32,7 @@ rule measure_information:
             "layers": layers("information", wildcards),
             "windows": config["information"]["windows"],
             "limit": config["information"].get("limit"),
+            "floor_questions": config["information"]["floor_questions"],
             "shards": config["shards"],
         },
         code=model_code("measure_information"),

@@ -100,6 +100,11 @@ def pruning_code(script, names):
     return lambda wildcards: {"engine": model_code(script)(wildcards), "strategies": each}
 
 
+def informed(names):
+    """Whether one of these strategies reads the information table."""
+    return any(strategy_registry.is_informed(name, config["strategies"]) for name in names)
+
+
 def pruning_settings(names):
     """params function: what decides the numbers of answers under these strategies."""
 
@@ -109,7 +114,7 @@ def pruning_settings(names):
             "strategies": {n: value for n, value in config["strategies"].items() if n in names},
             "seed": config["seed"],
             "store_kept": config["sweep"]["store_kept"],
-            **({"window": config["information"]["window"]} if "information" in names else {}),
+            **({"window": config["information"]["window"]} if informed(names) else {}),
         }
 
     return settings
@@ -117,7 +122,7 @@ def pruning_settings(names):
 
 def pruning_inputs(names):
     """Input function: the tables, and the information table where the oracle is among the strategies."""
-    return lambda wildcards: asked(wildcards, *(["information"] if "information" in names else []))
+    return lambda wildcards: asked(wildcards, *(["information"] if informed(names) else []))
 
 
 def sweep_layers(wildcards):
@@ -135,11 +140,6 @@ def schedule_settings(wildcards):
         }
         for name in SCHEDULES
     }
-
-
-def is_oracle(strategy):
-    """Whether a strategy reads the label."""
-    return strategy_registry.source_of(strategy, config["strategies"]) == "information"
 
 
 def matched():
@@ -162,6 +162,7 @@ def printed_settings():
     for section in (
         "information",
         "removals",
+        "states",
         "sweep",
         "schedule_run",
         "strategies",
@@ -193,7 +194,9 @@ def verified(wildcards):
 # The tables of a run, for what is made from all of them.
 QUESTIONS = [f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS]
 IMAGES = [f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS]
-VISION, ANSWERS, INFORMATION = map(parts_of_run, ("vision", "answers", "information"))
+VISION, ANSWERS, INFORMATION, STATES = map(
+    parts_of_run, ("vision", "answers", "information", "states")
+)
 REMOVED = parts_of_run("removals", ran=REMOVALS)
 SWEPT = parts_of_run("sweep", ran=STRATEGIES)
 SCHEDULED = parts_of_run("schedules", ran=SCHEDULES)

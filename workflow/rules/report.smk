@@ -2,7 +2,7 @@
 # REQUIRED INPUTS: every table, figures/…; the captions are those of Snakemake's own report (workflow/report)
 # OUTPUTS: report.html
 
-FIGURES = ["information", "removals", "horizon", "sweep", "schedules", "heatmaps"]
+FIGURES = ["information", "removals", "states", "horizon", "sweep", "schedules", "heatmaps"]
 PAGE = ["report.html.j2", "style.css", "explorer.js"]
 
 
@@ -14,6 +14,7 @@ rule build_report:
         answers=ANSWERS,
         information=INFORMATION,
         removals=REMOVED,
+        states=STATES,
         sweep=SWEPT,
         schedules=SCHEDULED,
         horizon=f"{RESULTS}/horizon.arrow",

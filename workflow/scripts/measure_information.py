@@ -8,21 +8,24 @@ import polars as pl
 
 from infohorizon import tables
 from infohorizon.engine import Batch
-from infohorizon.measure.information import Measurement, noise_floor, token_information
+from infohorizon.measure.floor import in_float32, rounding_floor
+from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import Asked
 from infohorizon.measure.windows import drawn, windows
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import Images
 from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, log, run
-from infohorizon.tables.resumable import Cells, fill
+from infohorizon.tables.resumable import Cells, fill, finished
+
+SIXTEEN_BIT = ("float16", "bfloat16")
 
 
 def main(job: Job) -> None:
     measurement, chosen = Measurement(**job.params.settings["information"]), job.params.cells
     questions, images = open_questions(job, chosen["limit"]), Images(job.input.vision)
     layers = list(chosen["layers"])
-    floor: dict[str, float] = {}
+    groups = {"": group_digest(job, job.params.settings, job.params.code)}
 
     @cache
     def model() -> VisionLanguageModel:
@@ -35,17 +38,27 @@ def main(job: Job) -> None:
     def measured_windows(question_id: str, image_id: str) -> list[int]:
         return list(drawn(len(windows(images.grid(image_id), measurement.window)), chosen["windows"], question_id))
 
-    def measure(question_id: str, missing: list[dict]) -> list[dict]:
+    def asked(question_id: str) -> Asked:
         row = questions.rows[question_id]
-        asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
-        if model().dtype.itemsize == 2 and not floor:
-            only = measured_windows(question_id, row["image_id"])
-            floor["noise_floor"] = noise_floor(model(), asked, batch(), measurement, only)
-            log.info("noise floor of %s: %.2g in probability", model().dtype, floor["noise_floor"])
+        return Asked(question_id, row["question"], row["label"], images[row["image_id"]])
+
+    def measure(question_id: str, missing: list[dict]) -> list[dict]:
         rows = []
         for only, at in rectangles(missing):
-            rows += token_information(model(), asked, at, batch(), measurement, only)
+            rows += token_information(model(), asked(question_id), at, batch(), measurement, only)
         return [{"question_id": question_id, **one} for one in rows]
+
+    def floor() -> dict[str, Any]:
+        """The rounding floor of a 16-bit model on the first questions, in the first shard's table."""
+        few = list(questions.rows)[: chosen["floor_questions"]] if job.wildcards.shard == "0" else []
+        if not few or job.params.settings["model"]["dtype"] not in SIXTEEN_BIT:
+            return {}
+        known = recorded_floor(job.output[0], groups, {name: questions.digests[name] for name in few}, layers)
+        if known is None and (wide := in_float32(model())) is not None:
+            rms = rounding_floor((model(), wide), [asked(name) for name in few], layers, batch(), measurement)
+            log.info("rounding floor of %s: %.2g at most", model().dtype, max(rms))
+            known = {"questions": few, "layers": layers, "rms": rms}
+        return {"rounding_floor": known} if known else {}
 
     fill(
         job.output[0],
@@ -53,12 +66,26 @@ def main(job: Job) -> None:
             "information",
             wanted=wanted(questions.rows, measured_windows, layers),
             items=questions.digests,
-            groups={"": group_digest(job, job.params.settings, job.params.code)},
+            groups=groups,
         ),
         naming(job.wildcards.benchmark, measure, questions.rows),
-        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark, **floor),
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark, **floor()),
         progress=partial(job.progress, unit="question"),
     )
+
+
+def recorded_floor(
+    output: str, groups: dict[str, str], items: dict[str, str], layers: list[int]
+) -> dict[str, Any] | None:
+    """What the table before this one has recorded of these questions and layers, under the same settings and code."""
+    previous = finished(output)
+    if previous is None:
+        return None
+    digests, known = tables.read_cells(previous), tables.read_metadata(previous).get("rounding_floor")
+    same = digests["groups"] == groups and all(digests["items"].get(name) == items[name] for name in items)
+    if not known or not same or (known["questions"], known["layers"]) != (list(items), layers):
+        return None
+    return known
 
 
 def wanted(rows: dict[str, dict], measured_windows: Any, layers: list[int]) -> pl.DataFrame:

@@ -107,6 +107,11 @@ def removals(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     return _gather(paths, "removals", REMOVALS, reduce, questions)
 
 
+def states(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
+    """Per question and layer: entropy, query_entropy (null at layer 0)."""
+    return _gather(paths, "states", ["question_id", "layer", "entropy", "query_entropy"], lambda part: part, questions)
+
+
 def sweep(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     """Per question, strategy, layer and keep: score and tokens, mean over repeats."""
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from infohorizon.engine.decoding import Branches, Group
 from infohorizon.engine.language_model import LanguageModel, Positions
 from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer
-from infohorizon.engine.removal import SHORTENING, Removal, rest_of
+from infohorizon.engine.removal import SHORTENING, Removal, Rest, rest_of
 from infohorizon.engine.trace import Prompt, Trace
 
 
@@ -57,8 +57,7 @@ def resume(
     model, prompt = trace.language_model, trace.prompt
     if (positions == "contiguous" and removal not in SHORTENING) or (states is not None and removal != "delete"):
         raise ValueError(f"removal '{removal}' takes original positions and the tokens' own states")
-    rows, T = kept.shape
-    kept = kept.to(trace.device)
+    rows, kept = len(kept), kept.to(trace.device)
     # 1. Which tokens are recomputed, n of each row, and which are shared: their keys and values are the trace's own.
     rest = rest_of(trace, kept, removal, _reused(prompt, kept, positions, states))
     # 2. Where they stand: at their original places, or right behind each other.
@@ -74,15 +73,9 @@ def resume(
     x = trace.hidden(0).new_zeros(0, rest.own.shape[1], model.width)  # (rows in the batch, n, d)
     caches: list[list[Group]] = []
     for j, layer in enumerate(model.layers):
-        old, active = len(x), joined[j]
-        groups = []
-        if active > old:
-            new = trace.hidden(j)[rest.own[old:active]]  # (active − old, n, d)
-            if states is not None:
-                new[:, :T] = states[old:active].to(new)
-            x = torch.cat([x, new])
+        active, groups = joined[j], []
         if active > 0:
-            rest.replace(trace, j, x, old)
+            x = _entering(trace, rest, j, x, active, states)
             shared = trace.keys(j)[:, : rest.shared], trace.values(j)[:, : rest.shared]
             cache = PrefixCache(shared, rest.given_at(trace, j, active))
             here = cos[..., :active, :, :], sin[..., :active, :, :]
@@ -117,6 +110,18 @@ def _reused(prompt: Prompt, kept: Tensor, positions: Positions, states: Tensor |
     if states is not None or moved:
         return 0
     return int(untouched(kept).min())
+
+
+def _entering(trace: Trace, rest: Rest, layer: int, x: Tensor, active: int, states: Tensor | None) -> Tensor:
+    """States that enter a layer, (active, n, d): those of the rows in the batch, x, and the trace's for new ones."""
+    old = len(x)
+    if active > old:
+        new = trace.hidden(layer)[rest.own[old:active]]
+        if states is not None:
+            new[:, : states.shape[1]] = states[old:active].to(new)
+        x = torch.cat([x, new])
+    rest.replace(trace, layer, x, old)
+    return x
 
 
 def _whole(trace: Trace, layer: int, rows: slice) -> Group:

@@ -50,9 +50,12 @@ class Trace:
 
     Below the layer of its last pruning a trace shares its parent's states. `visual[j]` are the original indices of
     the visual tokens present at layer j, `places[j]` all present tokens' places in `ropes[j]`.
+
+    Args:
+        visual_queries: keep the queries of visual tokens, too; nothing but a study of them needs these.
     """
 
-    def __init__(self, language_model: LanguageModel, prompt: Prompt) -> None:
+    def __init__(self, language_model: LanguageModel, prompt: Prompt, visual_queries: bool = False) -> None:
         depth, device = language_model.depth, prompt.embeddings.device
         self.language_model, self.prompt = language_model, prompt
         self.visual = [torch.arange(prompt.count, device=device)] * depth
@@ -62,6 +65,7 @@ class Trace:
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
         self._queries: list[Tensor] = []
+        self._all_queries = visual_queries
         self._final: Tensor | None = None
         self._scaling = 1.0  # of attention scores; each layer's call says it
 
@@ -88,7 +92,18 @@ class Trace:
     def queries(self, layer: int) -> Tensor:
         """Post-RoPE queries of the suffix tokens, (heads, M, head width)."""
         self._run_through(layer)
-        return self._queries[layer]
+        return self._queries[layer][:, -self.prompt.suffix :]
+
+    def visual_queries(self, layer: int) -> Tensor:
+        """Post-RoPE queries of the visual tokens present at the layer, (heads, N, head width).
+
+        Raises:
+            ValueError: the trace was not told to keep them.
+        """
+        if not self._all_queries:
+            raise ValueError("this trace keeps no visual queries")
+        self._run_through(layer)
+        return self._queries[layer][:, : -self.prompt.suffix]
 
     def final(self) -> Tensor:
         """Final-normed states of the last prompt token and the forced tokens, (1 + forced, d).
@@ -159,7 +174,8 @@ class Trace:
         cache, rope = PrefixCache(), self.ropes[j].at(self.places[j][None])
 
         def tap(_: nn.Module, query: Tensor, __: Tensor, scaling: float) -> None:
-            self._queries.append(query[0, :, -self.prompt.suffix :].clone())
+            first = self.prompt.start if self._all_queries else -self.prompt.suffix
+            self._queries.append(query[0, :, first:].clone())
             self._scaling = scaling
 
         with tapping(tap):

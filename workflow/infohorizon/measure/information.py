@@ -95,19 +95,6 @@ def token_information(
     ]
 
 
-def noise_floor(
-    model: VisionLanguageModel, asked: Asked, batch: Batch, measurement: Measurement, only: Sequence[int] | None = None
-) -> float:
-    """Largest difference in probability between the same windows one at a time and in batches.
-
-    Beside 16-bit results: information below it is rounding, and greedy tokens may differ where the margin is smaller.
-    """
-    layers = sorted({1, model.depth // 2, model.depth - 1})
-    alone = Batch(1, 1, model.device)
-    runs = [token_information(model, asked, layers, b, measurement, only) for b in (alone, batch)]
-    return max(abs(a["probability"] - b["probability"]) for a, b in zip(*runs, strict=True))
-
-
 def _probabilities(
     trace: Trace, ids: list[int], layers: Sequence[int], kept: list[Tensor], batch: Batch, measurement: Measurement
 ) -> _Probabilities:

@@ -11,7 +11,7 @@ from infohorizon.engine import Batch, Branches, Greedy, Trace, decode, prefill, 
 from infohorizon.errors import UserError
 from infohorizon.measure.trace_view import TraceView
 from infohorizon.models.base import Encoded, VisionLanguageModel
-from infohorizon.strategies.base import Selection, Strategy
+from infohorizon.strategies.base import Measure, Selection, Strategy
 from infohorizon.units import tokens_of
 
 Keep = int | float
@@ -24,14 +24,14 @@ class Asked:
     Attributes:
         label: the ground-truth answer whose probability is measured.
         encoded: the image as the vision stage stored it.
-        oracle: layer → (N,) information of the image's tokens; None where no strategy reads it.
+        oracle: (layer, of what) → (N,) information of the image's tokens; None where no strategy reads it.
     """
 
     question_id: str
     question: str
     label: str
     encoded: Encoded
-    oracle: Callable[[int], Tensor] | None = None
+    oracle: Callable[[int, Measure], Tensor] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from infohorizon.engine.trace import Trace
 from infohorizon.errors import UserError
 from infohorizon.models.base import Encoded
 from infohorizon.seeding import seed_of
-from infohorizon.strategies.base import Section, View
+from infohorizon.strategies.base import Measure, Section, View
 
 
 class TraceView(View):
@@ -18,7 +18,7 @@ class TraceView(View):
     Args:
         encoded: the image as cached by the vision stage.
         key: what seeds random draws beside layer and keep: (seed, question_id, repeat).
-        oracle: layer → (N,) information of all tokens of the image; None where no table was given.
+        oracle: (layer, of what) → (N,) information of all tokens of the image; None where no table was given.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class TraceView(View):
         layer: int,
         encoded: Encoded,
         key: tuple[object, ...] = (),
-        oracle: Callable[[int], Tensor] | None = None,
+        oracle: Callable[[int, Measure], Tensor] | None = None,
     ) -> None:
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
@@ -70,10 +70,10 @@ class TraceView(View):
     def vision_keys(self) -> Tensor:
         return self._cached(self.encoded.keys)
 
-    def information(self) -> Tensor:
+    def information(self, by: Measure = "first token") -> Tensor:
         if self.oracle is None:
             raise UserError("strategy 'information' needs the information table of this model and benchmark.")
-        return self.oracle(self.layer).to(self.present.device)[self.present]
+        return self.oracle(self.layer, by).to(self.present.device)[self.present]
 
     def places(self) -> Tensor:
         present, columns = self.present.cpu(), self.encoded.grid[1]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infohorizon import tables
+from infohorizon import strategies, tables
 from infohorizon.pipeline.inputs import decoding, group_digest
 from infohorizon.pipeline.job import Job
 
@@ -30,7 +30,8 @@ def _digest(job: Job, names: list[str], *more: Any) -> str:
     """Digest of some strategies' code and options, the oracle's table, and the job's other settings."""
     settings, code = job.params.settings, job.params.code
     own = {name: settings["strategies"][name] for name in names if name in settings["strategies"]}
-    read = tables.read_cells(job.input.information)["groups"] if "information" in names else None
+    informed = any(strategies.is_informed(name, settings["strategies"]) for name in names)
+    read = tables.read_cells(job.input.information)["groups"] if informed else None
     common = {key: value for key, value in settings.items() if key not in ("strategies", "window")}
     return group_digest(
         job,

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from infohorizon import tables
+from infohorizon import strategies, tables
 from infohorizon.analysis import observations, paper
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
@@ -39,6 +39,7 @@ class Files:
     answers: Sequence[str]
     information: Sequence[str]
     removals: Sequence[str]
+    states: Sequence[str]
     sweep: Sequence[str]
     schedules: Sequence[str]
     horizon: str
@@ -90,7 +91,7 @@ def build(files: Files, study: Study) -> str:
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
-        best=rows.best_strategies(metrics),
+        best=rows.best_strategies(metrics, oracles(study.settings.get("strategies", {}))),
         swept=rows.strategies_over_layers(metrics),
         spellings=observations.other_spellings(files.answers).filter(pl.col("other") > 0).to_dicts(),
         horizons=rows.by_criterion(horizon, VANISHING),
@@ -101,6 +102,7 @@ def build(files: Files, study: Study) -> str:
         strategies=rows.comparisons(comparison, "strategy"),
         selected=rows.comparisons(comparison, "selected"),
         paper=paper.beside(horizon, metrics, study.tasks, provenance["models"]),
+        rounding=rows.rounding(files.information),
         provenance=provenance,
         settings=json.dumps(study.settings, indent=2, sort_keys=True, ensure_ascii=False),
         divergence=study.settings["horizon"]["divergence"],
@@ -111,6 +113,11 @@ def build(files: Files, study: Study) -> str:
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def oracles(own: Mapping[str, Any]) -> list[str]:
+    """Names of the oracle and of its variants in the configuration's `strategies`."""
+    return [name for name in (strategies.ORACLE, *own) if strategies.is_oracle(name, own)]
 
 
 def _figure(svg: str, png: str, caption: str) -> tuple[str, str, str]:
@@ -137,6 +144,7 @@ def _stages(files: Files) -> dict[str, Sequence[str]]:
         "answers": files.answers,
         "information": files.information,
         "removals": files.removals,
+        "states": files.states,
         "sweep": files.sweep,
         "schedules": files.schedules,
         "horizon": [files.horizon, files.comparison, files.findings],

@@ -1,6 +1,6 @@
 """Rows of the page's tables, from frames to text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -45,16 +45,17 @@ def relative(table: pl.DataFrame) -> Rows:
     ]
 
 
-def best_strategies(table: pl.DataFrame) -> Rows:
+def best_strategies(table: pl.DataFrame, oracles: Collection[str] = (ORACLE,)) -> Rows:
     """model, benchmark, metric and unit, keep, how many strategies, the best, its value, random, oracle, unpruned.
 
-    Values are means over the layers that all strategies of one keep share; the best is no random one, and no oracle.
+    Values are means over the layers that all strategies of one keep share; the best is no random one, and none of the
+    oracles, of which the one by the first token is shown.
     """
     rows = []
     swept = _over_layers(table).partition_by("model", "benchmark", "keep", as_dict=True, maintain_order=True)
     for (model, benchmark, keep), own in swept.items():
         by_name = {row["name"]: row for row in own.iter_rows(named=True)}
-        methods = [name for name, row in by_name.items() if row["baseline"] and name != ORACLE]
+        methods = [name for name, row in by_name.items() if row["baseline"] and name not in oracles]
         best = max(methods, key=lambda name: by_name[name]["mean"], default=None)
         values = [_interval(by_name.get(name), ".2f") for name in (best, "random", ORACLE)]
         unpruned = f"{own['full'][0]:.2f}"
@@ -171,6 +172,18 @@ def provenance(stages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]
                 values["packages"].setdefault(package, set()).add(version)
     joined = {kind: {name: ", ".join(sorted(found[name])) for name in sorted(found)} for kind, found in values.items()}
     return {**observations.sources(stages["answers"]), **joined}
+
+
+def rounding(information: Sequence[str]) -> Rows:
+    """model, benchmark, questions, largest floor, floor by layer; of the files that record one (16-bit models)."""
+    found = []
+    for path in information:
+        floor, place = tables.read_metadata(path).get("rounding_floor"), tables.place(path, "information")
+        if floor:
+            layers = ", ".join(f"{layer}: {rms:.1e}" for layer, rms in zip(floor["layers"], floor["rms"], strict=True))
+            row = [place["model"], place["benchmark"], str(len(floor["questions"])), f"{max(floor['rms']):.1e}"]
+            found.append([*row, layers])
+    return found
 
 
 def _over_layers(table: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 Section = Literal["visual", "text"]
+Measure = Literal["first token", "whole answer"]  # what of the label information is about
 
 
 class View:
@@ -65,7 +66,7 @@ class View:
         """Keys of the vision tower, mean over heads, (N, key width)."""
         raise NotImplementedError
 
-    def information(self) -> Tensor:
+    def information(self, by: Measure = "first token") -> Tensor:
         """I(w, layer) of each token's window from the information table, (N,). Uses the label: an oracle."""
         raise NotImplementedError
 

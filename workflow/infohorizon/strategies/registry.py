@@ -43,6 +43,8 @@ REGISTRY = {
     "holov": Entry("holov:HoloV"),
 }
 
+ORACLE = "information"  # reads the label: a reference, not a method
+
 RANDOM = {"match": str, "block": int}
 """Options of `random`."""
 
@@ -73,6 +75,16 @@ def entry(name: str, settings: Settings | None = None) -> Entry:
 def source_of(name: str, settings: Settings | None = None) -> str:
     """The registry's name or the Python file behind a name."""
     return _resolve(name, settings)[0]
+
+
+def is_oracle(name: str, settings: Settings | None = None) -> bool:
+    """Whether a name is the oracle's, or that of the oracle with options."""
+    return source_of(name, settings) == ORACLE
+
+
+def is_informed(name: str, settings: Settings | None = None) -> bool:
+    """Whether a strategy needs the information table: an oracle, or a random one that keeps as many tokens as one."""
+    return is_oracle(matched_by(name, settings) or name, settings)
 
 
 def matched_by(name: str, settings: Settings | None = None) -> str | None:

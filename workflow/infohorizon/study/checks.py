@@ -10,6 +10,7 @@ from typing import Any
 from infohorizon import benchmarks, strategies
 from infohorizon.errors import UserError, suggestion
 from infohorizon.models.hub import is_local
+from infohorizon.strategies import ORACLE
 from infohorizon.study.configuration import (
     RENDERED,
     Config,
@@ -23,7 +24,6 @@ from infohorizon.study.protocols import protocol_of
 from infohorizon.units import layers_of
 
 PROMPTS = ("chat_template", "vicuna_v1")
-ORACLE = "information"  # the strategy that reads the information table
 
 
 def check(config: Config) -> None:
@@ -50,7 +50,7 @@ def check(config: Config) -> None:
             _own_strategy(name, config["strategies"])
     _positions(config["information"])
     for model, depth in depths.items():
-        for section in ("information", "removals"):
+        for section in ("information", "removals", "states"):
             _within(f"{section}.layers", config[section]["layers"], model, depth)
         _sweep(config, model, depth)
         for name in schedules_of(config):
@@ -83,8 +83,6 @@ def _model(key: str, settings: Config) -> None:
 
 def _own_strategy(name: str, own: Config) -> None:
     """A strategy that the configuration names: a bad option or file is known before a job starts."""
-    if strategies.source_of(name, own) == ORACLE:
-        raise UserError(f"strategies.{name}: '{ORACLE}' takes no options; use it under its own name.")
     strategies.check(name, own)
 
 
@@ -131,10 +129,16 @@ def _schedule(config: Config, name: str, model: str, depth: int) -> None:
 
 def _oracle_sections(config: Config) -> list[str]:
     """Where strategy `information` runs: sections of the configuration."""
-    sections = ["sweep"] if ORACLE in config["sweep"]["strategies"] else []
-    if any(ORACLE in strategies_of(config, schedule) for schedule in schedules_of(config)):
-        sections.append("schedule_run")
-    return sections
+    used = {
+        "sweep": config["sweep"]["strategies"],
+        "schedule_run": [name for schedule in schedules_of(config) for name in strategies_of(config, schedule)],
+    }
+    return [section for section, names in used.items() if _oracles(config, names)]
+
+
+def _oracles(config: Config, names: Iterable[str]) -> list[str]:
+    """Those of the strategies that read the information table."""
+    return [name for name in names if strategies.is_informed(name, config["strategies"])]
 
 
 def _oracle_questions(config: Config, section: str) -> None:
@@ -159,9 +163,9 @@ def _oracle_layers(config: Config, model: str, depth: int) -> None:
         layer
         for name in schedules_of(config)
         for layer, strategy, _ in stages_of(config, name, depth)
-        if strategy == ORACLE
+        if _oracles(config, [strategy])
     }
-    if ORACLE in config["sweep"]["strategies"]:
+    if _oracles(config, config["sweep"]["strategies"]):
         wanted |= set(layers_of(config["sweep"]["layers"], depth, 1))
     if missing := sorted(wanted - set(layers_of(config["information"]["layers"], depth))):
         raise UserError(

@@ -29,6 +29,7 @@ COSTS = {
     "answer_questions": workload.answer_questions,
     "measure_information": workload.measure_information,
     "measure_removals": workload.measure_removals,
+    "measure_states": workload.measure_states,
     "sweep_strategies": workload.sweep_strategies,
     "run_schedules": workload.run_schedules,
 }
@@ -105,7 +106,8 @@ def _memory(rule: str, load: Workload) -> float:
     weights = weight_bytes(load.shape, load.element)
     if rule == "encode_images":
         return weights
-    trace = trace_bytes(load.shape, load.sequence, load.size.text, load.element)
+    queries = load.size.text + (load.tokens if rule == "measure_states" else 0)
+    trace = trace_bytes(load.shape, load.sequence, queries, load.element)
     return weights + trace + batch_bytes(load.shape, load.sequence, load.element)
 
 

@@ -23,7 +23,7 @@ from infohorizon.units import layers_of, tokens_of
 
 PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
 # Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
-INFORMATION_ROW, ANSWER_ROW, REMOVAL_VALUES, KEPT = 34, 40, 24, 2
+INFORMATION_ROW, ANSWER_ROW, REMOVAL_VALUES, STATES_ROW, KEPT = 34, 40, 24, 18, 2
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,13 @@ def measure_removals(load: Workload, config: Config) -> Cost:
     each = Cost(flops, disk=rows * (ANSWER_ROW + REMOVAL_VALUES))
     each += _decode(load, rows, calls=len(settings["names"]))
     return each * load.questions(settings.get("limit"))
+
+
+def measure_states(load: Workload, config: Config) -> Cost:
+    """One prefill; the eigenvalues are left out."""
+    layers = layers_of(config["states"]["layers"], load.shape.layers)
+    each = Cost(prefill_flops(load.shape, load.sequence), disk=len(layers) * STATES_ROW)
+    return each * load.questions(config["states"].get("limit"))
 
 
 def sweep_strategies(load: Workload, config: Config) -> Cost:

@@ -29,6 +29,7 @@ from infohorizon.tables.files import from_rows, read_arrow, read_cells, write
 from infohorizon.tables.schemas import TABLES
 
 log = logging.getLogger("infohorizon")
+FOLDER = ".cells"
 CHUNK = 16  # items whose rows are stored together while a job runs
 
 Digests = Mapping[str, Mapping[str, str]]
@@ -122,6 +123,16 @@ def fill(
     store.replace(table)
 
 
+def finished(output: str | Path) -> Path | None:
+    """The last complete table of this output, which Snakemake deletes before a job; None where there is none."""
+    kept = _complete(Path(output))
+    return kept if kept.is_file() else None
+
+
+def _complete(output: Path) -> Path:
+    return output.parent / FOLDER / f"{output.stem}.cells"
+
+
 def _placed(cells: Cells, tables: Sequence[pa.Table]) -> pl.DataFrame:
     """For each place that a row of the tables fills: table (its number), row and place, in the order of places."""
     found = [
@@ -153,7 +164,7 @@ class _Store:
 
     def __init__(self, output: Path, cells: Cells) -> None:
         self.output, self.cells = output, cells
-        self.folder = output.parent / ".cells"
+        self.folder = output.parent / FOLDER
 
     def files(self) -> list[Path]:
         return sorted(self.folder.glob("*.cells"))
@@ -190,7 +201,7 @@ class _Store:
         for file in self.files():
             if file != new:
                 self._release(file, held)
-        os.replace(new, self.folder / f"{self.output.stem}.cells")
+        os.replace(new, _complete(self.output))
 
     def _release(self, file: Path, held: pl.DataFrame) -> None:
         """Remove from a file the rows that are held elsewhere or outdated; the rest takes a name of its own."""
@@ -200,7 +211,7 @@ class _Store:
         table, keys, digests = opened
         outdated = self.cells.known() & ~self.cells.valid(digests)
         rest = keys.filter(~outdated).join(held, on=self.cells.key, how="anti", nulls_equal=True)["row"].sort()
-        own = file == self.folder / f"{self.output.stem}.cells"
+        own = file == _complete(self.output)
         if len(rest) == table.num_rows and not own:
             return
         if len(rest):

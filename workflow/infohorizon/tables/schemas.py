@@ -168,6 +168,21 @@ TABLES: dict[str, Table] = {
         },
         key=("question_id", "removal", "layer"),
     ),
+    "states": Table(
+        "states/{model}/{benchmark}/part-{shard}.arrow",
+        "the visual states of a question entering a layer, unpruned",
+        {
+            "question_id": _question,
+            "layer": Column(pa.int32(), "0-based decoder layer that the states enter"),
+            "entropy": Column(
+                pa.float64(), "matrix entropy of the visual states, 0 to 1: of their centred covariance, trace 1"
+            ),
+            "query_entropy": Column(
+                pa.float64(), "EntropyPrune's score, from the queries of the layer before, mean over tokens; null at 0"
+            ),
+        },
+        key=("question_id", "layer"),
+    ),
     "sweep": Table(
         "sweep/{model}/{benchmark}/part-{shard}.arrow",
         "a question answered with one (strategy, layer, keep, repeat)",
