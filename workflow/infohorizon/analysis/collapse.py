@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
+SHARP = 0.02  # of the entropy's scale from 0 to 1: a smaller drop of one layer is no collapse
 
-def collapse_layer(entropy: Mapping[int, float]) -> int | None:
+
+def collapse_layer(entropy: Mapping[int, float], least: float = SHARP) -> int | None:
     """The layer whose input has lost most against the input of the measured layer before it, per layer between them.
 
     EntropyPrune (arXiv 2602.17196) says of its "entropy collapse layer" that the entropy drops sharply there; its code
@@ -13,10 +15,11 @@ def collapse_layer(entropy: Mapping[int, float]) -> int | None:
 
     Args:
         entropy: layer → mean matrix entropy of the visual states entering it.
-    Returns: the first such layer; None where the entropy never falls.
+        least: what counts as sharp; the paper gives no number.
+    Returns: the first such layer; None where no drop is sharp.
     """
     layers = sorted(entropy)
     drops = {layer: (entropy[before] - entropy[layer]) / (layer - before) for before, layer in pairwise(layers)}
-    if not drops or max(drops.values()) <= 0:
+    if max(drops.values(), default=0.0) < least:
         return None
     return max(drops, key=lambda layer: drops[layer])

@@ -44,7 +44,7 @@ def states_figure(
         axes[0, place].set_title(benchmark)
         axes[-1, place].set_xlabel("layer that the states enter")
     lines = [style.handle(style.series_look(index), model) for index, model in enumerate(models)]
-    collapse = Line2D([], [], color=style.GREY, linewidth=0.9, linestyle=style.DASHES[1], label="largest drop")
+    collapse = Line2D([], [], color=style.GREY, linewidth=0.9, linestyle=style.DASHES[1], label="collapse")
     style.legend(figure, [*lines, collapse])
     return figure
 
