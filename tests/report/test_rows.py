@@ -28,6 +28,11 @@ def test_the_best_strategy_is_the_best_by_its_own_metric_over_all_layers(study: 
         *(f"{means[name]:.2f}" for name in ("divprune", "random", "information")),
         "85.00",
     ]
+    fewer = rows.best_strategies(metrics, ["information", "divprune"])  # as if this were another oracle
+    assert next(row for row in fewer if (row[0], row[1], row[3]) == ("base", "reading", "16 tokens"))[4:6] == [
+        "1",
+        "fastv",
+    ]
     every = [row for row in rows.strategies_over_layers(metrics) if row[:3] == ["base", "reading", "16 tokens"]]
     assert {row[3] for row in every} == {"random", "fastv", "divprune", "information"}
 
