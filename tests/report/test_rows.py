@@ -5,6 +5,8 @@ import polars as pl
 from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
 from infohorizon.analysis import observations, paper
+from infohorizon.analysis.collapse import collapses
+from infohorizon.analysis.criteria import VANISHING
 from infohorizon.report import rows
 
 
@@ -35,6 +37,19 @@ def test_the_best_strategy_is_the_best_by_its_own_metric_over_all_layers(study: 
     ]
     every = [row for row in rows.strategies_over_layers(metrics) if row[:3] == ["base", "reading", "16 tokens"]]
     assert {row[3] for row in every} == {"random", "fastv", "divprune", "information"}
+
+
+def test_the_collapse_of_the_entropy_stands_beside_the_horizons(study: Study) -> None:
+    states = observations.states(study.paths["states"], observations.questions(study.questions))
+    shown = rows.by_criterion(tables.read(study.horizon, "horizon"), VANISHING)
+    heads, found = rows.beside_collapse(shown, collapses(states))
+    assert heads[:3] == ["model", "benchmark", "entropy collapse"] and heads[3:] == shown[0][2:]
+    assert {(row[0], row[1]): row[2] for row in found} == {
+        pair: f"layer {layer}" for pair, layer in study.horizons.items()
+    }
+    flat = states.with_columns(entropy=pl.lit(0.5))
+    assert {row[2] for row in rows.beside_collapse(shown, collapses(flat))[1]} == {"none"}
+    assert rows.beside_collapse(shown, collapses(states.clear())) == shown
 
 
 def test_answers_of_another_spelling_are_counted_over_all_parts(study: Study) -> None:

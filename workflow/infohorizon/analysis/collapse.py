@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
+import polars as pl
+
 SHARP = 0.02  # of the entropy's scale from 0 to 1: a smaller drop of one layer is no collapse
 
 
@@ -23,3 +25,19 @@ def collapse_layer(entropy: Mapping[int, float], least: float = SHARP) -> int | 
     if max(drops.values(), default=0.0) < least:
         return None
     return max(drops, key=lambda layer: drops[layer])
+
+
+def collapses(states: pl.DataFrame) -> dict[tuple[str, str], int | None]:
+    """(model, benchmark) → the collapse of the mean over questions.
+
+    Args:
+        states: `observations.states`.
+    """
+    if states.is_empty():
+        return {}
+    means = states.group_by("model", "benchmark", "layer").agg(pl.col("entropy").mean())
+    curves = means.partition_by("model", "benchmark", as_dict=True)
+    return {
+        (model, benchmark): collapse_layer(dict(own.select("layer", "entropy").iter_rows()))
+        for (model, benchmark), own in curves.items()
+    }

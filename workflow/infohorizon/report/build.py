@@ -16,6 +16,7 @@ from PIL import Image
 
 from infohorizon import strategies, tables
 from infohorizon.analysis import observations, paper
+from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
 from infohorizon.report import rows, verdicts
@@ -75,6 +76,7 @@ def build(files: Files, study: Study) -> str:
     answers = observations.answers(files.answers, questions)
     information = observations.information(files.information, questions)
     sweep = observations.sweep(files.sweep, questions)
+    states = observations.states(files.states, questions)
     horizon = tables.read(files.horizon, "horizon")
     comparison = tables.read(files.comparison, "comparison")
     metrics = tables.read(files.metrics, "metrics")
@@ -94,7 +96,7 @@ def build(files: Files, study: Study) -> str:
         best=rows.best_strategies(metrics, oracles(study.settings.get("strategies", {}))),
         swept=rows.strategies_over_layers(metrics),
         spellings=observations.other_spellings(files.answers).filter(pl.col("other") > 0).to_dicts(),
-        horizons=rows.by_criterion(horizon, VANISHING),
+        horizons=rows.beside_collapse(rows.by_criterion(horizon, VANISHING), collapses(states)),
         parities=rows.by_criterion(horizon, AGAINST_RANDOM),
         removals=rows.by_removal(horizon),
         all_horizons=rows.horizons(horizon),

@@ -120,6 +120,18 @@ def by_criterion(horizon: pl.DataFrame, criteria: Sequence[str]) -> tuple[list[s
     return heads, [[*key, *(cells.get(name, "–") for name in present)] for key, cells in found.items()]
 
 
+def beside_collapse(
+    shown: tuple[list[str], Rows], collapses: Mapping[tuple[str, str], int | None]
+) -> tuple[list[str], Rows]:
+    """A table of `by_criterion` with a column for what one forward pass without a label says (analysis/collapse.py)."""
+    heads, found = shown
+    if not collapses:
+        return shown
+    words = {pair: "none" if layer is None else f"layer {layer}" for pair, layer in collapses.items()}
+    rows = [[*row[:2], words.get((row[0], row[1]), "–"), *row[2:]] for row in found]
+    return [*heads[:2], "entropy collapse", *heads[2:]], rows
+
+
 def by_removal(horizon: pl.DataFrame) -> tuple[list[str], Rows]:
     """Heads and rows: model, benchmark, criterion, and the horizon under each removal of the removals table."""
     shown = horizon.filter(
