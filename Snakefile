@@ -36,6 +36,7 @@ include: "workflow/rules/horizon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/train.smk"
 

@@ -121,3 +121,9 @@ def _save(model: torch.nn.Module, tok: PreTrainedTokenizerFast, folder: Path) ->
     model.generation_config.pad_token_id = tok.pad_token_id
     model.save_pretrained(folder, safe_serialization=True)
     tok.save_pretrained(folder)
+
+
+def image_in_prompt(model: Any) -> str:
+    """The image as the model's prompts write it: transformers 4.57 finds Qwen2.5-VL's images by the token before."""
+    token = model.image_token
+    return f"<|vision_start|>{token}<|vision_end|>" if model.model_type == "qwen2_5_vl" else token

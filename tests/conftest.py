@@ -61,6 +61,16 @@ def case64(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return make_case(request.param, tmp_path_factory.mktemp(request.param), "float64")
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of the hub are made again at once."""
+    from tenacity import wait_none
+
+    from infohorizon import transient
+
+    monkeypatch.setattr(transient, "WAIT", wait_none())
+
+
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The made-up study of figures/synthetic.py, written once."""

@@ -1,7 +1,9 @@
-"""Llama's and Qwen2's own tokenizers, made from their vocabularies (tests/data/golden/vocabularies)."""
+"""Llama's and Qwen2's own tokenizers, made from what tests/data/golden/vocabularies knows of them."""
 
 import gzip
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -22,19 +24,38 @@ QWEN_WORDS = (
 )
 
 
-def read(name: str) -> list[str]:
-    return json.loads(gzip.decompress((FOLDER / f"{name}.json.gz").read_bytes()))
+LONGEST = 16  # characters of a Llama piece
+DIGEST = 6  # bytes
 
 
-def llama() -> PreTrainedTokenizerFast:
-    """LLaVA-1.5's: Llama's, with <image> 32000 and <pad> 32001."""
-    pieces = read("llama")
-    ids = {piece: index for index, piece in enumerate(pieces)}
-    ranked = [piece for piece in pieces[260:] if len(piece) > 1] + [pieces[259]]  # two spaces have the lowest score
+def llama_pieces(texts: Iterable[str]) -> dict[str, int]:
+    """Llama's pieces that occur in the texts, with their ids: BPE never makes any others of them."""
+    content = gzip.decompress((FOLDER / "llama-digests.bin.gz").read_bytes())
+    known = {content[DIGEST * index : DIGEST * (index + 1)]: index for index in range(len(content) // DIGEST)}
+    found = {}
+    parts = {f"▁{part}".replace(" ", "▁") for text in texts for part in text.split("<image>")}
+    for text in parts:
+        for start in range(len(text)):
+            for stop in range(start + 1, min(start + LONGEST, len(text)) + 1):
+                index = known.get(hashlib.sha256(text[start:stop].encode()).digest()[:DIGEST])
+                if index is not None:
+                    found[text[start:stop]] = index
+    return found
+
+
+def llama(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """LLaVA-1.5's, right on these texts and on parts of them: Llama's, with <image> 32000 and <pad> 32001."""
+    found = llama_pieces(texts)
+    found |= {"<unk>": 0, "<s>": 1, "</s>": 2} | {f"<0x{byte:02X}>": 3 + byte for byte in range(256)}
+    by_id = {index: piece for piece, index in found.items()}
+    ids = {by_id.get(index, f"<absent {index}>"): index for index in range(32000)}
+    ordered = [by_id[index] for index in sorted(by_id)]
+    # two spaces, the first piece of all, have the lowest score
+    ranked = sorted((piece for piece in ordered if found[piece] >= 259 and len(piece) > 1), key=lambda p: p == "▁▁")
     merges = []
     for piece in ranked:
         splits = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
-        known = [split for split in splits if split[0] in ids and split[1] in ids]
+        known = [split for split in splits if split[0] in found and split[1] in found]
         merges += sorted(known, key=lambda split: (ids[split[0]], ids[split[1]]))
     raw = Tokenizer(models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     raw.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
@@ -46,7 +67,7 @@ def llama() -> PreTrainedTokenizerFast:
 
 def qwen2() -> PreTrainedTokenizerFast:
     """Qwen2.5-VL's; the ids between its special tokens hold place."""
-    merges = [tuple(merge.split(" ")) for merge in read("qwen2")]
+    merges = [tuple(merge.split(" ")) for merge in json.loads(gzip.decompress((FOLDER / "qwen2.json.gz").read_bytes()))]
     single = [chr(b) for b in [*range(33, 127), *range(161, 173), *range(174, 256)]] + [chr(256 + n) for n in range(68)]
     ids = {token: index for index, token in enumerate([*single, *("".join(merge) for merge in merges)])}
     raw = Tokenizer(models.BPE(ids, merges))

@@ -14,6 +14,7 @@ import pytest
 
 from infohorizon import benchmarks
 from infohorizon.analysis.metrics import published
+from infohorizon.errors import UserError
 
 FOLDER = Path(os.environ.get("GOLDEN_SCORES_DIR", Path(__file__).parents[1] / "data/golden/scores"))
 NAMES = ("chartqa", "docvqa", "gqa", "mmbench", "mme", "ocrbench", "pope", "scienceqa", "textvqa", "vqa")
@@ -65,6 +66,33 @@ def test_golden_scores_of_contested_answers_follow_a_named_tool(name):
         admitted = [value for tool, value in case["values"].items() if tool in OURS.get(name, ())]
         score = score_of(name, case)
         assert any(score == pytest.approx(value, abs=1e-9) for value in [case["official"], *admitted]), case
+
+
+# Scorer → what the golden files call its tool; where they give no value of a tool, it agrees with the official one.
+TOOLS = {
+    ("pope", "lmms-eval"): "lmms-eval",
+    ("pope", "vlmevalkit"): "VLMEvalKit",
+    ("mme", "vlmevalkit"): "VLMEvalKit",
+    ("scienceqa", "llava"): "LLaVA",
+    ("scienceqa", "lmms-eval"): "lmms-eval",
+    ("scienceqa", "vlmevalkit"): "VLMEvalKit",
+    ("mmbench", "vlmevalkit"): "VLMEvalKit",
+    ("gqa", "llava"): "LLaVA + GQA",
+    ("gqa", "vlmevalkit"): "VLMEvalKit",
+}
+
+
+@pytest.mark.parametrize(("name", "scorer"), TOOLS)
+def test_golden_scores_by_the_harnesses_own_scorers(name, scorer):
+    task, compared = benchmarks.create(name, {"scorer": scorer}), 0
+    for case in load(name)["cases"]:
+        question = task.read(case["row"], 0)
+        known = {**case.get("values", {}), **case.get("harness", {})}
+        expected = known.get(TOOLS[name, scorer], None if case.get("contested") else case["official"])
+        if expected is not None:
+            assert task.score(case["answer"], question.answers, question.category) == expected, case
+            compared += 1
+    assert compared > 300
 
 
 def frame_of(name, task, golden):
@@ -171,6 +199,11 @@ def test_golden_scores_of_real_normal_forms():
     assert [row for row in rows if benchmarks.matching.normalise(row["text"]) != row["normal"]] == []
     _, rows = real("gqa_converted")
     assert all(benchmarks.create("gqa").score(row["text"], [row["prediction"]]) == 1 for row in rows)
+
+
+def test_another_scorer_that_does_not_exist():
+    with pytest.raises(UserError, match="Task 'pope': option 'scorer' is 'gpt'; set it to one of pope, lmms-eval, vlm"):
+        benchmarks.create("pope", {"scorer": "gpt"})
 
 
 FORMS = {"llava": "llava", "lmms-eval": "lmms_eval", "vlmevalkit": "vlmevalkit"}

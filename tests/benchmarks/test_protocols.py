@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from infohorizon.benchmarks.protocols import FAMILIES, PROTOCOLS, protocol
+from infohorizon.benchmarks import create
+from infohorizon.benchmarks.protocols import FAMILIES, PROTOCOLS, protocol, scorer_of
 
 
 def settings(name, family, task="textvqa", **changes):
@@ -16,9 +17,10 @@ def settings(name, family, task="textvqa", **changes):
     ("name", "family", "expected"),
     [
         ("llava", "llava", ("llava", "pad", True, 128, 1.0)),
-        ("lmms-eval", "llava", ("lmms-eval", "pad", False, 16, 1.0)),
-        ("lmms-eval", "qwen2_5_vl", ("lmms-eval", "processor", False, 16, "model")),
-        ("vlmevalkit", "qwen2_5_vl", ("vlmevalkit", "processor", False, 16, 1.0)),
+        ("lmms-eval", "llava", ("lmms-eval", "pad", False, 512, 1.0)),
+        ("lmms-eval", "qwen2_5_vl", ("lmms-eval", "processor", False, 512, "model")),
+        ("vlmevalkit", "qwen2_5_vl", ("vlmevalkit", "processor", False, 512, 1.0)),
+        ("vlmevalkit", "llava", ("vlmevalkit-llava", "pad", False, 512, 1.0)),
         ("paper", "llava", ("llava", "pad", True, 128, 1.0)),
         ("paper", "qwen2_5_vl", ("lmms-eval", "processor", False, 16, 1.0)),
     ],
@@ -51,3 +53,40 @@ def test_the_fingerprint_tells_settings_apart_and_ignores_the_name():
 
 def test_every_name_knows_every_family():
     assert all(set(families) == set(FAMILIES) for families in PROTOCOLS.values())
+
+
+def test_lengths_and_pixels_of_single_benchmarks():
+    lengths = {
+        (name, family, task): protocol(name, family, task, 16, {}).max_new_tokens
+        for name in PROTOCOLS
+        for family in FAMILIES
+        for task in ("mme", "mmbench", "chartqa")
+    }
+    assert lengths["llava", "llava", "mme"] == lengths["paper", "llava", "mme"] == 128
+    assert lengths["llava", "llava", "mmbench"] == lengths["lmms-eval", "qwen2_5_vl", "mmbench"] == 512
+    assert lengths["paper", "qwen2_5_vl", "mmbench"] == lengths["lmms-eval", "llava", "mme"] == 16
+    assert lengths["vlmevalkit", "qwen2_5_vl", "chartqa"] == 512
+    assert protocol("vlmevalkit", "qwen2_5_vl", "ocrbench", 128, {}).min_pixels == 78400
+    assert protocol("lmms-eval", "qwen2_5_vl", "ocrbench", 128, {}).min_pixels == 200704
+
+
+def test_every_scorer_that_a_protocol_names_is_one_of_the_tasks():
+    named = {
+        (name, family, task): scorer
+        for name in PROTOCOLS
+        for family in FAMILIES
+        for task in ("mme", "pope", "gqa", "scienceqa", "textvqa", "mmbench")
+        if (scorer := scorer_of(name, family, task))
+    }
+    assert named["paper", "llava", "gqa"] == "llava" and ("paper", "qwen2_5_vl", "pope") not in named
+    assert named["lmms-eval", "llava", "pope"] == "lmms-eval"
+    assert named["vlmevalkit", "qwen2_5_vl", "mme"] == "vlmevalkit"
+    for (_, _, task), scorer in named.items():
+        assert create(task, {"scorer": scorer}).scorer == scorer
+
+
+def test_vlmevalkit_words_multiple_choice_for_llava_without_labels():
+    row = {"question": "q?", "hint": "h", "options": ["None", "x"]}
+    for task in ("mmbench", "scienceqa"):
+        turn = create(task).prompt(row, "vlmevalkit-llava")
+        assert turn == "h\nq?\nA. None\nB. x\nAnswer with the option's letter from the given choices directly."

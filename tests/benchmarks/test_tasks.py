@@ -48,7 +48,7 @@ def test_registry_refuses_what_it_does_not_know():
         benchmarks.create("texvqa")
     with pytest.raises(UserError, match="Task 'textvqa' has no option 'ocr'; its options: label"):
         benchmarks.create("textvqa", {"ocr": True})
-    with pytest.raises(UserError, match="Task 'mme' has no option 'x'; its options: none"):
+    with pytest.raises(UserError, match="Task 'mme' has no option 'x'; its options: scorer"):
         benchmarks.create("mme", {"x": 1})
     assert set(WRITERS) < set(benchmarks.REGISTRY)
 
@@ -198,7 +198,11 @@ def test_scienceqa_question():
         "Context: Select the better answer.\nWhich property do these objects have in common?"
         "\nA. hard\nB. soft\nC. salty\nAnswer with the option's letter from the given choices directly."
     )
-    assert (question.question_id, question.label, question.answers) == ("3", "C", ["C"])
+    assert (question.question_id, question.label, question.answers) == (
+        "3",
+        "C",
+        ["C", "A. hard", "B. soft", "C. salty"],
+    )
     assert turn("scienceqa", {**row, "hint": ""}).startswith("Which property")
 
 

@@ -1,5 +1,7 @@
 """The repetition penalty against transformers' own: its `generate`, and its logits processor on pruned runs."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -16,6 +18,8 @@ def decoded(case, branches, penalty, steps=10):
 def test_greedy_answers_equal_transformers_generate(case, penalty):
     trace = prefill(case.model.language_model, case.model.prompt(case.question, case.encoded))
     inputs = {**case.naive.inputs, "attention_mask": torch.ones_like(case.naive.inputs["input_ids"])}
+    if "mm_token_type_ids" not in inspect.signature(case.naive.model.forward).parameters:  # transformers 4.57
+        inputs.pop("mm_token_type_ids", None)
     options = {"max_new_tokens": 10, "do_sample": False, "repetition_penalty": penalty, "eos_token_id": -1}
     generated = case.naive.model.generate(**inputs, **options)[0, inputs["input_ids"].shape[1] :]
     assert decoded(case, unpruned(trace), penalty)[0] == generated.tolist()

@@ -45,7 +45,7 @@ def test_fp32_residual_errs_no_more_than_pure_sixteen_bit(case, dtype):
         truth = probabilities(exact, word)
         errors += torch.stack([(probabilities(model, word) - truth).abs().mean() for model in (ours, pure)])
     # In six layers the products' rounding dominates both; the residual's grows with depth.
-    assert errors[0] < 1.25 * errors[1]
+    assert errors[0] < 1.4 * errors[1]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

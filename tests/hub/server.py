@@ -45,13 +45,19 @@ class Refused(Exception):
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves model repositories and data sets by their ids; `requests` is what it was asked for."""
+    """Serves model repositories and data sets by their ids.
+
+    Attributes:
+        requests: what it was asked for.
+        busy: how many of the next requests it answers with 503.
+    """
 
     def __init__(self, models: Mapping[str, Repository], datasets: Mapping[str, Repository]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.repositories = {"model": models, "dataset": datasets}
         self.requests: list[Request] = []
         self.cuts: dict[str, tuple[int, bool]] = {}
+        self.busy = 0
 
     @property
     def endpoint(self) -> str:
@@ -85,6 +91,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path).path
         try:
+            if self.server.busy:
+                self.server.busy -= 1
+                raise Refused(503, "Busy")
             for pattern, respond in ((ABOUT, self.about), (TREE, self.tree), (FILE, self.file)):
                 if asked := pattern.fullmatch(url):
                     return respond(**asked.groupdict())

@@ -173,17 +173,33 @@ def test_a_closed_connection_is_gone_on_from(base: Path, files: Path, hub: Hub, 
     assert table(study, QUESTIONS).equals(table(served[0], QUESTIONS))
 
 
-def test_a_broken_connection_ends_the_job_and_the_next_attempt_completes(base: Path, files: Path, hub: Hub) -> None:
+def test_a_broken_connection_is_opened_again_within_the_job(base: Path, files: Path, hub: Hub) -> None:
     """Complete files are kept; what the client has of the others it deletes, and fetches them from the start."""
     study = make(base, "hub-broken", models={"tiny": LARGE})
     hub.cut("model.safetensors", CUT, reset=True)
     output = run(study, MODEL, endpoint=hub.endpoint)
-    assert "model: the hub cannot be reached, or broke off, and org/large is not whole in the local cache" in output
-    assert "Trying to restart job" in output and "Traceback" not in output
+    assert "Error in rule" not in output and "Traceback" not in output
+    assert "the hub did not answer" in (study.folder / "results/logs/fetch_model/tiny.log").read_text()
     assert answers(hub, "model.safetensors") == [(None, 200), (None, 200)]
     assert answers(hub, "config.json") == [(None, 200)]
     assert weights(study) == (files / "large/model.safetensors").read_bytes()
     assert not list((study.folder / "cache").rglob("*.incomplete"))
+
+
+def test_a_busy_hub_is_asked_again(base: Path, hub: Hub) -> None:
+    study = make(base, "hub-busy", models={"tiny": TINY}, benchmarks={"tiny-mme": MME})
+    for target in (MODEL, QUESTIONS):
+        hub.busy = 2
+        output = run(study, target, endpoint=hub.endpoint)
+        assert hub.busy == 0 and "Error in rule" not in output
+    assert commits(study) == (FIRST, FIRST)
+
+
+def test_a_hub_out_of_reach_is_said_once(base: Path) -> None:
+    study = make(base, "hub-unreachable", models={"tiny": TINY})
+    output = run(study, MODEL, ok=False, HF_HUB_OFFLINE="0")
+    assert output.count("Error in rule fetch_model") == 1 and "Trying to restart job" not in output
+    assert "attempt 5 of 5 follows" in (study.folder / "results/logs/fetch_model/tiny.log").read_text()
 
 
 def test_main_moves_on_and_the_study_stays(copy: Study, files: Path, tmp_path: Path) -> None:
@@ -249,7 +265,7 @@ def test_what_the_hub_refuses(base: Path, hub: Hub) -> None:
         "'revised': org/tiny-mme has no revision 'v9': correct `revision:`, or leave it out.",
     ):
         assert sentence in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output and "Trying to restart job" not in output
     assert not hub.fetched()
 
     run(study, f"{models}/gated.json", f"{benchmarks}/gated.arrow", endpoint=hub.endpoint, HF_TOKEN="hf_known")

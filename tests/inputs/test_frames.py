@@ -42,6 +42,8 @@ def reader(processor) -> FrameReader:
     ],
 )
 def test_frames(processor, size, expected):
+    if min(size) == 1 and int(hf.__version__.split(".")[0]) < 5:
+        pytest.skip("transformers 4.57 takes a side of one pixel for the colours, and refuses the image")
     frame = reader(processor)(size)
     assert frame == pytest.approx(expected, abs=0.002 * max(size))
 

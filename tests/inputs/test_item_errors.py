@@ -1,11 +1,16 @@
 """Every error of an item says which: benchmark, question and image; and the log says why."""
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from infohorizon.errors import UserError
+from infohorizon.errors import PassingError, UserError
 from infohorizon.pipeline.inputs import naming
 from infohorizon.pipeline.job import run
 
@@ -31,6 +36,20 @@ def test_items_are_named(error, rows, sentence):
     assert str(caught.value) == sentence and caught.value.__cause__ is error
 
 
+def attempt(main, folder, number=1):
+    """What a job says that fails in its attempt of this number."""
+    empty = dict.fromkeys(("input", "output", "params", "config", "wildcards", "threads"))
+    resources = SimpleNamespace(attempt=number) if number > 1 else SimpleNamespace()
+    snakemake = SimpleNamespace(**empty, rule="answers", log=[str(folder / "log")], resources=resources)
+    before = logging.root.handlers[:]
+    try:
+        with pytest.raises(SystemExit) as caught:
+            run(main, snakemake)
+    finally:
+        logging.root.handlers[:] = before
+    return str(caught.value)
+
+
 def test_the_log_says_why(tmp_path):
     def main(job):
         try:
@@ -38,13 +57,51 @@ def test_the_log_says_why(tmp_path):
         except ValueError as error:
             raise UserError("one sentence.") from error
 
-    empty = dict.fromkeys(("input", "output", "params", "config", "wildcards", "threads"))
-    snakemake = SimpleNamespace(**empty, rule="answers", log=[str(tmp_path / "log")])
-    before = logging.root.handlers[:]
-    try:
-        with pytest.raises(SystemExit, match=r"answers: one sentence\."):
-            run(main, snakemake)
-    finally:
-        logging.root.handlers[:] = before
+    assert attempt(main, tmp_path) == "answers: one sentence."
     text = (tmp_path / "log").read_text()
     assert "one sentence." in text and "because of ValueError: deep" in text and "Traceback" not in text
+
+
+@pytest.mark.parametrize(("kind", "tried"), [(UserError, 1), (PassingError, 3)])
+def test_only_faults_that_may_pass_are_tried_again(kind, tried, tmp_path):
+    runs = []
+
+    def main(job):
+        runs.append(job)
+        raise kind("mme, question q1: too long.")
+
+    said = [attempt(main, tmp_path, number) for number in (1, 2, 3)]
+    assert len(runs) == tried
+    assert set(said) == {"answers: mme, question q1: too long."}
+    assert "too long." in (tmp_path / "log").read_text()
+    attempt(main, tmp_path)  # a new run of snakemake counts from 1
+    assert len(runs) == tried + 1
+
+
+def test_snakemake_counts_the_attempts(tmp_path):
+    """Its own retries, with the resource of the profile for clusters: the log is gone before each of them."""
+    library = Path(__file__).resolve().parents[2] / "workflow"
+    (tmp_path / "Snakefile").write_text('rule answers:\n    output: "x"\n    log: "logs/a.log"\n    script: "s.py"\n')
+    (tmp_path / "s.py").write_text(
+        "from infohorizon.errors import UserError\n"
+        "from infohorizon.pipeline.job import run\n"
+        "def main(job):\n"
+        "    with open('runs', 'a') as file:\n"
+        "        file.write('run ')\n"
+        "    raise UserError('too long.')\n"
+        "run(main, snakemake)\n"
+    )
+    profile = yaml.safe_load((library / "profiles/slurm/config.yaml").read_text())
+    counted = f"attempt={profile['default-resources']['attempt']}"
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--retries", str(profile["retries"])]
+    done = subprocess.run(
+        [*command, "--default-resources", counted],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(library)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode != 0 and done.stderr.count("Trying to restart job") == 2
+    assert (tmp_path / "runs").read_text() == "run "
+    assert "too long. (found by an earlier attempt)" in (tmp_path / "logs/a.log").read_text()

@@ -10,11 +10,19 @@ from benchmarks.test_golden_scores import FOLDER
 from checkpoints import write_llava, write_qwen
 from infohorizon import models
 from infohorizon.errors import UserError
+from infohorizon.models.base import VICUNA_V1
 from infohorizon.models.known_ids import KNOWN, QUESTION, check
 from models.test_prompts import QWEN_TEMPLATE
 
 TOKENS = json.loads((FOLDER / "tokens.json").read_text())
-FAMILIES = {"llama": (write_llava, vocabularies.llama, 32000), "qwen2_5": (write_qwen, vocabularies.qwen2, 151655)}
+# Every prompt, and every answer behind the last word of one.
+TEXTS = [prompt["llama"]["text"] for prompt in TOKENS["prompts"]]
+TEXTS += [VICUNA_V1.replace("{image}", "<image>").replace("{question}", QUESTION)]
+TEXTS += [f"ASSISTANT: {answer['text']}" for answer in TOKENS["answers"]]
+FAMILIES = {
+    "llama": (write_llava, lambda: vocabularies.llama(TEXTS), 32000),
+    "qwen2_5": (write_qwen, vocabularies.qwen2, 151655),
+}
 SOURCES = {"llama": "llava-hf/llava-1.5-7b-hf", "qwen2_5": "Qwen/Qwen2.5-VL-7B-Instruct"}
 
 
@@ -55,7 +63,7 @@ def test_a_known_model_with_its_own_tokenizer_passes_and_an_unknown_one_is_not_a
 
 def test_another_pre_tokenizer_is_found_out(tmp_path):
     model = models.load(str(write_llava(tmp_path)), {"prompt": "vicuna_v1"})
-    model.tokenizer, model.model.config.image_token_id = vocabularies.llama(), 32000
+    model.tokenizer, model.model.config.image_token_id = vocabularies.llama(TEXTS), 32000
     raw = model.tokenizer.backend_tokenizer
     raw.normalizer, raw.pre_tokenizer = None, pre_tokenizers.Metaspace("▁", prepend_scheme="first", split=False)
     with pytest.raises(UserError, match=r"its tokenizer is not the real one: token 3\d of a known prompt is"):

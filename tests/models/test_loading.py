@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from checkpoints import image_in_prompt
 from infohorizon import models
 from infohorizon.engine import prefill
 from infohorizon.errors import UserError
@@ -118,9 +119,9 @@ def test_the_hubs_own_config(case, folder):
 
 def test_a_template_that_only_the_processor_has(case, folder):
     (folder / "chat_template.jinja").unlink(missing_ok=True)
-    template = f"P {case.model.image_token} {{{{ messages[0]['content'][1]['text'] }}}}"
+    template = f"P {image_in_prompt(case.model)} {{{{ messages[0]['content'][1]['text'] }}}}"
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": template}))
-    assert models.load(str(folder), {}).text("hi") == f"P {case.model.image_token} hi"
+    assert models.load(str(folder), {}).text("hi") == f"P {image_in_prompt(case.model)} hi"
 
 
 def cut(folder):

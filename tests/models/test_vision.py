@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
@@ -121,3 +122,13 @@ def test_pixel_limits_set_the_number_of_tokens(case, monkeypatch):
     monkeypatch.setitem(case.model.settings, "min_pixels", 28 * 28)
     rows, columns = case.model.encode([case.image])[0].grid
     assert (rows, columns) == (4, 2)  # 196 × 140 at most 12 tokens of 28 × 28, sides rounded down
+
+
+@pytest.mark.parametrize("image", ["processor", "pad", "crop"])
+@pytest.mark.parametrize("size", [(40, 40), (200, 90), (57, 300)])
+def test_tokens_are_counted_without_the_tower(case, image, size):
+    limits = {"min_pixels": 28 * 28 * 6, "max_pixels": 28 * 28 * 20}
+    model = type(case.model)(
+        case.model.model, case.model.tokenizer, case.model.image_processor, {"image": image, **limits}
+    )
+    assert model.tokens(size) == len(model.encode([Image.new("RGB", size)])[0].features)

@@ -3,7 +3,11 @@
 import torch
 from torch import Tensor
 
+from infohorizon.strategies import REGISTRY
 from infohorizon.strategies.base import View
+
+SELECTORS = [name for name in REGISTRY if name != "kept"]
+"""The strategies that choose by themselves; `kept` reads a file (test_kept.py)."""
 
 
 class ArrayView(View):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from array_view import ArrayView, random_view
+from array_view import SELECTORS, ArrayView, random_view
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infohorizon.strategies import REGISTRY, create
+from infohorizon.strategies import create
 from infohorizon.strategies.base import top
 from infohorizon.strategies.dart import visiting_order
 from infohorizon.strategies.holov import quotas
@@ -49,7 +49,7 @@ def select(name: str, view: ArrayView, keep: int):
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: f"{grid[0]}x{grid[1]}")
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", SELECTORS)
 def test_promised_count(name, grid):
     count = grid[0] * grid[1]
     view = random_view(count)
@@ -58,7 +58,7 @@ def test_promised_count(name, grid):
 
 
 @pytest.mark.parametrize("tokens", ["constant", "duplicate", "zero"])
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", SELECTORS)
 def test_degenerate_tokens(name, tokens):
     for count in (10, 63):
         view = random_view(count, tokens=tokens)
@@ -67,14 +67,14 @@ def test_degenerate_tokens(name, tokens):
 
 
 @pytest.mark.parametrize("text_count", [1, 2, 3])
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", SELECTORS)
 def test_short_text(name, text_count):
     view = random_view(63, text_count=text_count)
     for keep in (1, 7, 30):
         assert len(select(name, view, keep)) == promised(name, 63, keep, text_count)
 
 
-@pytest.mark.parametrize("name", [*REGISTRY, *FAITHFUL])
+@pytest.mark.parametrize("name", [*SELECTORS, *FAITHFUL])
 def test_does_not_change_the_view(name):
     view = random_view(65)
     before = {key: str(value) for key, value in view.tensors.items()}
@@ -82,7 +82,7 @@ def test_does_not_change_the_view(name):
     assert before == {key: str(value) for key, value in view.tensors.items()}
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", SELECTORS)
 def test_float64(name):
     view = random_view(63)
     view.tensors = {
@@ -93,10 +93,10 @@ def test_float64(name):
 
 
 DIGEST = """
-from array_view import random_view
-from infohorizon.strategies import REGISTRY, create
+from array_view import SELECTORS, random_view
+from infohorizon.strategies import create
 view = random_view(391, text_count=17)
-print({name: create(name).select(view, 100).kept.tolist() for name in REGISTRY})
+print({name: create(name).select(view, 100).kept.tolist() for name in SELECTORS})
 """
 
 
@@ -115,7 +115,7 @@ def test_same_in_every_process():
     first, second = [process.communicate()[0] for process in processes]
     assert first == second != ""
     view = random_view(391, text_count=17)
-    here = {name: create(name).select(view, 100).kept.tolist() for name in REGISTRY}
+    here = {name: create(name).select(view, 100).kept.tolist() for name in SELECTORS}
     assert first.strip() == str(here)
 
 

@@ -34,7 +34,7 @@ def test_the_benchmark_has_the_last_word_then_the_model_then_the_name(config):
     assert (found["name"], found["form"], found["image"]) == ("lmms-eval", "lmms-eval", "crop")
     assert (found["max_new_tokens"], found["repetition_penalty"]) == (9, 1.2)
     config["models"]["mine"]["protocol"] = "vlmevalkit"
-    assert protocol_of(config, "mine", "pope")["form"] == "vlmevalkit"
+    assert protocol_of(config, "mine", "pope")["form"] == "vlmevalkit-llava"
     config["benchmarks"]["pope"]["protocol"] = {"name": "llava"}
     assert protocol_of(config, "mine", "pope")["form"] == "llava"
 
@@ -57,3 +57,14 @@ def test_what_is_refused(config):
     config["models"]["mine"] = {"source": "org/mine", "type": "qwen2_5_vl", "min_pixels": 9e9}
     with pytest.raises(UserError, match=r"models\.mine on mme: min_pixels \(.*\) exceeds max_pixels \(1605632\)"):
         protocol_of(config, "mine", "mme")
+
+
+def test_the_benchmarks_scorer_goes_before_the_protocols(config):
+    config["models"]["mine"]["protocol"] = "vlmevalkit"
+    named = protocol_of(config, "mine", "pope")
+    assert named["options"] == {"scorer": "vlmevalkit"}
+    config["benchmarks"]["pope"]["options"] = {"scorer": "pope"}
+    chosen = protocol_of(config, "mine", "pope")
+    assert chosen["options"] == {"scorer": "pope"} and chosen["fingerprint"] != named["fingerprint"]
+    config["models"]["mine"]["protocol"] = "paper"
+    assert protocol_of(config, "mine", "gqa")["options"]["scorer"] == "llava"

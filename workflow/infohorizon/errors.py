@@ -1,11 +1,32 @@
 """Errors that a user can put right, and the sentences that several rooms share."""
 
+import errno
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Bad configuration, file or data: one sentence that names the key, file or column and what to do."""
+    """Bad configuration, file or data: one sentence that names the key, file or column and what to do.
+
+    Nothing but the user can put it right: a job that ends in one is not worth another attempt, unless it is a
+    PassingError.
+    """
+
+
+class PassingError(UserError):
+    """The network or a full disk: another attempt may succeed."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a full disk."""
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error, what it was raised from, what that was raised from, …"""
+    chain = [error]
+    while cause := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(cause)
+    return chain
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:

@@ -18,7 +18,6 @@ rule build_benchmark:
         f"{RESULTS}/logs/build_benchmark/{{benchmark}}.log",
     benchmark:
         f"{RESULTS}/timings/build_benchmark/{{benchmark}}.tsv"
-    retries: 2
     conda:
         CPU_ENV
     threads: 1

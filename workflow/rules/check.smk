@@ -1,12 +1,13 @@
 # What can be found wrong before a model runs. `snakemake check` tells in seconds; the stages themselves wait for
-# check_inputs, which has seen every question of the run.
-# REQUIRED INPUTS: check_inputs: models/{model}.json, benchmarks/… of the run; check: none
-# OUTPUTS: checks/{model}.txt; check: the terminal
+# check_inputs, which has seen every question.
+# REQUIRED INPUTS: check_inputs, check_kept_sets: models/{model}.json, benchmarks/{benchmark}.arrow; check: none
+# OUTPUTS: checks/{model}/{benchmark}.txt and .kept.txt; check: the terminal
 
 
 localrules:
     check,
     check_inputs,
+    check_kept_sets,
 
 
 rule check:
@@ -25,27 +26,47 @@ rule check:
 
 rule check_inputs:
     input:
+        questions=f"{RESULTS}/benchmarks/{{benchmark}}.arrow",
+        images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
         model=f"{RESULTS}/models/{{model}}.json",
-        questions=[f"{RESULTS}/benchmarks/{name}.arrow" for name in BENCHMARKS],
-        images=[f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS],
     output:
-        f"{RESULTS}/checks/{{model}}.txt",
+        f"{RESULTS}/checks/{{model}}/{{benchmark}}.txt",
     log:
-        f"{RESULTS}/logs/check_inputs/{{model}}.log",
+        f"{RESULTS}/logs/check_inputs/{{model}}/{{benchmark}}.log",
     conda:
         CPU_ENV
     threads: 1
     resources:
         mem_mb=growing(4000),
     params:
+        # No code: what passed need not pass a later check again. And all else that makes this run makes the stages run.
         settings=lambda wildcards: {
             "model": model_numbers(wildcards),
-            "protocols": {
-                name: protocols.protocol_of(config, wildcards.model, name) for name in BENCHMARKS
-            },
+            "protocol": protocol(wildcards),
         },
-        code=code("check_inputs"),
     message:
-        "Checking what {wildcards.model} will be asked"
+        "Checking what {wildcards.model} will be asked on {wildcards.benchmark}"
     script:
         "../scripts/check_inputs.py"
+
+
+rule check_kept_sets:
+    input:
+        questions=f"{RESULTS}/benchmarks/{{benchmark}}.arrow",
+        images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
+        model=f"{RESULTS}/models/{{model}}.json",
+    output:
+        f"{RESULTS}/checks/{{model}}/{{benchmark}}.kept.txt",
+    log:
+        f"{RESULTS}/logs/check_kept_sets/{{model}}/{{benchmark}}.log",
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+    params:
+        settings=kept_sets,
+    message:
+        "Checking kept sets for {wildcards.model} on {wildcards.benchmark}"
+    script:
+        "../scripts/check_kept_sets.py"

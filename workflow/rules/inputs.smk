@@ -79,7 +79,7 @@ def layers(section, wildcards, first=0):
 def scoring(wildcards):
     """The rules by which a benchmark's answers are scored, with their code."""
     settings = config["benchmarks"][wildcards.benchmark]
-    rules = {"task": settings["task"], "options": settings["options"]}
+    rules = {"task": settings["task"], "options": protocol(wildcards)["options"]}
     return {"benchmark": rules, "code": code(None, f"benchmarks.{settings['task']}")}
 
 
@@ -105,13 +105,28 @@ def informed(names):
     return any(strategy_registry.is_informed(name, config["strategies"]) for name in names)
 
 
+def own_strategies(wildcards):
+    """`strategies:` with the names of the wildcards' model and benchmark in the paths of kept sets."""
+    return configuration.own_strategies(config, wildcards.model, wildcards.benchmark)
+
+
+def kept_files(wildcards):
+    """Strategy → its file of kept sets, for the wildcards' model and benchmark."""
+    return configuration.kept_files(config, wildcards.model, wildcards.benchmark)
+
+
 def pruning_settings(names):
     """params function: what decides the numbers of answers under these strategies."""
 
     def settings(wildcards):
         return {
             "model": model_numbers(wildcards),
-            "strategies": {n: value for n, value in config["strategies"].items() if n in names},
+            "strategies": {
+                n: value for n, value in own_strategies(wildcards).items() if n in names
+            },
+            "files": {
+                n: content([path]) for n, path in kept_files(wildcards).items() if n in names
+            },
             "seed": config["seed"],
             "store_kept": config["sweep"]["store_kept"],
             **({"window": config["information"]["window"]} if informed(names) else {}),
@@ -121,8 +136,18 @@ def pruning_settings(names):
 
 
 def pruning_inputs(names):
-    """Input function: the tables, and the information table where the oracle is among the strategies."""
-    return lambda wildcards: asked(wildcards, *(["information"] if informed(names) else []))
+    """Input function: the tables, and the information table where the oracle is among the strategies.
+
+    Where a strategy reads kept sets, their check comes first.
+    """
+
+    def inputs(wildcards):
+        found = asked(wildcards, *(["information"] if informed(names) else []))
+        if set(kept_files(wildcards)) & set(names):
+            found["checked"] = f"{RESULTS}/checks/{wildcards.model}/{wildcards.benchmark}.kept.txt"
+        return found
+
+    return inputs
 
 
 def sweep_layers(wildcards):
@@ -173,21 +198,39 @@ def printed_settings():
     return settings
 
 
-def verified(wildcards):
-    """All tables of one model on one benchmark."""
-    where = {"model": wildcards.model, "benchmark": wildcards.benchmark}
-    ran = {
-        "answers": True,
-        "information": True,
-        "removals": REMOVALS,
-        "sweep": STRATEGIES,
-        "schedules": SCHEDULES,
-    }
+def answered(wildcards):
+    """Questions of one benchmark, and all answers of one model to them."""
+    ran = {"answers": True, "sweep": STRATEGIES, "schedules": SCHEDULES}
     return {
         "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
+        **{
+            stage: parts(stage, wildcards.model, wildcards.benchmark)
+            for stage, some in ran.items()
+            if some
+        },
+    }
+
+
+def verified(wildcards):
+    """All tables of one model on one benchmark."""
+    return {
+        **answered(wildcards),
+        **{
+            stage: parts(stage, wildcards.model, wildcards.benchmark)
+            for stage in ("information", *(["removals"] if REMOVALS else []))
+        },
         "images": f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow",
         "model": f"{RESULTS}/models/{wildcards.model}.json",
-        **{stage: parts(stage, **where) for stage, some in ran.items() if some},
+    }
+
+
+def kept_sets(wildcards):
+    """What decides whether files of kept sets fit a study."""
+    files = {name: content([path]) for name, path in kept_files(wildcards).items()}
+    return {
+        "files": files,
+        "protocol": protocol(wildcards),
+        **{key: config[key] for key in ("sweep", "schedules", "schedule_run")},
     }
 
 

@@ -63,7 +63,6 @@ rule fetch_model:
         f"{RESULTS}/logs/fetch_model/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/fetch_model/{{model}}.tsv"
-    retries: 2
     conda:
         CPU_ENV
     threads: 1

@@ -1,5 +1,5 @@
 # The vision tower on each image, once per model, however many questions it has.
-# REQUIRED INPUTS: benchmarks/{benchmark}.images.arrow, models/{model}.json
+# REQUIRED INPUTS: benchmarks/{benchmark}.images.arrow, models/{model}.json, checks/…
 # OUTPUTS: vision/{model}/{benchmark}/part-{shard}.arrow
 
 
@@ -7,7 +7,7 @@ rule encode_images:
     input:
         images=f"{RESULTS}/benchmarks/{{benchmark}}.images.arrow",
         model=f"{RESULTS}/models/{{model}}.json",
-        checked=ancient(f"{RESULTS}/checks/{{model}}.txt"),
+        checked=f"{RESULTS}/checks/{{model}}/{{benchmark}}.txt",
     output:
         f"{RESULTS}/vision/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
     log:

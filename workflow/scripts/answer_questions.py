@@ -1,27 +1,17 @@
 """Questions → table `answers`: the unpruned and the blind answer to each, with scores."""
 
-from functools import cache, partial
+from functools import cache
 
 from infohorizon import tables
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import (
-    decoding,
-    group_digest,
-    model_record,
-    naming,
-    open_batch,
-    open_model,
-    open_questions,
-    open_task,
-)
+from infohorizon.pipeline.inputs import decoding, group_digest, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, log, run
-from infohorizon.pipeline.scoring import scored
-from infohorizon.tables.resumable import Cells, fill
+from infohorizon.pipeline.scoring import fill_scored
 
 
 def main(job: Job) -> None:
-    task, questions = open_task(job), open_questions(job)
+    questions = open_questions(job)
     images = Images(job.input.vision)
 
     @cache
@@ -44,19 +34,8 @@ def main(job: Job) -> None:
             rows.append({"question_id": question_id, **key, **found})
         return rows
 
-    fill(
-        job.output[0],
-        Cells(
-            "answers",
-            wanted=questions.cells(condition=["full", "blind"]),
-            items=questions.digests,
-            groups={"": group_digest(job, job.params.settings, job.params.code, *decoding(job))},
-        ),
-        naming(job.wildcards.benchmark, ask, questions.rows),
-        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
-        finish=partial(scored, task=task, questions=questions),
-        progress=partial(job.progress, unit="question"),
-    )
+    groups = {"": group_digest(job, job.params.settings, job.params.code, *decoding(job))}
+    fill_scored(job, "answers", questions, ask, {"condition": ["full", "blind"]}, groups)
     full = tables.read(job.output[0], "answers", ["condition", "other_spelling"]).filter(condition="full")
     if other := full["other_spelling"].sum():
         log.warning(

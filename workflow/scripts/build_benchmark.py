@@ -33,6 +33,7 @@ def main(job: Job) -> None:
     source = {"source": name, "revision": loaded.revision, "task": settings["task"]}
     source |= {"skipped": loaded.skipped} if loaded.skipped else {}
     options = benchmarks.create(settings["task"], settings.get("options")).options
+    options = {name: value for name, value in options.items() if name != "scorer"}  # protocols differ in it
     source |= {"protocol": {"options": options, "fingerprint": fingerprint(options)}}
     tables.write(job.output.images, "images", loaded.images, job.metadata(benchmark=source))
     tables.write(table, "benchmark", loaded.questions, job.metadata(benchmark=source))

@@ -1,4 +1,4 @@
-"""A model and all questions of the run → checks/{model}.txt, or every question and image that it cannot be asked."""
+"""A model and a benchmark → checks/{model}/{benchmark}.txt, or every question and image that it cannot be asked."""
 
 import json
 from pathlib import Path
@@ -11,15 +11,12 @@ from infohorizon.study.preflight import check_model, read_data
 
 
 def main(job: Job) -> None:
-    record = json.loads(Path(job.input.model).read_text())
-    names = [Path(path).stem for path in job.input.questions]
-    pairs = zip(job.input.questions, job.input.images, strict=True)
-    data = {name: read_data(*paths) for name, paths in zip(names, pairs, strict=True)}
+    record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
+    data = read_data(job.input.questions, job.input.images)
     folder = models.fetch(record["folder"] or record["source"], record["commit"])
-    if faults := check_model(job.wildcards.model, folder, job.config, data):
+    if faults := check_model(job.wildcards.model, folder, job.config, {job.wildcards.benchmark: data}):
         raise UserError(f"{listed(faults, 20)}.")
-    counts = "".join(f"{name}: {len(asked.questions)} questions\n" for name, asked in data.items())
-    write_text(job.output[0], counts)
+    write_text(job.output[0], f"{len(data.questions)} questions\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import vision_row
 from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_model
 from infohorizon.pipeline.job import Job, run
-from infohorizon.pipeline.sharding import shard_of
+from infohorizon.study.sharding import shard_of
 from infohorizon.tables.resumable import Cells, fill
 
 

@@ -1,22 +1,21 @@
 """Questions → table `schedules`: answers with tokens leaving in stages."""
 
-from functools import cache, partial
+from functools import cache
 
 from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions, open_task
+from infohorizon.pipeline.inputs import open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import schedule_digests, stored
-from infohorizon.pipeline.scoring import scored
-from infohorizon.tables.resumable import Cells, fill
+from infohorizon.pipeline.scoring import fill_scored
 
 
 def main(job: Job) -> None:
     settings, chosen = job.params.settings, job.params.cells
-    task, questions = open_task(job), open_questions(job, chosen["limit"])
+    questions = open_questions(job, chosen["limit"])
     images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
     plans = {name: [Stage(*stage) for stage in chosen["schedules"][name]["stages"]] for name in chosen["names"]}
     names = sorted({stage.strategy for plan in plans.values() for stage in plan})
@@ -42,19 +41,8 @@ def main(job: Job) -> None:
             rows.append({"question_id": question_id, "schedule": name, "score": None, **stored(one, settings)})
         return rows
 
-    fill(
-        job.output[0],
-        Cells(
-            "schedules",
-            wanted=questions.cells(schedule=[name for name, _ in runs], repeat=[repeat for _, repeat in runs]),
-            items=questions.digests,
-            groups=schedule_digests(job),
-        ),
-        naming(job.wildcards.benchmark, ask, questions.rows),
-        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
-        finish=partial(scored, task=task, questions=questions),
-        progress=partial(job.progress, unit="question"),
-    )
+    columns = {"schedule": [name for name, _ in runs], "repeat": [repeat for _, repeat in runs]}
+    fill_scored(job, "schedules", questions, ask, columns, schedule_digests(job))
 
 
 if __name__ == "__main__":

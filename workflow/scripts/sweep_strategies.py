@@ -1,6 +1,6 @@
 """Questions → table `sweep`: answers with strategies pruning at every layer and keep."""
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from infohorizon import strategies
@@ -8,16 +8,15 @@ from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import model_record, naming, open_batch, open_model, open_questions, open_task
+from infohorizon.pipeline.inputs import open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import stored, strategy_digests
-from infohorizon.pipeline.scoring import scored
-from infohorizon.tables.resumable import Cells, fill
+from infohorizon.pipeline.scoring import fill_scored
 
 
 def main(job: Job) -> None:
     settings, chosen = job.params.settings, job.params.cells
-    task, questions = open_task(job), open_questions(job, chosen["limit"])
+    questions = open_questions(job, chosen["limit"])
     images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
     used = {name: strategies.create(name, settings["strategies"]) for name in chosen["strategies"]}
     plan = [
@@ -46,19 +45,7 @@ def main(job: Job) -> None:
         "keep": [float(setting.keep) for setting in plan],
         "repeat": [setting.repeat for setting in plan],
     }
-    fill(
-        job.output[0],
-        Cells(
-            "sweep",
-            wanted=questions.cells(**columns),
-            items=questions.digests,
-            groups=strategy_digests(job),
-        ),
-        naming(job.wildcards.benchmark, ask, questions.rows),
-        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
-        finish=partial(scored, task=task, questions=questions),
-        progress=partial(job.progress, unit="question"),
-    )
+    fill_scored(job, "sweep", questions, ask, columns, strategy_digests(job))
 
 
 if __name__ == "__main__":

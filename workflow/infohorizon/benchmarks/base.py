@@ -9,6 +9,7 @@ import polars as pl
 
 from infohorizon.benchmarks.columns import Reader, typed
 from infohorizon.benchmarks.protocols import Form
+from infohorizon.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Task(ABC):
         image_column: where the image stands in a row (datasets.Image, or encoded bytes).
         max_new_tokens: length limit of greedy decoding.
         metrics: what is published of a run, the benchmark's own metric first.
+        log_name: what lmms-eval's task of this benchmark calls the metric of a sample.
+        scorers: whose rule an answer may be scored by (option `scorer`), this project's choice first; empty: one rule.
         defaults: options and their default values (e.g. {"scoring": "exact"}); config may override. The option
             `images_config` names a second config that holds the images (columns id and image), joined by image_id.
     """
@@ -76,10 +79,21 @@ class Task(ABC):
     image_column: str = "image"
     max_new_tokens: int = 16
     metrics: Sequence[Metric] = (Metric(),)
+    log_name: str = "exact_match"
+    scorers: Sequence[str] = ()
     defaults: Mapping[str, Any] = {}
 
     def __init__(self, **options: Any) -> None:
-        self.options = {**self.defaults, **options}
+        own = {"scorer": self.scorers[0]} if self.scorers else {}
+        self.options = {**own, **self.defaults, **options}
+        if self.scorers and self.scorer not in self.scorers:
+            known = ", ".join(self.scorers)
+            raise UserError(f"Task '{self.name}': option 'scorer' is '{self.scorer}'; set it to one of {known}.")
+
+    @property
+    def scorer(self) -> str:
+        """Whose rule scores the answers; "" where there is one rule."""
+        return self.options.get("scorer", "")
 
     def read(self, record: Mapping[str, Any], index: int) -> Question:
         """Type one row of a data set and turn it into a Question.
@@ -110,6 +124,14 @@ class Task(ABC):
     @abstractmethod
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         """Score of one answer in [0, 1]."""
+
+    def logged(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The metric of one sample as lmms-eval logs it.
+
+        Args:
+            row: of the benchmark table, with answer and score.
+        """
+        return {self.log_name: row["score"]}
 
     def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What the metrics are sums of; here each metric is the mean of the score.

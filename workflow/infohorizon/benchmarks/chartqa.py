@@ -13,6 +13,7 @@ from infohorizon.benchmarks.protocols import Form
 class ChartQA(Task):
     name = "chartqa"
     columns: Mapping[str, Reader] = {"type": optional_text, "question": text, "answer": answer}
+    log_name = "relaxed_overall"
     metrics = (Metric("relaxed accuracy"), Metric("mean of both splits", combine="mean", categories=False))
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:

@@ -17,6 +17,7 @@ class DocVQA(Task):
     columns: Mapping[str, Reader] = {"questionId": identifier, "question": text, "answers": answers}
     max_new_tokens = 32
     metrics = (Metric("ANLS"),)
+    log_name = "anls"
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         return Question(

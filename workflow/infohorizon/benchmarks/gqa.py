@@ -18,6 +18,7 @@ class GQA(Task):
 
     name = "gqa"
     columns: Mapping[str, Reader] = {"id": identifier, "imageId": identifier, "question": text, "answer": answer}
+    scorers = ("lmms-eval", "llava", "vlmevalkit")
     defaults: Mapping[str, Any] = {"images_config": "testdev_balanced_images"}
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
@@ -33,4 +34,9 @@ class GQA(Task):
         return row["question"] + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        """llava: full stops at the end do not count, all else does; vlmevalkit: nothing but case and white space."""
+        if self.scorer == "llava":
+            return float(answer.rstrip(".").lower() == answers[0].lower() and bool(answer))
+        if self.scorer == "vlmevalkit":
+            return float(answer.strip().lower() == answers[0].strip().lower())
         return equal_words(answer, answers)

@@ -34,13 +34,23 @@ def normalise(text: str) -> str:
     """
     text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
     text = text.replace("\n", " ").replace("\t", " ").strip()
-    spaced = text
+    words = [_DIGITS.get(word, word) for word in _words(text) if word not in _ARTICLES]
+    return " ".join(_RESTORED.get(word, word) for word in words)
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text without punctuation, by the rule of `normalise`."""
+    spaced, number = text, re.search(r"\d,\d", text) is not None  # as in 1,000: then every sign is deleted
     for sign in _PUNCTUATION:
         beside_space = f"{sign} " in text or f" {sign}" in text
-        spaced = spaced.replace(sign, "" if beside_space else " ")
-    words = re.sub(r"\.(?!\d)", "", spaced).split()
-    words = [_DIGITS.get(word, word) for word in words if word not in _ARTICLES]
-    return " ".join(_RESTORED.get(word, word) for word in words)
+        spaced = spaced.replace(sign, "" if beside_space or number else " ")
+    return re.sub(r"\.(?!\d)", "", spaced).split()
+
+
+def yes_or_no(text: str) -> str:
+    """ "yes" or "no" where one of them, and not the other, is among the words; else "other" (VLMEvalKit)."""
+    said = {"yes", "no"} & set(_words(text.lower()))
+    return said.pop() if len(said) == 1 else "other"
 
 
 def form(text: str) -> str:

@@ -34,6 +34,7 @@ class MMBench(Task):
         "category": text,
     }
     metrics = (Metric("circular accuracy"), Metric("accuracy"))
+    scorers = ("letter", "vlmevalkit")
 
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         options = [row[letter] for letter in "ABCD" if row[letter] not in ("", MISSING)]
@@ -57,11 +58,13 @@ class MMBench(Task):
         if form == "lmms-eval":
             question = f"{hint} {question}" if hint else question
             return "\n".join([f"{question} There are several options:", *lettered(options)]) + "\n" + LETTER
-        options = takewhile(lambda option: option.lower() != "none", options)
-        return "\n".join([*filter(None, [hint]), question, *lettered(list(options))]) + LETTER
+        if form == "llava":
+            options = list(takewhile(lambda option: option.lower() != "none", options))
+        return "\n".join([*filter(None, [hint]), question, *lettered(options)]) + LETTER
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
-        return float(chosen(answer, answers[1:]) == answers[0])
+        choose = chosen_by_vlmevalkit if self.scorer == "vlmevalkit" else chosen
+        return float(choose(answer, answers[1:]) == answers[0])
 
     def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
         """circular accuracy: share of questions right in all their copies; accuracy: mean over the copies."""
@@ -73,18 +76,48 @@ class MMBench(Task):
 
 
 def chosen(answer: str, options: Sequence[str]) -> str | None:
-    """Letter of the option an answer chooses, by VLMEvalKit's rules without a judge model; None where none decides.
+    """Letter of the option an answer chooses; None where no rule decides.
 
-    The first letter after "answer is". Else the one option letter that stands alone as a word, if it is among the last
-    four words. Else, in an answer at most twice as long as all options, the one option whose text it contains.
+    The first capital letter after "answer is". Else the one option letter that stands alone as a word, if it is among
+    the last four words. Else, in an answer at most twice as long as all options, the one option whose text it contains.
     """
-    texts = {option[0]: option[3:].lower() for option in options}
+    texts = _texts(options)
     if named := re.search(rf"(?i:answer is):? \(?([{''.join(texts)}])\b", answer):
         return named[1]
+    return _alone(answer, texts) or _by_text(answer, texts)
+
+
+def chosen_by_vlmevalkit(answer: str, options: Sequence[str]) -> str | None:
+    """The same by VLMEvalKit's rules without a judge model.
+
+    A letter that stands alone goes before one after "answer is", which counts in any case, and as part of a word.
+    """
+    texts = _texts(options)
+    if letter := _alone(answer, texts):
+        return letter
+    words = answer.translate(BLANKED).split()
+    if "Z" in words and not set(texts) & set(words):  # what its judge writes for none of them
+        return None
+    named = re.search(r"(?i)answer\s+is\s+\**([ABCD])", answer)
+    if named and named[1].upper() in texts:
+        return named[1].upper()
+    return _by_text(answer, texts)
+
+
+def _texts(options: Sequence[str]) -> dict[str, str]:
+    """["A. Cat"] → {"A": "cat"}"""
+    return {option[0]: option[3:].lower() for option in options}
+
+
+def _alone(answer: str, texts: Mapping[str, str]) -> str | None:
+    """The one option letter that stands alone as a word, among the last four words."""
     words = answer.translate(BLANKED).split()
     letters = [letter for letter in texts if letter in words]
-    if len(letters) == 1 and words.index(letters[0]) >= len(words) - 4:
-        return letters[0]
+    return letters[0] if len(letters) == 1 and words.index(letters[0]) >= len(words) - 4 else None
+
+
+def _by_text(answer: str, texts: Mapping[str, str]) -> str | None:
+    """The one option whose text an answer contains that is at most twice as long as all options."""
     if len(answer) > 2 * sum(map(len, texts.values())):
         return None
     found = [letter for letter, text in texts.items() if text in answer.lower()]

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from infohorizon.benchmarks import matching
 from infohorizon.benchmarks.base import Metric, Question, Task, term
 from infohorizon.benchmarks.columns import Reader, identifier, text, yes_no
 from infohorizon.benchmarks.prompts import SHORT
@@ -20,6 +21,7 @@ class MME(Task):
 
     name = "mme"
     columns: Mapping[str, Reader] = {"question_id": identifier, "question": text, "answer": yes_no, "category": text}
+    scorers = ("mme", "vlmevalkit")
     metrics = (
         Metric("score", "points", 100, "sum", {"perception": PERCEPTION, "cognition": COGNITION}),
         Metric("accuracy", categories=False),
@@ -37,14 +39,20 @@ class MME(Task):
     def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
         """LLaVA and lmms-eval ask for one word instead of yes or no; LLaVA leaves no space before the line break."""
         question = row["question"].strip()
-        if form == "vlmevalkit":
+        if form.startswith("vlmevalkit"):
             return row["question"]
         if form == "lmms-eval":
             return question.replace(" Please answer yes or no.", "") + SHORT
         return question.removesuffix("Please answer yes or no.").rstrip() + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
-        return float(yes_or_no(answer) == yes_or_no(answers[0]))
+        said = matching.yes_or_no(answer) if self.scorer == "vlmevalkit" else yes_or_no(answer)
+        return float(said == yes_or_no(answers[0]))
+
+    def logged(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        name = "mme_cognition_score" if row["category"] in COGNITION else "mme_perception_score"
+        file = row["question_id"].rpartition("#")[0]
+        return {name: {"question_id": file, "category": row["category"], "score": row["score"]}}
 
     def terms(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A subtask's score is accuracy + acc+ (share of images with both questions right), at most 200 points."""

@@ -39,5 +39,10 @@ class OCRBench(Task):
             return row["question"] + SHORT
         return row["question"].strip() if form == "lmms-eval" else row["question"]
 
+    def logged(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        said = row["answer"].lower().strip()
+        found = {"question_type": row["category"], "score": row["score"], "prediction": said}
+        return {"ocrbench_accuracy": {**found, "ground_truth": list(row["answers"])}}
+
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return contains(answer, answers, formula=category == FORMULAS)

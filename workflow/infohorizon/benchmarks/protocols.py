@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-Form = Literal["llava", "lmms-eval", "vlmevalkit"]
+Form = Literal["llava", "lmms-eval", "vlmevalkit", "vlmevalkit-llava"]
+"""Whose words; VLMEvalKit words multiple choice for LLaVA in another way than for Qwen2.5-VL."""
 FAMILIES = ("llava", "qwen2_5_vl")
 """transformers' `model_type` of the architectures whose protocols differ."""
 CELL = 28 * 28
 """Pixels of one of Qwen2.5-VL's visual tokens."""
-FULL_LENGTH = dict.fromkeys(("mme", "textvqa", "pope", "gqa"), 128)
+LONGEST = 512
+"""New tokens that the engine has room for; some harnesses allow 1024 or more."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ PROTOCOLS: Mapping[str, Mapping[str, Protocol]] = {
     "llava": dict.fromkeys(FAMILIES, _LLAVA),
     "lmms-eval": {"llava": Protocol("lmms-eval", "lmms-eval", image="pad"), "qwen2_5_vl": _QWEN},
     "vlmevalkit": {
-        "llava": Protocol("vlmevalkit", "vlmevalkit", image="pad"),
+        "llava": Protocol("vlmevalkit", "vlmevalkit-llava", image="pad"),
         "qwen2_5_vl": Protocol("vlmevalkit", "vlmevalkit", min_pixels=1280 * CELL, max_pixels=16384 * CELL),
     },
     "paper": {
@@ -72,8 +74,23 @@ PROTOCOLS: Mapping[str, Mapping[str, Protocol]] = {
         "qwen2_5_vl": replace(_QWEN, name="paper", repetition_penalty=1.0),
     },
 }
-LENGTHS: Mapping[str, Mapping[str, int]] = {"llava": FULL_LENGTH, "lmms-eval": {}, "vlmevalkit": {}}
-"""Form → task → length limit of answers where it is not the task's own."""
+FIELD = ("mme", "textvqa", "scienceqa", "pope", "mmbench", "ocrbench", "gqa", "docvqa", "chartqa")
+LENGTHS: Mapping[str, Mapping[str, int]] = {
+    "llava": dict.fromkeys(("mme", "textvqa", "pope", "gqa"), 128) | dict.fromkeys(("scienceqa", "mmbench"), LONGEST),
+    "lmms-eval": dict.fromkeys(("textvqa", "mmbench"), LONGEST),
+    "vlmevalkit": dict.fromkeys(FIELD, LONGEST),
+    "paper": {},
+}
+"""Whose code → task → length limit of answers where it is not the task's own."""
+SCORERS: Mapping[str, Mapping[str, str]] = {
+    "llava": {"scienceqa": "llava", "gqa": "llava"},
+    "lmms-eval": {"pope": "lmms-eval", "scienceqa": "lmms-eval"},
+    "vlmevalkit": dict.fromkeys(("mme", "pope", "scienceqa", "mmbench", "gqa"), "vlmevalkit"),
+    "paper": {},
+}
+"""Whose code → task → option `scorer` where it is not the task's own."""
+OCRBENCH_PIXELS = 100 * CELL
+"""VLMEvalKit's `min_pixels` for Qwen2.5-VL on OCRBench."""
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -89,7 +106,19 @@ def protocol(name: str, family: str, task: str, length: int, changes: Mapping[st
         changes: settings that replace the protocol's.
     """
     known = PROTOCOLS[name][family]
-    known = replace(known, max_new_tokens=LENGTHS[known.form].get(task, length))
+    known = replace(known, max_new_tokens=LENGTHS[_whose(name, family)].get(task, length))
+    if known.form == "vlmevalkit" and task == "ocrbench" and known.min_pixels:
+        known = replace(known, min_pixels=OCRBENCH_PIXELS)
     if task != "textvqa":
         known = replace(known, ocr_tokens=False)
     return replace(known, **changes)
+
+
+def scorer_of(name: str, family: str, task: str) -> str | None:
+    """The scorer that a protocol names for a task; None: the task's own."""
+    return SCORERS[_whose(name, family)].get(task)
+
+
+def _whose(name: str, family: str) -> str:
+    """Whose code a protocol follows: the authors' code for LLaVA is LLaVA's."""
+    return "llava" if PROTOCOLS[name][family].form == "llava" else name

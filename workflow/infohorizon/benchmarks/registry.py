@@ -40,7 +40,7 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> "Task":
     module, cls = REGISTRY[name].split(":")
     task: type[Task] = getattr(import_module(f"{__package__}.{module}"), cls)
     for option in options or {}:
-        if option not in task.defaults:
-            known = ", ".join(task.defaults) or "none"
+        if option not in (own := [*task.defaults, *(["scorer"] if task.scorers else [])]):
+            known = ", ".join(own) or "none"
             raise UserError(f"Task '{name}' has no option '{option}'; its options: {known}.")
     return task(**(options or {}))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infohorizon.benchmarks import mmbench
 from infohorizon.benchmarks.base import Question, Task
 from infohorizon.benchmarks.columns import Reader, optional_text, text, texts, whole
 from infohorizon.benchmarks.prompts import LETTER, lettered, select
@@ -12,7 +13,10 @@ from infohorizon.errors import UserError
 
 
 class ScienceQA(Task):
-    """`answer` is the index of the right choice; the label is its letter."""
+    """`answer` is the index of the right choice; the label is its letter.
+
+    `answers` is that letter followed by all options ("B", "A. cat", "B. dog"), as in MMBench.
+    """
 
     name = "scienceqa"
     columns: Mapping[str, Reader] = {
@@ -23,6 +27,8 @@ class ScienceQA(Task):
         "subject": optional_text,
     }
 
+    scorers = ("letter", "llava", "lmms-eval", "vlmevalkit")
+
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         choices = lettered(row["choices"])
         if not 0 <= row["answer"] < len(choices):
@@ -32,7 +38,7 @@ class ScienceQA(Task):
             question_id=str(index),
             question=row["question"],
             label=letter,
-            answers=[letter],
+            answers=[letter, *choices],
             category=row["subject"],
             hint=row["hint"],
             options=row["choices"],
@@ -42,19 +48,32 @@ class ScienceQA(Task):
         hint, question, options = row["hint"], row["question"], row["options"]
         if form == "vlmevalkit":
             return select(hint, question, options)
-        context = f"Context: {hint}\n" if hint else ""
+        label = "" if form == "vlmevalkit-llava" else "Context: "
+        context = f"{label}{hint}\n" if hint else ""
         return "\n".join([context + question, *lettered(options)]) + LETTER
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
-        return float(chosen(answer) == answers[0])
+        """vlmevalkit: by letter or text, as MMBench; the others by letter alone."""
+        if self.scorer == "vlmevalkit":
+            return float(mmbench.chosen_by_vlmevalkit(answer, answers[1:]) == answers[0])
+        return float(chosen(answer, self.scorer) == answers[0])
 
 
-def chosen(answer: str) -> str | None:
-    """The letter an answer names: "B" or "b" alone, "B." at the beginning, or one "The answer is B."; else None."""
-    answer = answer.strip()
-    if re.fullmatch("[A-Za-z]", answer):
+def chosen(answer: str, scorer: str = "letter") -> str | None:
+    """The letter an answer names: "B" or "b" alone, "B." at the beginning, or one "The answer is B."; else None.
+
+    Args:
+        scorer: letter; llava, where "b" is no answer, and something must follow the full stop; or lmms-eval, which
+            knows no "The answer is B.".
+    """
+    if scorer == "llava":
+        alone, beginning, sentence = "[A-Z]", r"(.)\. ", r"The answer is ([A-Z])."
+    else:
+        answer = answer.strip()
+        alone, beginning, sentence = "[A-Za-z]", r"([A-Z])\.", r"The answer is ([A-Z])\."
+    if re.fullmatch(alone, answer):
         return answer.upper()
-    if named := re.match(r"([A-Z])\.", answer):
+    if named := re.match(beginning, answer):
         return named[1]
-    named = re.findall(r"The answer is ([A-Z])\.", answer)
+    named = re.findall(sentence, answer) if scorer != "lmms-eval" else []
     return named[0] if len(named) == 1 else None

@@ -4,7 +4,6 @@ No remote code, nothing unpickled: `datasets` finds the files of a split, and re
 JSON lines, JSON, CSV and TSV are read by rows.py.
 """
 
-import errno
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RevisionNotFoundError
 
 from infohorizon.benchmarks.rows import TEXT_FORMATS, Rows, TextRows, TypedRows
-from infohorizon.errors import UserError
+from infohorizon.errors import FULL, PassingError, UserError, causes
+from infohorizon.transient import is_transient, patient
 
 TYPED_FORMATS = {".parquet": "parquet", ".arrow": "arrow"}
 NO_DATA = ("dataset_info", "dataset_infos", "dataset_dict", "state", "config")  # JSON files that describe a folder
@@ -43,23 +43,28 @@ def open_source(name: str, settings: Mapping[str, Any], config: str | None) -> S
     Raises:
         UserError: nothing there, unreadable, or a config or split that the data set lacks.
     """
-    source, split = str(settings["source"]), settings.get("split")
+    source = str(settings["source"])
     path = Path(source).expanduser()
     if not path.exists() and (path.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1):
         raise UserError(f"Benchmark '{name}': source {source} does not exist: set it to a folder or a hub id.")
     with _explained(name, settings, config):
-        if path.is_file():
-            kind, files, split = _kind(name, path), {"train": [str(path)]}, None
-        else:
-            kind, files = _files(path, settings, config)
-        if split is None and len(files) == 1:
-            split = next(iter(files))
-        if split not in files:
-            had = f"there is no split '{split}'" if split else "`split:` must be set"
-            raise UserError(f"Benchmark '{name}': {had}; {source} has {', '.join(files)}.")
-        folder = path.parent if path.is_file() else path if path.is_dir() else None
-        commit = re.search(r"@([0-9a-f]{40})/", files[split][0])
-        return Source(_rows(name, kind, split, files[split], folder), commit[1] if commit else None)
+        return patient(_open)(name, settings, config, path)
+
+
+def _open(name: str, settings: Mapping[str, Any], config: str | None, path: Path) -> Source:
+    split = settings.get("split")
+    if path.is_file():
+        kind, files, split = _kind(name, path), {"train": [str(path)]}, None
+    else:
+        kind, files = _files(path, settings, config)
+    if split is None and len(files) == 1:
+        split = next(iter(files))
+    if split not in files:
+        had = f"there is no split '{split}'" if split else "`split:` must be set"
+        raise UserError(f"Benchmark '{name}': {had}; {settings['source']} has {', '.join(files)}.")
+    folder = path.parent if path.is_file() else path if path.is_dir() else None
+    commit = re.search(r"@([0-9a-f]{40})/", files[split][0])
+    return Source(_rows(name, kind, split, files[split], folder), commit[1] if commit else None)
 
 
 def _rows(name: str, kind: str, split: str, files: Sequence[str], folder: Path | None) -> Rows:
@@ -129,15 +134,14 @@ def _explained(name: str, settings: Mapping[str, Any], config: str | None) -> It
     except UserError as error:
         raise UserError(str(error) if str(error).startswith("Benchmark") else f"Benchmark '{name}': {error}") from error
     except Exception as error:  # they pass on whatever their file readers and HTTP client raise
-        kind = NoSuchDataSet if isinstance(error, DatasetNotFoundError) else UserError
+        passing = is_transient(error) or any(getattr(link, "errno", None) in FULL for link in causes(error))
+        kind = NoSuchDataSet if isinstance(error, DatasetNotFoundError) else PassingError if passing else UserError
         raise kind(f"Benchmark '{name}': {_sentence(error, settings, config)}") from error
 
 
 def _sentence(error: BaseException, settings: Mapping[str, Any], config: str | None) -> str:
     source, revision = settings["source"], settings.get("revision")
-    chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(cause)
+    chain = causes(error)
     texts = [str(link) for link in chain]
 
     # by name, since which httpx it is differs between versions of the hub client
@@ -149,7 +153,7 @@ def _sentence(error: BaseException, settings: Mapping[str, Any], config: str | N
     def any_says(*words: str) -> bool:
         return any(word in text for text in texts for word in words)
 
-    if any(getattr(link, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for link in chain) or any_says("disk space"):
+    if any(getattr(link, "errno", None) in FULL for link in chain) or any_says("disk space"):
         return f"the disk is full while {source} is loaded: free some space, or set HF_HOME to a larger disk."
     if any_is(GatedRepoError) or any_says("gated dataset"):
         return (

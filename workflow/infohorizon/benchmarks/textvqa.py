@@ -44,7 +44,7 @@ class TextVQA(Task):
 
     def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
         """LLaVA and lmms-eval write the question with one capital, its first letter."""
-        question = row["question"] if form == "vlmevalkit" else row["question"].capitalize()
+        question = row["question"] if form.startswith("vlmevalkit") else row["question"].capitalize()
         return question + (f"\nReference OCR token: {', '.join(row['ocr_tokens'])}" if ocr_tokens else "") + SHORT
 
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:

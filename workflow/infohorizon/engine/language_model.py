@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,21 +33,33 @@ class Rope:
         return self.cos[..., places, :], self.sin[..., places, :]
 
 
-def longest_prompt(decoder: Any) -> tuple[float, str]:
-    """How many tokens a prompt may have so that all see each other and places are rotated alike, and what says so."""
-    config = decoder.config
-    limits: list[tuple[float, str]] = [(float("inf"), "")]
+class Limit(NamedTuple):
+    """How many tokens a sequence may have so that all see each other and places are rotated alike.
+
+    Attributes:
+        reason: what of the decoder says so.
+        room: places beyond the prompt that count, however short the answer.
+    """
+
+    tokens: int
+    reason: str
+    room: int = 0
+
+
+def limits_of(decoder: Any) -> list[Limit]:
+    """What limits the length of a decoder's sequences here; the model itself may take longer ones."""
+    config, found = decoder.config, []
     window = getattr(config, "sliding_window", None)
     if window and "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"]):
-        limits.append((window, "the sliding window of its attention"))
+        found.append(Limit(window, "the sliding window of its attention"))
     kind = getattr(decoder.rotary_emb, "rope_type", "default")
     if kind in ("dynamic", "longrope"):
         rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
         original = rope.get("original_max_position_embeddings") or getattr(
             config, "original_max_position_embeddings", config.max_position_embeddings
         )
-        limits.append((max(0, original - ROOM), f"its rotary embedding of type '{kind}', which depends on the length,"))
-    return min(limits)
+        found.append(Limit(original, f"its rotary embedding of type '{kind}', which depends on the length,", ROOM))
+    return found
 
 
 class LanguageModel:
@@ -77,16 +89,24 @@ class LanguageModel:
             head = deepcopy(head).to(self.dtype)
         self.head = head
 
-        self.longest, self._reason = longest_prompt(decoder)
+        self.limits = limits_of(decoder)
 
-    def check_length(self, tokens: int) -> None:
+    def check_length(self, tokens: int, answer: int = 0) -> None:
         """Refuse a prompt for which layers called without a mask are not what the model itself computes.
 
+        Args:
+            answer: tokens that may be generated behind the prompt.
         Raises:
-            UserError: it is longer than a sliding window, or than a rotary embedding that depends on the length allows.
+            UserError: with its answer it is longer than a sliding window, or than a length-dependent rotary embedding
+                allows.
         """
-        if tokens > self.longest:
-            raise UserError(f"a prompt has {tokens} tokens, but {self._reason} allows {self.longest} at most.")
+        for limit in self.limits:
+            behind = max(answer, limit.room)
+            if tokens + behind > limit.tokens:
+                more = f" and {behind} places for its answer" if behind else ""
+                raise UserError(
+                    f"a prompt has {tokens} tokens{more}, but {limit.reason} allows {limit.tokens} at most."
+                )
 
     def check_finite(self, values: Tensor) -> None:
         """Refuse states or logits that overflowed.

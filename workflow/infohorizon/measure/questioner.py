@@ -115,11 +115,11 @@ class Questioner:
             UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
         """
         key = (self.seed, asked.question_id, setting.repeat)
-        view = TraceView(trace, setting.layer, asked.encoded, key, asked.oracle)
-        keep = tokens_of(setting.keep, trace.prompt.count)
-        if keep >= view.count:
+        view = TraceView(trace, setting.layer, asked.encoded, key, asked.oracle, setting.keep)
+        keep, strategy = tokens_of(setting.keep, trace.prompt.count), strategies[setting.strategy]
+        if keep >= view.count and not strategy.sizes_itself:
             return Selection(torch.arange(view.count))
-        chosen = strategies[setting.strategy].select(view, keep)
+        chosen = strategy.select(view, keep)
         return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, setting))
 
 

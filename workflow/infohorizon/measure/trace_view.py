@@ -18,6 +18,7 @@ class TraceView(View):
     Args:
         encoded: the image as cached by the vision stage.
         key: what seeds random draws beside layer and keep: (seed, question_id, repeat).
+        amount: keep as configured.
         oracle: (layer, of what) → (N,) information of all tokens of the image; None where no table was given.
     """
 
@@ -26,12 +27,14 @@ class TraceView(View):
         trace: Trace,
         layer: int,
         encoded: Encoded,
-        key: tuple[object, ...] = (),
+        key: tuple[int, str, int] = (0, "", 0),
         oracle: Callable[[int, Measure], Tensor] | None = None,
+        amount: float = 0,
     ) -> None:
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
-        self.present = trace.visual[layer]
+        _, self.question_id, self.repeat = key
+        self.amount, self.present = amount, trace.visual[layer]
         self.count, self.visual_start = len(self.present), prompt.start
         self.text_count = prompt.suffix - prompt.forced
 

@@ -116,6 +116,11 @@ class VisionLanguageModel(ABC):
         colour = [int(255 * value) for value in mean] if mean else GREY
         return squared(image.convert("RGB"), self.settings.get("image", "processor"), colour)
 
+    def prepared_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of what `prepared` makes of an image of this size."""
+        side = {"pad": max(size), "crop": min(size)}.get(self.settings.get("image", "processor"))
+        return size if side is None else (side, side)
+
     @property
     def pixel_limits(self) -> dict[str, int]:
         """The protocol's bounds of the resized image's pixels, where it sets them."""
@@ -126,6 +131,10 @@ class VisionLanguageModel(ABC):
         """The protocol's repetition penalty; "model": that of the model's generation config."""
         chosen = self.settings.get("repetition_penalty", 1.0)
         return float((self.model.generation_config.repetition_penalty or 1.0) if chosen == "model" else chosen)
+
+    @abstractmethod
+    def tokens(self, size: tuple[int, int]) -> int:
+        """How many visual tokens an image of (width, height) pixels has."""
 
     @abstractmethod
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
@@ -230,7 +239,7 @@ class VisionLanguageModel(ABC):
         text = self.language_model.embed(torch.tensor(ids, device=self.device))
         visual = self.visual_embeddings(encoded.features.to(self.device, self.dtype)).to(text.dtype)
         embeddings = torch.cat([text[:start], visual, text[start + 1 :]])
-        self.language_model.check_length(len(embeddings))
+        self.language_model.check_length(len(embeddings), 0 if forced else self.settings.get("max_new_tokens", 0))
         positions = self.positions(len(embeddings), start, encoded.grid).to(self.device)
         return Prompt(embeddings, positions, start, count, encoded.grid, len(forced))
 

@@ -1,10 +1,9 @@
 """Hub models: which commit, and its files in the local cache (HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are respected)."""
 
-import errno
 from collections.abc import Callable
 from pathlib import Path
 
-from infohorizon.errors import UserError
+from infohorizon.errors import FULL, PassingError, UserError, causes
 
 SUFFIXES = (".json", ".safetensors", ".jinja", ".txt", ".model")  # of the files that make a model; no pickles, no code
 FILES = [f"*{suffix}" for suffix in SUFFIXES]
@@ -33,14 +32,17 @@ def snapshot(source: str, revision: str | None, check: Callable[[str, Path], obj
     """
     from huggingface_hub import snapshot_download
 
+    from infohorizon.transient import patient
+
+    download = patient(snapshot_download)
     try:
-        folder = Path(snapshot_download(source, revision=revision, allow_patterns=["config.json"]))
+        folder = Path(download(source, revision=revision, allow_patterns=["config.json"]))
         check(source, folder / "config.json")
-        folder = Path(snapshot_download(source, revision=folder.name, allow_patterns=FILES))
+        folder = Path(download(source, revision=folder.name, allow_patterns=FILES))
     except UserError:
         raise
     except Exception as error:  # the client passes on whatever its HTTP library and the file system raise
-        raise UserError(_sentence(error, source, revision)) from error
+        raise _explained(error, source, revision) from error
     if not list(folder.glob("*.safetensors")):
         raise UserError(f"{source} has no safetensors weights at this revision; pickled ones (*.bin) are not read.")
     return folder
@@ -57,7 +59,7 @@ def cached(source: str, revision: str | None) -> Path | None:
     return folder if list(folder.glob("*.safetensors")) else None
 
 
-def _sentence(error: BaseException, source: str, revision: str | None) -> str:
+def _explained(error: BaseException, source: str, revision: str | None) -> UserError:
     from huggingface_hub.errors import (
         GatedRepoError,
         LocalEntryNotFoundError,
@@ -66,22 +68,20 @@ def _sentence(error: BaseException, source: str, revision: str | None) -> str:
         RevisionNotFoundError,
     )
 
-    chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(cause)
     # by name, since which httpx it is differs between versions of the hub client
     transport = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
-    if any(getattr(link, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for link in chain):
-        return f"no space left while downloading {source}: free some, or set HF_HOME; complete files stay."
+    if any(getattr(link, "errno", None) in FULL for link in causes(error)):
+        return PassingError(f"no space left to download {source}: free some, or set HF_HOME; complete files stay.")
     if isinstance(error, GatedRepoError):
-        return f"{source} is gated: accept its terms on the hub and set HF_TOKEN."
+        return UserError(f"{source} is gated: accept its terms on the hub and set HF_TOKEN.")
     if isinstance(error, RevisionNotFoundError):
-        return f"{source} has no revision '{revision}': correct `revision` of the model."
+        return UserError(f"{source} has no revision '{revision}': correct `revision` of the model.")
     if isinstance(error, RepositoryNotFoundError):
-        return f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN."
+        return UserError(f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN.")
     if transport or isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)):
-        return (
+        return PassingError(
             f"the hub cannot be reached, or broke off, and {source} is not whole in the local cache: run this rule "
             "where there is a network, or give a folder as `source`."
         )
-    return f"{source} could not be downloaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}."
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UserError(f"{source} could not be downloaded: {reason}.")

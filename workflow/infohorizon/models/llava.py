@@ -48,6 +48,10 @@ class Llava(VisionLanguageModel):
     def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
         return self.image_processor([self.prepared(image) for image in images], return_tensors="pt")
 
+    def tokens(self, size: tuple[int, int]) -> int:
+        vision = self.model.config.vision_config
+        return (vision.image_size // vision.patch_size) ** 2
+
     def seen(self, image: Image.Image) -> Pixels:
         return self.processed([image])["pixel_values"][0].double().numpy()
 

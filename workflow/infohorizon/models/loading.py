@@ -43,6 +43,11 @@ def weights(source: str, folder: Path, dtype: str, device: str) -> nn.Module:
     except SafetensorError as error:
         raise UserError(f"model {source}: a safetensors file is damaged ({error}): fetch it again.") from error
     except Exception as error:  # transformers raises nearly anything on a folder that does not fit
+        if isinstance(error, KeyError) and error.args == (ATTENTION,):
+            raise UserError(
+                f"model {source}: its decoder's attention cannot be replaced in this version of transformers, so that "
+                "its class is not supported."
+            ) from error
         raise UserError(f"model {source}: its {part} could not be loaded ({_reason(error)}).") from error
     other = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]
     if unfit := [*sorted(report["missing_keys"]), *other]:

@@ -96,8 +96,10 @@ def question_faults(
     """
     for row in questions:
         try:
-            model.token_ids(row["question"])
-            model.label_ids(row["label"], row["question"])
+            prompt, label = model.token_ids(row["question"]), model.label_ids(row["label"], row["question"])
+            if (size := sizes.get(row.get("image_id", ""))) and not model.refusal(size):
+                answer = max(len(label), model.settings.get("max_new_tokens", 0))
+                model.language_model.check_length(len(prompt) - 1 + model.tokens(size), answer)
         except UserError as error:
             yield f"question {row['question_id']}: {str(error).removesuffix('.')}"
     for image_id, size in sizes.items():

@@ -42,6 +42,11 @@ class Qwen25VL(VisionLanguageModel):
         prepared = [self.prepared(image) for image in images]
         return self.image_processor(prepared, return_tensors="pt", **self.pixel_limits)
 
+    def tokens(self, size: tuple[int, int]) -> int:
+        width, height = self.prepared_size(size)
+        patches = self.image_processor.get_number_of_image_patches(height, width, self.pixel_limits)
+        return int(patches) // self.model.config.vision_config.spatial_merge_size**2
+
     def seen(self, image: Image.Image) -> Pixels:
         """The whole image: the processor only changes its size."""
         return np.asarray(image.convert("RGB"), dtype=float).transpose(2, 0, 1)

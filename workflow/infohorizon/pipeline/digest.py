@@ -24,6 +24,7 @@ SCRIPTS = LIBRARY.parent / "scripts"
 # while a job names its own.
 NEUTRAL = (
     "errors.py",
+    "transient.py",
     "tables/",
     "pipeline/",
     "strategies/registry.py",

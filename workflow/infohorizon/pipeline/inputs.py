@@ -15,8 +15,8 @@ from infohorizon.engine import Batch
 from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.pipeline.job import Job
-from infohorizon.pipeline.sharding import select
 from infohorizon.seeding import digest_of
+from infohorizon.study.sharding import select
 from infohorizon.tables.resumable import Compute
 
 
@@ -71,9 +71,9 @@ def naming(benchmark: str, compute: Compute, rows: Mapping[str, Mapping[str, Any
 
 
 def open_task(job: Job) -> Task:
-    """The rules of the job's benchmark."""
-    settings = job.config["benchmarks"][job.wildcards.benchmark]
-    return benchmarks.create(settings["task"], settings.get("options"))
+    """The rules of the job's benchmark, scored as its protocol says."""
+    task = job.config["benchmarks"][job.wildcards.benchmark]["task"]
+    return benchmarks.create(task, job.params.protocol["options"])
 
 
 def asked(job: Job, questions: pl.DataFrame) -> pl.DataFrame:

@@ -10,11 +10,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from infohorizon.errors import UserError
+from infohorizon.errors import PassingError, UserError
 
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "numpy", "scipy", "polars", "pyarrow", "pillow")
 RECORDED = ("settings", "cells", "scoring", "protocol")
@@ -65,14 +67,25 @@ def versions() -> dict[str, str]:
 
 
 def run(main: Callable[[Job], None], snakemake: Any) -> None:
-    """Run `main`; a UserError ends the job with its one sentence on stderr and in the log."""
-    handlers: list[logging.Handler] = []
-    if snakemake.log:
-        os.makedirs(os.path.dirname(str(snakemake.log[0])) or ".", exist_ok=True)
-        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
+    """Run `main`; a UserError ends the job with its one sentence on stderr and in the log.
+
+    The profile for clusters tries failed jobs again, for lost nodes and for want of memory or time, and has Snakemake
+    count the attempts in a resource of that name. What an attempt found that another cannot put right is kept beside
+    the log: the next attempts say it at once instead of loading a model to find it again.
+    """
+    file = str(snakemake.log[0]) if snakemake.log else os.devnull
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    handlers = [logging.FileHandler(file, mode="w")]
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(message)s", force=True)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # a log that a full disk does not take must not bury the sentence below
+    final = Path(f"{file}.final")
+    attempt = getattr(getattr(snakemake, "resources", None), "attempt", 1)
+    if attempt > 1 and final.exists():
+        sentence = final.read_text(encoding="utf-8")
+        log.error("%s (found by an earlier attempt)", sentence)
+        sys.exit(f"{snakemake.rule}: {sentence}")
+    final.unlink(missing_ok=True)
     start = time.monotonic()
     try:
         main(Job(snakemake))
@@ -83,6 +96,9 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
         while cause is not None:  # for who must know why; the sentence is for everybody
             log.error("  because of %s: %s", type(cause).__name__, cause)
             cause = cause.__cause__
+        if snakemake.log and not isinstance(error, PassingError):
+            with suppress(OSError):
+                final.write_text(str(error), encoding="utf-8")
         sys.exit(f"{snakemake.rule}: {error}")
     except Exception:
         log.exception("unexpected error")

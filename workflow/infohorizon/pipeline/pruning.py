@@ -29,10 +29,10 @@ def stored(row: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
 def _digest(job: Job, names: list[str], *more: Any) -> str:
     """Digest of some strategies' code and options, the oracle's table, and the job's other settings."""
     settings, code = job.params.settings, job.params.code
-    own = {name: settings["strategies"][name] for name in names if name in settings["strategies"]}
+    own = {name: _options(name, settings) for name in names if name in settings["strategies"]}
     informed = any(strategies.is_informed(name, settings["strategies"]) for name in names)
     read = tables.read_cells(job.input.information)["groups"] if informed else None
-    common = {key: value for key, value in settings.items() if key not in ("strategies", "window")}
+    common = {key: value for key, value in settings.items() if key not in ("strategies", "files", "window")}
     return group_digest(
         job,
         common,
@@ -43,3 +43,9 @@ def _digest(job: Job, names: list[str], *more: Any) -> str:
         decoding(job),
         *more,
     )
+
+
+def _options(name: str, settings: Mapping[str, Any]) -> Any:
+    """A strategy's entry in the configuration; of a file of kept sets the content counts, not its path."""
+    entry = settings["strategies"][name]
+    return {**entry, "file": settings["files"][name]} if name in settings["files"] else entry

@@ -1,10 +1,42 @@
 """Scores of stored answers. They are no part of a cell, so that a change of a scoring rule asks no model again."""
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import polars as pl
 import pyarrow as pa
 
 from infohorizon.benchmarks.base import Task
-from infohorizon.pipeline.inputs import Questions
+from infohorizon.pipeline.inputs import Questions, model_record, naming, open_task
+from infohorizon.pipeline.job import Job
+from infohorizon.tables.resumable import Cells, Compute, fill
+
+
+def fill_scored(
+    job: Job,
+    table: str,
+    questions: Questions,
+    ask: Compute,
+    columns: Mapping[str, list[Any]],
+    groups: Mapping[str, str],
+) -> None:
+    """Fill the job's output, a table of answers, and score it.
+
+    Args:
+        table: answers, sweep or schedules.
+        ask: (question_id, missing keys) → rows, `score` left None.
+        columns: key columns beside the question, lists of one length: every question is asked with each row.
+        groups: as for `Cells`.
+    """
+    fill(
+        job.output[0],
+        Cells(table, wanted=questions.cells(**columns), items=questions.digests, groups=groups),
+        naming(job.wildcards.benchmark, ask, questions.rows),
+        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
+        finish=partial(scored, task=open_task(job), questions=questions),
+        progress=partial(job.progress, unit="question"),
+    )
 
 
 def scored(table: pa.Table, task: Task, questions: Questions) -> pa.Table:

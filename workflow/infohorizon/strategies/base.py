@@ -22,12 +22,18 @@ class View:
         count: number of visual tokens N at this point.
         text_count: number of text tokens M after the image.
         visual_start: tokens before the image, i.e. absolute position of visual token 0 in the sequence.
+        present: (N,) indices of the tokens in the image's grid; 0 … N−1 unless an earlier stage removed some.
+        question_id, amount, repeat: the cell: amount is keep as configured (a count or a fraction).
     """
 
     layer: int
     count: int
     text_count: int
     visual_start: int
+    present: Tensor
+    question_id: str
+    amount: float
+    repeat: int
 
     def hidden(self, section: Section = "visual") -> Tensor:
         """Hidden states entering `layer`, (tokens, width)."""
@@ -96,6 +102,7 @@ class Strategy(ABC):
         random: True where repeats differ.
         keeps_none: True for strategies that take no keep (drop-all).
         merges: True where kept tokens take new states; `verify` leaves such rows out.
+        sizes_itself: True where `keep` does not say how many tokens stay: even a keep above N asks for a selection.
         needs: what it reads from the view, for the generated table.
     """
 
@@ -103,9 +110,10 @@ class Strategy(ABC):
     paper: ClassVar[str]
     needs: ClassVar[str]
     first_layer: ClassVar[int] = 0
-    random: ClassVar[bool] = False
+    random: bool = False
     keeps_none: ClassVar[bool] = False
     merges: ClassVar[bool] = False
+    sizes_itself: ClassVar[bool] = False
 
     def __init__(self, **options: Any) -> None:
         if options:

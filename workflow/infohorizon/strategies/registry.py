@@ -41,6 +41,7 @@ REGISTRY = {
     "vispruner": Entry("vispruner:VisPruner"),
     "visionzip": Entry("visionzip:VisionZip", merges=True),
     "holov": Entry("holov:HoloV"),
+    "kept": Entry("kept:Kept"),
 }
 
 ORACLE = "information"  # reads the label: a reference, not a method

@@ -12,10 +12,12 @@ from infohorizon.errors import UserError, suggestion
 from infohorizon.models.hub import is_local
 from infohorizon.strategies import ORACLE
 from infohorizon.study.configuration import (
+    KEPT,
     RENDERED,
     Config,
     all_strategies,
     depth_of,
+    own_strategies,
     schedules_of,
     stages_of,
     strategies_of,
@@ -46,8 +48,8 @@ def check(config: Config) -> None:
         for benchmark in config["run"]["benchmarks"]:
             protocol_of(config, model, benchmark)
     for name in all_strategies(config):
-        if name in config["strategies"]:
-            _own_strategy(name, config["strategies"])
+        if name in config["strategies"] or name == KEPT:
+            _own_strategy(name, config)
     _positions(config["information"])
     for model, depth in depths.items():
         for section in ("information", "removals", "states"):
@@ -81,9 +83,15 @@ def _model(key: str, settings: Config) -> None:
         raise UserError(f"{key}.prompt: use {known}, or a text with one {{image}} and one {{question}}.")
 
 
-def _own_strategy(name: str, own: Config) -> None:
-    """A strategy that the configuration names: a bad option or file is known before a job starts."""
-    strategies.check(name, own)
+def _own_strategy(name: str, config: Config) -> None:
+    """A strategy that the configuration names: a bad option or file is known before a job starts.
+
+    One that reads kept sets is made for every model and benchmark, which may have files of their own.
+    """
+    source = strategies.source_of(name, config["strategies"])
+    pairs = [(model, benchmark) for model in config["run"]["models"] for benchmark in config["run"]["benchmarks"]]
+    for model, benchmark in pairs if source == KEPT else pairs[:1]:
+        strategies.check(name, own_strategies(config, model, benchmark))
 
 
 def _positions(information: Config) -> None:

@@ -12,6 +12,7 @@ from infohorizon.models.hub import is_local
 from infohorizon.units import layer_of
 
 Config = Mapping[str, Any]
+KEPT = "kept"  # the strategy that reads a file of kept sets
 RENDERED = ("knowledge", "perception", "reading", "places", "countries")  # what `source: rendered` can be
 
 
@@ -79,6 +80,22 @@ def all_strategies(config: Config) -> list[str]:
     """Names of all strategies that run, in the sweep or in a schedule, each once."""
     scheduled = [name for schedule in schedules_of(config) for name in strategies_of(config, schedule)]
     return list(dict.fromkeys([*config["sweep"]["strategies"], *scheduled]))
+
+
+def own_strategies(config: Config, model: str, benchmark: str) -> dict[str, Any]:
+    """`strategies:` as it holds for one model on one benchmark: their names stand in the paths of kept sets."""
+    own = config["strategies"]
+    return {**own, **{name: {**own[name], "file": path} for name, path in kept_files(config, model, benchmark).items()}}
+
+
+def kept_files(config: Config, model: str, benchmark: str) -> dict[str, str]:
+    """Strategy that runs and reads kept sets → its file, for one model on one benchmark."""
+    found = {}
+    for name, entry in config.get("strategies", {}).items():
+        if isinstance(entry, Mapping) and entry["strategy"] == KEPT and name in all_strategies(config):
+            file = str(entry.get("file", ""))
+            found[name] = file.replace("{model}", model).replace("{benchmark}", benchmark)
+    return found
 
 
 def merging(config: Config) -> list[str]:

@@ -7,12 +7,15 @@ from typing import Any
 
 import polars as pl
 
-from infohorizon import benchmarks, models, tables
+from infohorizon import benchmarks, models, strategies, tables
 from infohorizon.benchmarks.load import load
 from infohorizon.errors import UserError
 from infohorizon.models import hub
 from infohorizon.models.preflight import model_faults, question_faults, skeleton
+from infohorizon.study.configuration import depth_of, kept_files, own_strategies, schedules_of, stages_of
 from infohorizon.study.protocols import protocol_of
+from infohorizon.study.sharding import select
+from infohorizon.units import layers_of
 
 Config = Mapping[str, Any]
 
@@ -48,7 +51,10 @@ def check_study(config: Config, results: Path) -> Report:
         if folder is None:
             report.found.append(f"model {name}: {settings['source']} is not downloaded; checked when it is")
             continue
-        faults = check_model(name, folder, config, {key: value for key, value in data.items() if value})
+        here = {key: value for key, value in data.items() if value}
+        faults = check_model(name, folder, config, here)
+        if not faults:
+            faults = [fault for key, own in here.items() for fault in check_kept_sets(name, folder, config, key, own)]
         report.faults += faults
         if not faults:
             kind = models.model_type(settings["source"], folder / "config.json")
@@ -76,6 +82,34 @@ def check_model(name: str, folder: Path, config: Config, data: Mapping[str, Data
         model.settings = {**settings, **protocol}
         faults += [f"{name} on {benchmark}: {fault}" for fault in question_faults(model, questions, asked.sizes)]
     return faults
+
+
+def check_kept_sets(name: str, folder: Path, config: Config, benchmark: str, data: Data) -> list[str]:
+    """What files of kept sets lack, or hold beyond the images' tokens, for the questions that a study asks a model."""
+    files = kept_files(config, name, benchmark)
+    if not files:
+        return []
+    settings = config["models"][name]
+    asked = {**settings, **protocol_of(config, name, benchmark)}
+    model = skeleton(f"{name} ({settings['source']})", folder, asked)
+    counts = {image_id: model.tokens(size) for image_id, size in data.sizes.items()}
+    columns = {key: [row[key] for row in data.questions] for key in ("question_id", "image_id")}
+    own, depth, faults = own_strategies(config, name, benchmark), depth_of(name, settings), list[str]()
+    for strategy in files:
+        made: Any = strategies.create(strategy, own)
+        repeats = config["sweep"]["repeats"] if made.random else 1
+        swept = strategy in config["sweep"]["strategies"]
+        layers = layers_of(config["sweep"]["layers"], depth, 1) if swept else []
+        stages = [stage for plan in schedules_of(config) for stage in stages_of(config, plan, depth)]
+        places = {
+            "sweep": [(layer, keep) for layer in layers for keep in config["sweep"]["keep"]],
+            "schedule_run": [(layer, keep) for layer, chosen, keep in stages if chosen == strategy],
+        }
+        for section, cells in places.items():
+            chosen = select(pl.DataFrame(columns), config[section].get("limit"))
+            tokens = {question: counts[image] for question, image in chosen.iter_rows()}
+            faults += made.faults(tokens, [(*cell, repeat) for cell in cells for repeat in range(repeats)])
+    return [f"{name} on {benchmark}: {fault}" for fault in faults]
 
 
 def read_data(questions: str | Path, images: str | Path) -> Data:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from infohorizon import benchmarks
-from infohorizon.benchmarks.protocols import FAMILIES, PROTOCOLS, protocol
+from infohorizon.benchmarks.protocols import FAMILIES, PROTOCOLS, protocol, scorer_of
 from infohorizon.errors import UserError, suggestion
 from infohorizon.models.hub import is_local
 from infohorizon.study.catalogue import MODELS
@@ -21,20 +21,24 @@ def protocol_of(config: Config, model: str, benchmark: str) -> dict[str, Any]:
     """The protocol of a model on a benchmark as a plain dict (benchmarks.protocols.Protocol and its fingerprint).
 
     `protocol` of the model is a name, or a dictionary with `name` and settings of its own; `protocol` of the benchmark
-    is such a dictionary, too, and has the last word; pixel limits may also stand in the model's entry.
+    is such a dictionary, too, and has the last word; pixel limits may also stand in the model's entry. `options` of the
+    benchmark go before the scorer that the protocol names.
 
     Raises:
         UserError: no such protocol, or a family that is not known, or pixel limits that contradict each other.
     """
     settings, asked = config["models"][model], config["benchmarks"][benchmark]
-    task = benchmarks.create(asked["task"], asked.get("options"))
     pixels = {key: settings[key] for key in VISION[1:] if key in settings}
     chosen = _dictionary(settings.get("protocol", DEFAULT)) | pixels | _dictionary(asked.get("protocol", {}))
     name = chosen.pop("name", DEFAULT)
     if name not in PROTOCOLS:
         raise UserError(f"models.{model}.protocol: there is no '{name}': {suggestion(name, PROTOCOLS)}")
+    family, options = family_of(model, settings), asked.get("options") or {}
+    if scorer := scorer_of(name, family, asked["task"]):
+        options = {"scorer": scorer, **options}
+    task = benchmarks.create(asked["task"], options)
     chosen |= {"chat": settings.get("prompt", "chat_template"), "options": task.options}
-    found = protocol(name, family_of(model, settings), task.name, task.max_new_tokens, chosen)
+    found = protocol(name, family, task.name, task.max_new_tokens, chosen)
     if (found.min_pixels or 1) > (found.max_pixels or float("inf")):
         raise UserError(
             f"models.{model} on {benchmark}: min_pixels ({found.min_pixels}) exceeds max_pixels ({found.max_pixels})."

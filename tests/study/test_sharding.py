@@ -8,8 +8,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infohorizon.pipeline.sharding import select, shard_of
 from infohorizon.seeding import seed_of
+from infohorizon.study.sharding import select, shard_of
 
 
 @st.composite
@@ -71,7 +71,7 @@ def test_the_order_of_the_table_does_not_matter(questions: pl.DataFrame, limit, 
 def test_every_process_draws_and_deals_alike() -> None:
     """Known values: a change of them changes every seeded result, and says so here."""
     code = (
-        "from infohorizon.pipeline.sharding import *; from infohorizon.seeding import *; "
+        "from infohorizon.study.sharding import *; from infohorizon.seeding import *; "
         "print(shard_of('image 7', 10), seed_of(0, 'q', 1, 2.5))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
