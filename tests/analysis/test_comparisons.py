@@ -127,6 +127,7 @@ def test_script(tmp_path):
             path = str(tmp_path / TABLES[name].path.format(**place, shard=shard))
             write(path, name, half.to_arrow().cast(TABLES[name].schema()), metadata)
             inputs.setdefault("questions" if name == "benchmark" else name, []).append(path)
+    inputs["states"] = []
     inputs["losses"] = str(tmp_path / "losses.arrow")
     write(inputs["losses"], "losses", [], metadata)
     output = {name: str(tmp_path / f"{name}.arrow") for name in ("horizon", "comparison", "findings")}

@@ -40,8 +40,8 @@ def judged(rows: list[dict], claim: str, **others) -> tuple[str, list[dict]]:
 
 def test_the_planted_study_holds_and_says_why(study: Study) -> None:
     found = verdicts(tables.read(study.findings, "findings"))
-    assert [verdict.decision for verdict in found] == [HOLDS] * 3 + [OPEN] * 2
-    assert [len(verdict.cases) for verdict in found] == [12, 6, 4, 0, 0]
+    assert [verdict.decision for verdict in found] == [HOLDS] * 3 + [OPEN] * 3
+    assert [len(verdict.cases) for verdict in found] == [12, 6, 4, 0, 0, 0]
     assert not any("information" in title for title, *_ in found[0].cases), "the oracle is no method"
     title, evidence, decided = found[0].cases[0]
     assert (title, decided) == ("base, knowledge, fastv", HOLDS)
@@ -119,6 +119,21 @@ def test_hybrids_are_compared_at_equal_tokens_only() -> None:
         (unequal, UNMEASURED),
     ):
         decided, cases = judged([], "random-improves", comparison=[case])
+        assert (decided, len(cases)) == (outcome, 1)
+
+
+def test_a_collapse_predicts_a_horizon_that_is_reached() -> None:
+    reached, open_, pair = (4, 3, 5), (7, 6, DEPTH), ("base", "reading")
+    for horizon, collapse, outcome in (
+        (reached, 5, HOLDS),
+        (reached, 6, FAILS),
+        (reached, 2, FAILS),
+        (open_, 7, OPEN),
+        (open_, 3, FAILS),
+        (reached, None, UNMEASURED),
+    ):
+        rows = planted({pair: horizon}, "information")
+        decided, cases = judged(rows, "one-pass-predicts", collapses={pair: collapse})
         assert (decided, len(cases)) == (outcome, 1)
 
 

@@ -1,6 +1,6 @@
 """Rows of the synthetic study's horizon, comparison and findings tables, around a planted horizon."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,7 @@ def findings_rows(
     comparison: Sequence[dict[str, Any]] = (),
     answers: pl.DataFrame | None = None,
     reading: tuple[str, ...] = ("reading",),
+    collapses: Mapping[tuple[str, str], int | None] | None = None,
 ) -> list[dict[str, Any]]:
     """The findings that follow from rows of the horizon table at its configured thresholds."""
     found: dict[Whose, list[Criterion]] = {}
@@ -97,5 +98,5 @@ def findings_rows(
             found.setdefault(Whose(row["model"], row["benchmark"], row["depth"]), []).append(criterion_of(row))
     compared = pl.DataFrame(tables.from_rows("comparison", list(comparison)))
     answers = pl.DataFrame() if answers is None else answers
-    study = Study(found, compared, answers, frozenset(reading), frozenset({"information"}))
+    study = Study(found, compared, answers, frozenset(reading), frozenset({"information"}), collapses or {})
     return findings(study, Settings(resamples=200))

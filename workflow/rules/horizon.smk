@@ -1,5 +1,5 @@
 # Horizons, paired comparisons and the paper's findings: one job over all models and benchmarks.
-# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, information/…, removals/…, losses.arrow, sweep/…, schedules/…
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, information/…, removals/…, states/…, losses.arrow, sweep/…, schedules/…
 # OUTPUTS: horizon.arrow, comparison.arrow, findings.arrow
 
 
@@ -9,6 +9,7 @@ rule estimate_horizons:
         answers=ANSWERS,
         information=INFORMATION,
         removals=REMOVED,
+        states=STATES,
         losses=f"{RESULTS}/losses.arrow",
         sweep=SWEPT,
         schedules=SCHEDULED,

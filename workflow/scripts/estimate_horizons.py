@@ -6,6 +6,7 @@ import polars as pl
 
 from infohorizon import tables
 from infohorizon.analysis import observations
+from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.comparisons import comparisons
 from infohorizon.analysis.criteria import Settings, criteria
 from infohorizon.analysis.findings import READING_TASKS, Study, findings
@@ -32,13 +33,15 @@ def main(job: Job) -> None:
         rows["horizon"] += found
         rows["comparison"] += comparisons(own, configuration["baselines"], settings)
         rows["comparison"] += selections(own, configuration["oracles"], settings)
+    questions = observations.questions(job.input.questions)
     rows["findings"] = findings(
         Study(
             every,
             pl.DataFrame(tables.from_rows("comparison", rows["comparison"])),
-            observations.answers(job.input.answers, observations.questions(job.input.questions)),
+            observations.answers(job.input.answers, questions),
             frozenset(name for name, task in configuration["tasks"].items() if READING_TASKS & {name, task}),
             frozenset(configuration["oracles"]),
+            collapses(observations.states(job.input.states, questions)),
         ),
         settings,
     )

@@ -172,6 +172,33 @@ def _p_not_deeper(at: At, first: Half, second: Half) -> float:
     return shown
 
 
+def predicted(at: At, collapses: Mapping[tuple[str, str], int | None]) -> list[Case]:
+    """Does the collapse of the visual states' entropy lie in the horizon's confidence set?"""
+    return [
+        _predicted(at, whose, criterion, collapses[whose.model, whose.benchmark])
+        for whose, criterion in at.halves()
+        if (whose.model, whose.benchmark) in collapses
+    ]
+
+
+def _predicted(at: At, whose: Whose, criterion: Criterion, collapse: int | None) -> Case:
+    horizon = at.horizon(whose, criterion)
+    about = (whose.model, whose.benchmark, "entropy collapse", f"{whose.model}, {whose.benchmark}")
+    words = "no sharp collapse" if collapse is None else f"collapse at layer {collapse}"
+    found = horizon._asdict() if horizon else dict.fromkeys(Found._fields)
+    evidence = f"{words}; horizon: {layers({**found, 'depth': whose.depth})}"
+    if collapse is None or horizon is None:
+        return Case(*about, False, None, evidence, measurable=False)
+    outside = 1.0
+    for level in LEVELS:
+        wider = at.horizon(whose, criterion, level)
+        if wider is None or wider.low <= collapse <= wider.high:
+            break
+        outside = level
+    inside = horizon.low <= collapse <= horizon.high < whose.depth
+    return Case(*about, inside, outside, evidence)
+
+
 def hybrids(comparison: pl.DataFrame, level: float) -> list[Case]:
     """Each schedule against its baseline at equal mean tokens."""
     rows = comparison.filter(kind_is("schedule"), pl.col("baseline") != "full")

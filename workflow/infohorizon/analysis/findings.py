@@ -6,6 +6,7 @@ chance alone refutes five. All other cases are undecided, or not measurable.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +74,16 @@ HYBRIDS = Claim(
 )
 
 
-CLAIMS = (RANDOM, VANISHES, READING, STRONGER, HYBRIDS)
+PREDICTED = Claim(
+    "one-pass-predicts",
+    "One forward pass without labels predicts the horizon",
+    "Not of this paper, but asked of it by a later one (EntropyPrune, arXiv 2602.17196). A case holds if the layer at "
+    "which the matrix entropy of the visual states collapses lies in the confidence set of a horizon that is shown to "
+    "be reached; it does not hold if it lies outside. Without a sharp collapse nothing is predicted.",
+    ("information", "redundancy"),
+    (1.0,),
+)
+CLAIMS = (RANDOM, VANISHES, READING, STRONGER, HYBRIDS, PREDICTED)
 
 
 class Study(NamedTuple):
@@ -84,6 +94,7 @@ class Study(NamedTuple):
         answers: `observations.answers`, by which one of two models is the stronger.
         reading: benchmarks of reading tasks.
         oracles: strategies that read the label.
+        collapses: (model, benchmark) → layer of the entropy's collapse, or None (analysis/collapse.py).
     """
 
     found: Mapping[Whose, Sequence[Criterion]]
@@ -91,6 +102,7 @@ class Study(NamedTuple):
     answers: pl.DataFrame
     reading: frozenset[str]
     oracles: frozenset[str]
+    collapses: Mapping[tuple[str, str], int | None] = MappingProxyType({})
 
 
 def findings(study: Study, settings: Settings) -> list[dict[str, Any]]:
@@ -101,6 +113,7 @@ def findings(study: Study, settings: Settings) -> list[dict[str, Any]]:
         VANISHES: cases.vanishing,
         READING: lambda at: cases.by_task(at, study.reading),
         STRONGER: lambda at: cases.by_model(at, stronger),
+        PREDICTED: lambda at: cases.predicted(at, study.collapses),
     }
     rows = []
     for claim, decide in claims.items():
@@ -108,8 +121,8 @@ def findings(study: Study, settings: Settings) -> list[dict[str, Any]]:
             for factor in claim.factors:
                 at = cases.At(study.found, criterion, factor, 1 - settings.confidence)
                 rows += _rows(claim, criterion, factor, decide(at), settings)
-    level = 1 - settings.confidence
-    return rows + _rows(HYBRIDS, SCORES[0], 1.0, cases.hybrids(study.comparison, level), settings)
+    hybrids = cases.hybrids(study.comparison, 1 - settings.confidence)
+    return rows + _rows(HYBRIDS, SCORES[0], 1.0, hybrids, settings)
 
 
 def _rows(

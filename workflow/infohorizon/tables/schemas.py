@@ -363,13 +363,16 @@ TABLES: dict[str, Table] = {
         {
             "claim": Column(
                 pa.string(),
-                "random-suffices, information-vanishes, reading-deeper, stronger-deeper or random-improves",
+                "random-suffices, information-vanishes, reading-deeper, stronger-deeper, random-improves or "
+                "one-pass-predicts",
             ),
             "criterion": Column(pa.string(), "criterion of the horizon table; scores for random-improves"),
             "factor": Column(pa.float64(), "threshold as a multiple of the configured one: ½, 1 or 2"),
             "model": Column(pa.string(), "model of the case; null: the claim as a whole"),
             "benchmark": Column(pa.string(), "its benchmark"),
-            "subject": Column(pa.string(), "strategy, schedule, or the other model or benchmark of a pair"),
+            "subject": Column(
+                pa.string(), "strategy, schedule, the other model or benchmark of a pair, or entropy collapse"
+            ),
             "title": Column(pa.string(), "what is judged, in words"),
             "decision": Column(pa.string(), "holds, does not hold, undecided or not measurable"),
             "evidence": Column(pa.string(), "what it rests on, in words"),
