@@ -5,6 +5,7 @@ import torch
 from array_view import random_view
 
 from infohorizon.errors import UserError
+from infohorizon.measure.sweep import settings_of
 from infohorizon.strategies import check, create, entry, modules_of
 from infohorizon.strategies.random import dealt, shares
 
@@ -73,6 +74,14 @@ def test_what_a_variant_is_made_of():
     assert modules_of("covered", SETTINGS) == ["strategies.random", "strategies.dart"]
 
 
+def test_fewer_repeats_where_they_cost_too_much():
+    settings = {"few": {"strategy": "random", "match": "dart", "repeats": 2}}
+    assert entry("few", settings).repeats == 2 and entry("random").repeats is None
+    cells = settings_of(create("few", settings), [1, 2], [4], 3)
+    assert [(cell.layer, cell.repeat) for cell in cells] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    assert len(settings_of(create("random"), [1, 2], [4], 3)) == 6
+
+
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
@@ -80,6 +89,7 @@ def test_what_a_variant_is_made_of():
         ({"match": "drop-all"}, "strategies: mine.match: 'drop-all' does not choose tokens itself"),
         ({"match": "as-dart"}, "strategies: mine.match: 'as-dart' does not choose tokens itself"),
         ({"block": -1}, "strategies: mine: block is -1"),
+        ({"repeats": 0}, "strategies: mine: repeats is 0"),
         ({"block": 2.5}, "strategies: mine: block is 2.5"),
         ({"blocks": 2}, "strategies: mine: .*unexpected keyword argument 'blocks'"),
     ],

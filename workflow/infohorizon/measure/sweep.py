@@ -14,6 +14,7 @@ from infohorizon.strategies.base import Selection, Strategy
 
 def settings_of(strategy: Strategy, layers: Sequence[int], keeps: Sequence[Keep], repeats: int) -> list[Setting]:
     """All settings of a strategy: one repeat unless it draws at random, one keep (0) if it keeps none."""
+    repeats = min(repeats, strategy.repeats or repeats)
     keeps = [0] if strategy.keeps_none else keeps
     repeats = repeats if strategy.random else 1
     name = strategy.name

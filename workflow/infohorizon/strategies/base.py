@@ -100,6 +100,7 @@ class Strategy(ABC):
         paper: citation for the generated strategy table.
         first_layer: lowest decoder layer at which it is defined (1 where it reads attention or keys of layer − 1).
         random: True where repeats differ.
+        repeats: most repeats that are worth their cost; None for as many as configured.
         keeps_none: True for strategies that take no keep (drop-all).
         merges: True where kept tokens take new states; `verify` leaves such rows out.
         sizes_itself: True where `keep` does not say how many tokens stay: even a keep above N asks for a selection.
@@ -111,6 +112,7 @@ class Strategy(ABC):
     needs: ClassVar[str]
     first_layer: ClassVar[int] = 0
     random: bool = False
+    repeats: int | None = None
     keeps_none: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     sizes_itself: ClassVar[bool] = False

@@ -14,6 +14,7 @@ class Random(Strategy):
         block: side b of square blocks of the token grid. Without `match` the sample is stratified: each block keeps its
             share. With it, coverage is matched: the numbers that the strategy keeps in each block are dealt out to the
             blocks anew, so that the sample clusters as the strategy's does, elsewhere.
+        repeats: at most so many, where the configured number costs too much.
     """
 
     name = "random"
@@ -21,10 +22,12 @@ class Random(Strategy):
     needs = "nothing"
     random = True
 
-    def __init__(self, match: Strategy | None = None, block: int = 0) -> None:
+    def __init__(self, match: Strategy | None = None, block: int = 0, repeats: int | None = None) -> None:
         if type(block) is not int or block < 0:
             raise ValueError(f"block is {block!r}; give the side of a block in tokens, a whole number from 1 on")
-        self.match, self.block = match, block
+        if repeats is not None and (type(repeats) is not int or repeats < 1):
+            raise ValueError(f"repeats is {repeats!r}; give a whole number from 1 on")
+        self.match, self.block, self.repeats = match, block, repeats
 
     def select(self, view: View, keep: int) -> Selection:
         generator = view.generator(keep)

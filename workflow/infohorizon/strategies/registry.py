@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     random: bool = False
     keeps_none: bool = False
     merges: bool = False
+    repeats: int | None = None
 
 
 REGISTRY = {
@@ -46,7 +47,7 @@ REGISTRY = {
 
 ORACLE = "information"  # reads the label: a reference, not a method
 
-RANDOM = {"match": str, "block": int}
+RANDOM = {"match": str, "block": int, "repeats": int}
 """Options of `random`."""
 
 Settings = Mapping[str, str | Mapping[str, Any]]
@@ -63,9 +64,10 @@ def entry(name: str, settings: Settings | None = None) -> Entry:
     Raises:
         UserError: unknown name, or a setting that names no strategy.
     """
-    source, _ = _resolve(name, settings)
+    source, options = _resolve(name, settings)
     if source in REGISTRY:
         facts = REGISTRY[source]
+        facts = facts._replace(repeats=options.get("repeats"))
         if matched := matched_by(name, settings):
             return facts._replace(first_layer=max(facts.first_layer, entry(matched, settings).first_layer))
         return facts
@@ -134,7 +136,13 @@ def check(name: str, settings: Settings | None = None) -> None:
     """
     source, options = _resolve(name, settings)
     plain = all(type(options[key]) is RANDOM[key] for key in options.keys() & RANDOM.keys())
-    if source != "random" or not plain or options.keys() - RANDOM.keys() or options.get("block", 0) < 0:
+    if (
+        source != "random"
+        or not plain
+        or options.keys() - RANDOM.keys()
+        or options.get("block", 0) < 0
+        or options.get("repeats", 1) < 1
+    ):
         create(name, settings)
     elif matched := options.get("match"):
         _refuse_copies(name, matched, settings)

@@ -134,7 +134,7 @@ def sweep_strategies(load: Workload, config: Config) -> Cost:
     for name in settings["strategies"]:
         entry = strategies.entry(name, config["strategies"])
         layers = layers_of(settings["layers"], load.shape.layers, max(1, entry.first_layer))
-        repeats = settings["repeats"] if entry.random else 1
+        repeats = min(settings["repeats"], entry.repeats or settings["repeats"]) if entry.random else 1
         for keep in [0] if entry.keeps_none else settings["keep"]:
             kept = tokens_of(keep, load.tokens)
             rows = len(layers) * repeats
