@@ -176,9 +176,10 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
     "a protocol": (
         lambda study: study.configure(models={"tiny": {"source": "inputs/llava", "protocol": {"image": "crop"}}}),
         {"check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
-         "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1},
-        {"encode_images": 10, "answer_questions": 40, "measure_information": 20 * 2 * 9,
-         "sweep_strategies": 20 * 2 * 3, "run_schedules": 40},
+         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1,
+         "draw_removals": 1, "draw_states": 1},
+        {"encode_images": 10, "answer_questions": 40, "measure_information": 20 * 2 * 9, "measure_removals": 20 * 2 * 4,
+         "measure_states": 40, "sweep_strategies": 20 * 2 * 3, "run_schedules": 40},
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
