@@ -121,27 +121,27 @@ def test_an_edit_after_which_nothing_runs_again(study: Edited, edit: str) -> Non
 SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]] = {
     "one more keep": (
         lambda study: study.configure(sweep=SWEEP | {"keep": [3, 2]}),
-        {"sweep_strategies": 1, "estimate_horizons": 1},
+        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 20 * 2 * 3},
     ),
     "one layer less, one more": (
         lambda study: study.configure(sweep=SWEEP | {"layers": [3, 4]}),
-        {"sweep_strategies": 1, "estimate_horizons": 1},
+        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 20 * 3},
     ),
     "one more strategy": (
         lambda study: study.configure(sweep=SWEEP | {"strategies": ["fastv", "random", "patient"]}),
-        {"sweep_strategies": 1, "estimate_horizons": 1},
+        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 20 * 2},
     ),
     "one more repeat": (
         lambda study: study.configure(sweep=SWEEP | {"repeats": 3}),
-        {"sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1},
+        {"sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 20 * 2, "run_schedules": 0},
     ),
     "fewer questions": (
         lambda study: study.configure(sweep=SWEEP | {"limit": 8}),
-        {"sweep_strategies": 1, "estimate_horizons": 1},
+        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 0},
     ),
     "one more layer of information": (
@@ -156,12 +156,12 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
     ),
     "one more schedule": (
         lambda study: study.configure(schedule_run=RUNS | {"names": [*RUNS["names"], "fastv-50"]}),
-        {"run_schedules": 1, "estimate_horizons": 1},
+        {"run_schedules": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"run_schedules": 20},
     ),
     "one strategy's code": (
         lambda study: study.edit("workflow/infohorizon/strategies/random.py", "order[:keep]", "order[-keep:]"),
-        {"sweep_strategies": 1, "estimate_horizons": 1},
+        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 20 * 2 * 2},
     ),
     "the scoring rule": (
@@ -169,23 +169,24 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
             "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
         ),
         {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
-         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1,
-         "draw_removals": 1, "draw_states": 1},
+         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1,
+         "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
         NO_CELLS,
     ),
     "a protocol": (
         lambda study: study.configure(models={"tiny": {"source": "inputs/llava", "protocol": {"image": "crop"}}}),
         {"check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
-         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "estimate_horizons": 1,
-         "draw_removals": 1, "draw_states": 1},
-        {"encode_images": 10, "answer_questions": 40, "measure_information": 20 * 2 * 9, "measure_removals": 20 * 2 * 4,
-         "measure_states": 40, "sweep_strategies": 20 * 2 * 3, "run_schedules": 40},
+         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1,
+         "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
+        {"encode_images": 10, "answer_questions": 40, "measure_information": 20 * 2 * 9,
+         "measure_removals": 20 * 2 * 4, "measure_states": 20 * 2, "sweep_strategies": 20 * 2 * 3,
+         "run_schedules": 40},
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
         {"encode_images": 3, "answer_questions": 3, "measure_information": 3, "measure_removals": 3,
-         "measure_states": 3, "sweep_strategies": 3, "run_schedules": 3, "estimate_horizons": 1, "draw_removals": 1,
-         "draw_states": 1},
+         "measure_states": 3, "sweep_strategies": 3, "run_schedules": 3, "compute_metrics": 1,
+         "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
         NO_CELLS,
     ),
     "how information is measured": (
@@ -195,7 +196,7 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
     ),
     "the horizon's settings": (
         lambda study: study.configure(horizon={"resamples": 200}),
-        {"estimate_horizons": 1},
+        {"compute_metrics": 1, "estimate_horizons": 1},
         {},
     ),
 }  # fmt: skip
