@@ -47,7 +47,7 @@ def test_the_planted_study_holds_and_says_why(study: Study) -> None:
     assert (title, decided) == ("base, knowledge, fastv", HOLDS)
     assert evidence == "2 to 4 of 8 (estimate 3); significantly better in 4 of 14 (layer, keep)"
     assert found[0].counts.startswith(
-        "12 holds of 12; without a correction, chance alone would refute about 0.6 of the 12"
+        "Of 12 cases 12 hold; without a correction, chance alone would refute about 0.6 of the 12"
     )
 
 

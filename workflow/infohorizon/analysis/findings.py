@@ -20,6 +20,7 @@ from infohorizon.analysis.statistics import holm
 
 READING_TASKS = {"reading", "textvqa", "ocrbench", "docvqa", "chartqa"}
 HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", "undecided", "not measurable"
+SEVERAL = {HOLDS: "hold", FAILS: "do not hold", OPEN: "are undecided", UNMEASURED: "are not measurable"}
 SCORES = ("scores",)
 
 
@@ -175,6 +176,6 @@ def combine(decisions: Sequence[str]) -> str:
 def _counts(decisions: Sequence[str], tested: int, level: float) -> str:
     if not decisions:
         return "This study has no case of it."
-    counts = [f"{decisions.count(name)} {name}" for name in (HOLDS, FAILS, OPEN, UNMEASURED) if name in decisions]
+    counts = [f"{decisions.count(name)} {several}" for name, several in SEVERAL.items() if name in decisions]
     chance = f"without a correction, chance alone would refute about {tested * level:.1f} of the {tested} tested"
-    return f"{', '.join(counts)} of {len(decisions)}; {chance}."
+    return f"Of {len(decisions)} cases {', '.join(counts)}; {chance}."

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from infohorizon.analysis.cases import layers
+from infohorizon.analysis.cases import ORACLE, layers
 from infohorizon.analysis.findings import CLAIMS, Claim
 from infohorizon.analysis.horizons import configured
 
@@ -58,17 +58,19 @@ def sentences(horizon: pl.DataFrame) -> list[str]:
 def _parts(own: pl.DataFrame) -> Iterator[str]:
     by_name = {row["criterion"]: row for row in own.filter(strategy="").iter_rows(named=True)}
     if row := by_name.get("information"):
-        worth = f"the image is worth {row['worth']:.2f} of the label's probability"
+        worth, share = f"the image is worth {row['worth']:.2f} of the label's probability", f"{row['threshold']:.0%}"
         if row["layer"] is None:
             yield f"{worth}, too little to measure a horizon"
         elif row["low"] >= row["depth"]:
-            yield f"{worth}, and more than {row['threshold']:.0%} of that is left at the last layer"
+            yield f"{worth}, and more than {share} of that is left at the last layer"
+        elif row["high"] >= row["depth"]:
+            yield f"{worth}, and it is not shown that a layer leaves at most {share} of that"
         else:
-            yield f"{worth}, and at most {row['threshold']:.0%} of that is left from layer {layers(row)}"
+            yield f"{worth}, and at most {share} of that is left from layer {layers(row)} on"
     if row := by_name.get("redundancy"):
         costs = f"dropping every visual token costs at most {row['threshold']:g} of score"
         reached = row["high"] < row["depth"]
-        yield f"from layer {row['high']} on {costs}" if reached else f"it is not shown from which layer on {costs}"
-    if (parity := own.filter(criterion="no-advantage")).height:
+        yield f"from layer {row['high']} on {costs}" if reached else f"no layer is shown from which on {costs}"
+    if (parity := own.filter(pl.col("strategy") != ORACLE, criterion="no-advantage")).height:
         shown = parity.filter(pl.col("high") < pl.col("depth")).height
         yield f"{shown} of {parity.height} strategies are shown to be no better than random from some layer on"
