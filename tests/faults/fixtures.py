@@ -21,9 +21,10 @@ def reference(base: Path) -> study.Study:
 
 @pytest.fixture
 def unfinished(reference: study.Study, tmp_path: Path) -> study.Study:
-    """The study with one sweep and the horizons still to do."""
+    """The study with one sweep still to do, and what is made from all answers."""
     twin = reference.copy(tmp_path / "study")
-    for table in (study.PATIENT, "results/horizon.arrow", "results/comparison.arrow"):
-        (twin.folder / table).unlink()
+    for name in ("metrics", "losses", "horizon", "comparison", "findings"):
+        (twin.folder / f"results/{name}.arrow").unlink()
+    (twin.folder / study.PATIENT).unlink()
     shutil.rmtree((twin.folder / study.PATIENT).parent / ".cells")
     return twin

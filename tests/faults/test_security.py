@@ -94,6 +94,7 @@ def test_hostile_ids_and_answers_go_through_unharmed(tmp_path: Path) -> None:
 
     def compute(item: str, missing: list[dict]) -> list[dict]:
         found = {"answer": item, "score": 1.0, "label_probability": 0.5, "other_spelling": False}
+        found |= {"answer_probability": 0.25, "divergence": 0.0}
         return [key | found for key in missing]
 
     output = tmp_path / "results/answers/m/b/part-0.arrow"

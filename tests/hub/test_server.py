@@ -154,7 +154,8 @@ def test_the_hub_gives_the_tables_of_the_local_folders(base: Path, served: Serve
     local = make(base, "hub-folders")
     run(local, ANSWERS)
     assert [name for name in TABLES if not table(study, name).equals(table(local, name))] == []
-    assert record(study) == {"source": "org/tiny-llava", "commit": FIRST, "revision": FIRST, "layers": 6}
+    expected = {"source": "org/tiny-llava", "folder": None, "commit": FIRST, "revision": FIRST, "layers": 6}
+    assert record(study) == expected
     assert commits(study) == (FIRST, FIRST)
     fetched = {Path(request.path).name for request in requests if request.method == "GET"}
     assert "model.safetensors" in fetched

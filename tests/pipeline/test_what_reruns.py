@@ -94,7 +94,7 @@ def copy_results_alone(study: Edited) -> None:
 NOTHING: dict[str, Callable[[Edited], None]] = {
     "nothing": lambda study: None,
     "a comment": lambda study: study.edit(ENGINE, "import torch\n", "import torch  # tensors\n"),
-    "a docstring": lambda study: study.edit(ENGINE, "Greedy continuation of every row", "Greedily, every row"),
+    "a docstring": lambda study: study.edit(ENGINE, "Continue R rows from", "Take up R rows from"),
     "a message": lambda study: study.edit("workflow/infohorizon/measure/questioner.py", "must return", "has to return"),
     "a constant of the plan": lambda study: study.edit("workflow/infohorizon/study/cost.py", "312e12", "989e12"),
     "touched files": touch_everything,
@@ -160,7 +160,9 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
         {"run_schedules": 20},
     ),
     "one strategy's code": (
-        lambda study: study.edit("workflow/infohorizon/strategies/random.py", "order[:keep]", "order[-keep:]"),
+        lambda study: study.edit(
+            "workflow/infohorizon/strategies/random.py", "generator=generator)\n", "generator=generator).flip(0)\n"
+        ),
         {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
         {"sweep_strategies": 20 * 2 * 2},
     ),

@@ -45,12 +45,13 @@ def test_the_tables_of_a_local_run(cluster: Cluster, reference: Study, base: Pat
     assert differing(study.tables(), reference.tables()) == []
 
     asked = new(before)
-    assert output.count("has been submitted with SLURM jobid") == len(asked) == 6
+    assert output.count("has been submitted with SLURM jobid") == len(asked) == 11
     assert {row["state"] for row in asked} == {"COMPLETED"}
     # Data set and weights stayed on the submit host; whatever runs the model asks for a GPU.
     stages = {row["comment"].removeprefix("rule_").split("_wildcards")[0]: row["tres-per-job"] for row in asked}
     models = dict.fromkeys(list(RULES.values()), "gres:gpu:1")
-    assert stages == models | {"estimate_horizons": "N/A"}
+    others = ("compute_metrics", "estimate_horizons", "draw_removals", "draw_states")
+    assert stages == models | dict.fromkeys(others, "N/A")
 
 
 def test_the_readme_followed_to_the_letter(cluster: Cluster, reference: Study, base: Path, tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_cancelled_job_is_submitted_again(cluster: Cluster, unfinished: Study,
     unfinished.release()
     unfinished.finish(process)
     assert differing(unfinished.tables(), reference.tables()) == []
-    cancelled, again, _ = new(before)
+    cancelled, again, *_ = new(before)
     assert (cancelled["state"], again["state"]) == ("CANCELLED", "COMPLETED")
     assert (cancelled["minmemory"], again["minmemory"]) == ("24000M", "48000M")
     assert (cancelled["timelimit"], again["timelimit"]) == ("8:00:00", "16:00:00")
@@ -129,7 +130,7 @@ def test_a_lost_node(cluster: Cluster, unfinished: Study, reference: Study) -> N
     finally:
         cluster.start_node(node)
     assert differing(unfinished.tables(), reference.tables()) == []
-    lost, again, _ = new(before)
+    lost, again, *_ = new(before)
     assert (lost["state"], again["state"]) == ("NODE_FAIL", "COMPLETED")
 
 
