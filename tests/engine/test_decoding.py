@@ -48,7 +48,8 @@ def test_answers_are_those_of_each_row_alone(case64, penalty, monkeypatch):
 
         expected = alone(case64, stop, choose)
         assert together(case64, stop, choose) == expected
-        assert len({len(answer) for answer in expected}) > 1, "rows must end at different steps"
+        if penalty == 1.0:  # the stop tokens are taken from these answers
+            assert len({len(answer) for answer in expected}) > 1, "rows must end at different steps"
 
 
 def test_a_long_answer_costs_its_own_steps_alone(case, monkeypatch):
