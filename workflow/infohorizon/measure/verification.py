@@ -77,10 +77,11 @@ class Verifier:
         """Largest difference between a row's probabilities of the label and the reference's."""
         ids = self.model.label_ids(row["label"], row["question"])
         first = float(naive.probabilities(drops)[ids[0]])
+        difference = abs(first - row["probability" if "probability" in row else "label_probability"])
         if "answer_probability" not in row:
-            return abs(first - row["label_probability"])
+            return difference
         rest = [float(naive.probabilities(drops, ids[:i])[ids[i]]) for i in range(1, len(ids))]
-        return max(abs(first - row["probability"]), abs(first * math.prod(rest) - row["answer_probability"]))
+        return max(difference, abs(first * math.prod(rest) - row["answer_probability"]))
 
     def _drops(self, stage: str, row: Mapping[str, Any], naive: Naive) -> list[Drop]:
         """What was dropped behind one row of a table."""

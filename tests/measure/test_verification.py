@@ -1,0 +1,48 @@
+"""`snakemake verify` reads rows of every stage by the columns that they really have."""
+
+import polars as pl
+import pytest
+import torch
+
+from infohorizon import tables
+from infohorizon.engine import Batch
+from infohorizon.measure.questioner import Asked, Questioner, Setting
+from infohorizon.measure.sweep import run_sweep
+from infohorizon.measure.verification import Verifier
+from infohorizon.strategies import create
+
+LABEL = "yes"
+
+
+def rows_of(case, stage):
+    """Rows of one question as the stage's script makes them."""
+    questioner = Questioner(case.model, Batch("auto", 1, torch.device("cpu")), max_new_tokens=4)
+    asked = Asked("q1", case.question, LABEL, case.encoded)
+    trace, common = questioner.trace(asked), {"question_id": "q1", "score": 0.0}
+    if stage == "sweep":
+        settings = [Setting("random", layer, 3, 0) for layer in (1, 3)]
+        return [common | row for row in run_sweep(questioner, trace, asked, {"random": create("random")}, settings)]
+    worth = questioner.worth(trace, asked)
+    conditions = {"full": questioner.full, "blind": questioner.blind}
+    return [
+        common | {"condition": name, "other_spelling": False, **answer(trace, asked), **worth[name]}
+        for name, answer in conditions.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "columns"),
+    [("answers", ("label_probability", "answer_probability")), ("sweep", ("label_probability",))],
+)
+def test_verification_finds_a_wrong_row(case, stage, columns):
+    verifier = Verifier(case.model, case.naive.model, 4, {"merging": [], "positions": "original"})
+    frame = pl.from_arrow(tables.from_rows(stage, rows_of(case, stage)))
+    frame = frame.with_columns(question=pl.lit(case.question), label=pl.lit(LABEL), image_id=pl.lit("i1"))
+
+    def compare(frame):
+        return verifier.compare(stage, verifier.comparable(stage, frame).iter_rows(named=True), {"i1": case.image})
+
+    assert compare(frame).rows == 2 and not compare(frame).bad
+    for column in columns:
+        assert compare(frame.with_columns(pl.col(column) + 2e-4)).bad
+    assert compare(frame.with_columns(answer=pl.lit("something else"))).other_answers == 2
