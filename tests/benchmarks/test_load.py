@@ -264,7 +264,7 @@ def test_what_the_hub_may_say(fail, sentence, monkeypatch):
         load("mine", {"source": "a/b", "task": "mme", "split": "test", "revision": "v9"})
 
 
-# --- other errors: one sentence that names what to mend
+# --- other errors: one sentence that names what is wrong
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infohorizon.strategies.base import ScoreStrategy
 
-PATIENCE = 300  # seconds after which a forgotten job goes on
+PATIENCE = 300  # seconds after which a forgotten job continues
 
 
 class Patient(ScoreStrategy):

@@ -81,7 +81,7 @@ class Study:
         return self.finish(self.start(*arguments, target=target, log=log), ok, log)
 
     def hold(self, *arguments: str) -> tuple[subprocess.Popen, int]:
-        """Start, and wait until the sweep of `patient` stands in its second chunk: (snakemake, pid of the job)."""
+        """Start, and wait until the sweep of `patient` is in its second chunk: (snakemake, pid of the job)."""
         (self.folder / "held").unlink(missing_ok=True)
         (self.folder / "hold").touch()
         process = self.start(*arguments)

@@ -79,7 +79,7 @@ def test_only_faults_that_may_pass_are_tried_again(kind, tried, tmp_path):
 
 
 def test_snakemake_counts_the_attempts(tmp_path):
-    """Its own retries, with the resource of the profile for clusters: the log is gone before each of them."""
+    """Snakemake retries a job, with the cluster profile's resource, and deletes the log before each attempt."""
     library = Path(__file__).resolve().parents[2] / "workflow"
     (tmp_path / "Snakefile").write_text('rule answers:\n    output: "x"\n    log: "logs/a.log"\n    script: "s.py"\n')
     (tmp_path / "s.py").write_text(

@@ -11,7 +11,7 @@ from infohorizon.analysis.comparisons import comparisons
 from infohorizon.analysis.criteria import Settings, criteria
 from infohorizon.analysis.findings import READING_TASKS, Study, findings
 from infohorizon.analysis.horizons import Whose, horizons, out_of_reach
-from infohorizon.analysis.panels import read_tables
+from infohorizon.analysis.panels import Tables, read_tables
 from infohorizon.analysis.selection import selections
 from infohorizon.pipeline.job import Job, log, run
 
@@ -28,7 +28,7 @@ def main(job: Job) -> None:
         own = read_tables(job.input, model, benchmark, whose.depth, configuration["matched"])
         every[whose] = list(criteria(own, settings))
         found = horizons(whose, every[whose], settings)
-        for sentence in [*out_of_reach(found, settings), *unequal(own)]:
+        for sentence in [*out_of_reach(found, settings), *unequal(own, found)]:
             log.warning(sentence)
         rows["horizon"] += found
         rows["comparison"] += comparisons(own, configuration["baselines"], settings)
@@ -50,13 +50,14 @@ def main(job: Job) -> None:
         tables.write(job.output[name], name, table, metadata)
 
 
-def unequal(own: Any) -> list[str]:
-    """A sentence for each strategy that never kept as many tokens as the random one it is compared with."""
+def unequal(own: Tables, found: list[dict[str, Any]]) -> list[str]:
+    """A sentence for each strategy without a row of the horizon table: it never kept as many tokens as its random."""
+    decided = {row["strategy"] for row in found}
     return [
         f"{own.model} on {own.benchmark}: {strategy} never keeps as many tokens as {own.random_for(strategy)}: it has "
         f"no horizon against random; add a strategy {{strategy: random, match: {strategy}}} to the sweep"
         for strategy in own.compared_with_random()
-        if own.against_random(strategy).frame.is_empty()
+        if strategy not in decided
     ]
 
 

@@ -1,28 +1,18 @@
 """Questions → table `removals`: what is left of the answer when all visual information is taken away, per layer."""
 
-from functools import cache, partial
+from functools import cache
 
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import (
-    decoding,
-    group_digest,
-    model_record,
-    naming,
-    open_batch,
-    open_model,
-    open_questions,
-    open_task,
-)
+from infohorizon.pipeline.inputs import decoding, group_digest, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, run
-from infohorizon.pipeline.scoring import scored
-from infohorizon.tables.resumable import Cells, fill
+from infohorizon.pipeline.scoring import fill_scored
 
 
 def main(job: Job) -> None:
     chosen, images = job.params.cells, Images(job.input.vision)
-    task, questions = open_task(job), open_questions(job, chosen["limit"])
+    questions = open_questions(job, chosen["limit"])
     plan = [Cell(name, layer) for name in chosen["names"] for layer in chosen["layers"]]
 
     @cache
@@ -36,19 +26,9 @@ def main(job: Job) -> None:
         rows = run_removals(questioner(), asked, [Cell(key["removal"], key["layer"]) for key in missing])
         return [{"question_id": question_id, "score": None, **one} for one in rows]
 
-    fill(
-        job.output[0],
-        Cells(
-            "removals",
-            wanted=questions.cells(removal=[cell.removal for cell in plan], layer=[cell.layer for cell in plan]),
-            items=questions.digests,
-            groups={"": group_digest(job, job.params.settings, job.params.code, decoding(job))},
-        ),
-        naming(job.wildcards.benchmark, measure, questions.rows),
-        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark),
-        finish=partial(scored, task=task, questions=questions),
-        progress=partial(job.progress, unit="question"),
-    )
+    columns = {"removal": [cell.removal for cell in plan], "layer": [cell.layer for cell in plan]}
+    groups = {"": group_digest(job, job.params.settings, job.params.code, decoding(job))}
+    fill_scored(job, "removals", questions, measure, columns, groups)
 
 
 if __name__ == "__main__":

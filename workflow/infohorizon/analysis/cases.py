@@ -1,7 +1,8 @@
 """The cases of each claim: what is judged, whether it is shown, the p of its refutation, and the numbers behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product, takewhile
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -11,9 +12,8 @@ from infohorizon.analysis.curves import Found
 from infohorizon.analysis.horizons import Whose, measured_worth
 from infohorizon.analysis.statistics import cluster, compare
 
-ORACLE = "information"  # the strategy that reads the label: a reference, not a pruning method
 LEVELS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-"""The p of 'not deeper' is the smallest of these levels at which the confidence sets show it."""
+"""Confidence sets have no p: it is taken as the smallest of these levels at which they show something."""
 
 
 class Case(NamedTuple):
@@ -36,8 +36,11 @@ class Case(NamedTuple):
     measurable: bool = True
 
 
-Half = tuple[Whose, Criterion]
-"""A criterion and whose it is: one half of a pair."""
+class Half(NamedTuple):
+    """A criterion and whose it is: one half of a pair."""
+
+    whose: Whose
+    criterion: Criterion
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class At:
     factor: float
     level: float
 
-    def halves(self) -> list["Half"]:
+    def halves(self) -> list[Half]:
         """Each model and benchmark (and strategy) with its criterion over all keeps and categories."""
         return [
-            (whose, criterion)
+            Half(whose, criterion)
             for whose, criteria in self.found.items()
             for criterion in criteria
             if criterion.name == self.criterion
@@ -86,19 +89,12 @@ def no_better(at: At, comparison: pl.DataFrame, oracles: frozenset[str]) -> list
     for whose, criterion in at.halves():
         if criterion.strategy in oracles:
             continue
-        cells = comparison.filter(
-            pl.col("baseline") != "full",
-            *(kind_is("strategy"), pl.col("model") == whose.model, pl.col("benchmark") == whose.benchmark),
-            name=criterion.strategy,
-        )
+        own = {"model": whose.model, "benchmark": whose.benchmark, "name": criterion.strategy}
+        cells = comparison.filter(pl.col("baseline") != "full", kind="strategy", **own)
         better = cells.filter(pl.col("p_holm") < at.level, pl.col("difference") > 0).height
         remark = f"; significantly better in {better} of {cells.height} (layer, keep)" if cells.height else ""
         found.append(_reached(at, whose, criterion, remark))
     return found
-
-
-def kind_is(kind: str) -> pl.Expr:
-    return pl.col("kind") == kind
 
 
 def vanishing(at: At) -> list[Case]:
@@ -114,62 +110,57 @@ def _reached(at: At, whose: Whose, criterion: Criterion, remark: str = "") -> Ca
         worth = measured_worth(criterion, at.level)
         evidence = f"the image is worth {worth.mean:.3f} (at least {worth.low:.3f}; {criterion.floor:g} is needed)"
         return Case(*names, title, False, None, evidence, measurable=False)
-    evidence = layers({**horizon._asdict(), "depth": whose.depth}) + remark
-    return Case(*names, title, horizon.high < whose.depth, horizon.p_beyond, evidence)
+    return Case(*names, title, horizon.high < whose.depth, horizon.p_beyond, _words(whose, horizon) + remark)
+
+
+def _words(whose: Whose, horizon: Found | None) -> str:
+    """A horizon in words; None: not measurable."""
+    found = horizon._asdict() if horizon else dict.fromkeys(Found._fields)
+    return layers({**found, "depth": whose.depth})
+
+
+def _p(shown: Callable[[float], bool]) -> float:
+    """The smallest of LEVELS down to which something is shown at each; 1 where it is not."""
+    return min(takewhile(shown, LEVELS), default=1.0)
 
 
 def by_task(at: At, reading: frozenset[str]) -> list[Case]:
     """Each reading task against each other task of the same model."""
-    every = at.halves()
     return [
-        _deeper(at, first, second, second[0].benchmark, f"{a.model}: {a.benchmark} deeper than {b.benchmark}")
-        for first in every
-        for second in every
-        for a, b in [(first[0], second[0])]
+        _deeper(at, first, second, b.benchmark, f"{a.model}: {a.benchmark} deeper than {b.benchmark}")
+        for first, second in product(at.halves(), repeat=2)
+        for a, b in [(first.whose, second.whose)]
         if a.model == b.model and a.benchmark in reading and b.benchmark not in reading
     ]
 
 
 def by_model(at: At, stronger: set[tuple[str, str]]) -> list[Case]:
     """Each stronger model against each weaker one on the same benchmark."""
-    every = at.halves()
     return [
-        _deeper(at, first, second, second[0].model, f"{a.benchmark}: {a.model} deeper than {b.model}")
-        for first in every
-        for second in every
-        for a, b in [(first[0], second[0])]
+        _deeper(at, first, second, b.model, f"{a.benchmark}: {a.model} deeper than {b.model}")
+        for first, second in product(at.halves(), repeat=2)
+        for a, b in [(first.whose, second.whose)]
         if a.benchmark == b.benchmark and (a.model, b.model) in stronger
     ]
 
 
 def _deeper(at: At, first: Half, second: Half, subject: str, title: str) -> Case:
     """Does the first horizon lie deeper? Depths are shares of all layers."""
-    halves = [at.horizon(*half) for half in (first, second)]
-    names = [half[0].benchmark if first[0].model == second[0].model else half[0].model for half in (first, second)]
-    words = [
-        layers({**(found._asdict() if found else dict.fromkeys(Found._fields)), "depth": half[0].depth})
-        for found, half in zip(halves, (first, second), strict=True)
-    ]
-    evidence = "; ".join(f"{name}: {text}" for name, text in zip(names, words, strict=True))
-    about = (first[0].model, first[0].benchmark, subject, title)
-    one, other = halves
+    one, other, a, b = at.horizon(*first), at.horizon(*second), first.whose, second.whose
+    names = (a.benchmark, b.benchmark) if a.model == b.model else (a.model, b.model)
+    evidence = f"{names[0]}: {_words(a, one)}; {names[1]}: {_words(b, other)}"
+    about = (a.model, a.benchmark, subject, title)
     if one is None or other is None:
         return Case(*about, False, None, evidence, measurable=False)
-    deeper = one.low / first[0].depth > other.high / second[0].depth
-    return Case(*about, deeper, 1.0 if deeper else _p_not_deeper(at, first, second), evidence)
+    deeper = one.low / a.depth > other.high / b.depth
 
-
-def _p_not_deeper(at: At, first: Half, second: Half) -> float:
-    """Smallest of LEVELS at which the first horizon is shown to be reached no deeper than the second; else 1."""
-    shown = 1.0
-    for level in LEVELS:
+    def shallower(level: float) -> bool:
+        """Is the first shown to be reached, no deeper than the second?"""
         one, other = at.horizon(*first, level), at.horizon(*second, level)
         assert one is not None and other is not None
-        share = one.high / first[0].depth
-        if share >= 1 or share > other.low / second[0].depth:
-            break
-        shown = level
-    return shown
+        return one.high < a.depth and one.high / a.depth <= other.low / b.depth
+
+    return Case(*about, deeper, 1.0 if deeper else _p(shallower), evidence)
 
 
 def predicted(at: At, collapses: Mapping[tuple[str, str], int | None]) -> list[Case]:
@@ -185,23 +176,21 @@ def _predicted(at: At, whose: Whose, criterion: Criterion, collapse: int | None)
     horizon = at.horizon(whose, criterion)
     about = (whose.model, whose.benchmark, "entropy collapse", f"{whose.model}, {whose.benchmark}")
     words = "no sharp collapse" if collapse is None else f"collapse at layer {collapse}"
-    found = horizon._asdict() if horizon else dict.fromkeys(Found._fields)
-    evidence = f"{words}; horizon: {layers({**found, 'depth': whose.depth})}"
+    evidence = f"{words}; horizon: {_words(whose, horizon)}"
     if collapse is None or horizon is None:
         return Case(*about, False, None, evidence, measurable=False)
-    outside = 1.0
-    for level in LEVELS:
+
+    def outside(level: float) -> bool:
         wider = at.horizon(whose, criterion, level)
-        if wider is None or wider.low <= collapse <= wider.high:
-            break
-        outside = level
+        return wider is not None and not wider.low <= collapse <= wider.high
+
     inside = horizon.low <= collapse <= horizon.high < whose.depth
-    return Case(*about, inside, outside, evidence)
+    return Case(*about, inside, _p(outside), evidence)
 
 
 def hybrids(comparison: pl.DataFrame, level: float) -> list[Case]:
     """Each schedule against its baseline at equal mean tokens."""
-    rows = comparison.filter(kind_is("schedule"), pl.col("baseline") != "full")
+    rows = comparison.filter(pl.col("baseline") != "full", kind="schedule")
     return [
         Case(
             row["model"],

@@ -88,6 +88,10 @@ def criteria(tables: Tables, settings: Settings) -> Iterator[Criterion]:
     Raises:
         UserError: a table lacks rows, or holds a value that is not finite.
     """
+    if tables.information is not None and tables.information.height:
+        windows = tables.panel(tables.information, ["layer"], "information")
+        for column in ("information", "answer_information"):
+            windows.clusters(column)  # refuses what is not finite, which pictures would draw
     yield from _vanishing(tables, settings)
     if tables.losses is not None and tables.losses.height:
         yield _metric(tables, settings)
@@ -135,8 +139,7 @@ def removed(tables: Tables, removal: str) -> Tables:
     own = tables.removals.filter(removal=removal).with_columns(keep=0.0, tokens=0, repeat=0)
     text = {"text_probability": "probability", "text_answer_probability": "answer_probability"}
     left = own.select("question_id", "layer", text_divergence="divergence", **text)
-    measured = left.with_columns(information=0.0, answer_information=0.0)  # of windows: there are none
-    return replace(tables, information=measured, sweeps={"drop-all": own}, removals=None)
+    return replace(tables, information=left, sweeps={"drop-all": own}, removals=None)
 
 
 def with_worth(information: pl.DataFrame, answers: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
@@ -162,8 +165,6 @@ def with_worth(information: pl.DataFrame, answers: pl.DataFrame, by: Sequence[st
 
 
 def _information(panel: Panel, settings: Settings, category: str) -> Iterator[Criterion]:
-    for column in ("information", "answer_information"):
-        panel.clusters(column)  # refuses what is not finite, which pictures would draw
     for name in USABLE:
         yield Criterion(
             name,
@@ -176,17 +177,16 @@ def _information(panel: Panel, settings: Settings, category: str) -> Iterator[Cr
 
 
 def _label_free(panel: Panel, settings: Settings, category: str) -> Iterator[Criterion]:
+    ratio = _ratio(panel, "text_divergence", "blind_divergence", settings)  # refuses what is not finite
     divergence = panel.values("text_divergence")
-    data = panel.clusters("text_divergence")  # refuses what is not finite
     changed = Bounded(panel.clustered((divergence > settings.divergence).astype(float)), panel.layers)
     yield Criterion("label-free", changed, settings.changed, panel.questions, category=category)
-    ratio = _ratio(panel, "text_divergence", "blind_divergence", settings)
     yield Criterion(
         "label-free-ratio", ratio, settings.changed, panel.questions, settings.divergence, category=category
     )
     stays = divergence <= np.quantile(divergence, 1 - TRIMMED, axis=0, method="higher")
     trimmed = Clusters(panel.clustered(divergence * stays).sums, panel.clustered(stays.astype(float)).sums)
-    one = Clusters(np.ones((len(data.sizes), 1)), np.ones((len(data.sizes), 1)))  # in nats, not a share
+    one = Clusters(np.ones((ratio.images, 1)), np.ones((ratio.images, 1)))  # in nats, not a share
     curve = Ratio(trimmed, panel.layers, one, settings.resamples, settings.seed)
     yield Criterion("label-free-trimmed", curve, settings.divergence, panel.questions, category=category)
 

@@ -6,6 +6,7 @@ resampled again.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -130,8 +131,8 @@ class Ratio:
         return len(self.data.sums)
 
     def horizon(self, threshold: float, level: float, depth: int) -> Found:
-        weights = resample(self.images, self.resamples, self.seed)
-        holds = means(self.data, weights) <= threshold * means(self.reference, weights)
+        quantity, reference = self._draws
+        holds = quantity <= threshold * reference
         layers = first_layer(holds, self.layers, depth)
         low, high = percentile_interval(layers[1:], 1 - level)
         if self.images == 1:  # one image cannot be resampled: every layer is possible
@@ -140,9 +141,15 @@ class Ratio:
 
     def worth(self, level: float) -> tuple[float, float]:
         """The reference's mean and its one-sided lower bound (percentile; −∞ for one image)."""
-        draws = means(self.reference, resample(self.images, self.resamples, self.seed))[:, 0]
+        draws = self._draws[1][:, 0]
         low = -np.inf if self.images == 1 else np.quantile(draws[1:], level, method="inverted_cdf")
         return float(draws[0]), float(low)
+
+    @cached_property
+    def _draws(self) -> tuple[Array, Array]:
+        """Mean of the quantity, (1 + resamples, K), and of the reference, (1 + resamples, 1), in every resample."""
+        weights = resample(self.images, self.resamples, self.seed)
+        return means(self.data, weights), means(self.reference, weights)
 
     def _p_beyond(self, threshold: float) -> float:
         """One-sided p of 'at most the threshold at the last layer', by Student's t of what exceeds it."""

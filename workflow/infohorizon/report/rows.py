@@ -7,11 +7,12 @@ import polars as pl
 
 from infohorizon import tables
 from infohorizon.analysis import observations
-from infohorizon.analysis.cases import ORACLE, layers
+from infohorizon.analysis.cases import layers
 from infohorizon.analysis.horizons import configured
 from infohorizon.figures import style
 from infohorizon.figures.sweep import amount
 from infohorizon.seeding import digest_of
+from infohorizon.strategies import ORACLE
 
 Rows = list[list[str]]
 

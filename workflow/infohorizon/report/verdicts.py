@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from infohorizon.analysis.cases import ORACLE, layers
+from infohorizon.analysis.cases import layers
 from infohorizon.analysis.findings import CLAIMS, Claim
 from infohorizon.analysis.horizons import configured
+from infohorizon.strategies import ORACLE
 
 
 class Verdict(NamedTuple):

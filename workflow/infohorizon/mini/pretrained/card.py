@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infohorizon.mini.training.card import measured, weak_families
+from infohorizon.mini.training.card import SPLITS, measured, weak_families
 
 FRONT = """---
 license: apache-2.0
@@ -12,7 +12,8 @@ library_name: transformers
 pipeline_tag: image-text-to-text
 ---
 """
-TEXT = """# {name}
+TEXT = (
+    """# {name}
 
 A pretrained language model that was taught to read the images that Information Horizon draws: {parameters:,}
 parameters, {layers} decoder layers of width {width} with {heads} heads, {tokens} visual tokens. This folder holds what
@@ -26,22 +27,9 @@ language model, fetched from PyPI by its checksum, into results/merged/{name}, a
 * **Vision tower**: that of mini-llava ({tower:,} parameters, {image} × {image} pixels), trained by this project and
   frozen.
 
-## Test splits
-
-Greedy answers; 95 % bootstrap intervals over images. Blind: no token may attend to the image.
-
-| benchmark | questions | images | accuracy | blind |
-|---|---|---|---|---|
-{rows}
-
-By family, and the tasks' own metrics:
-
-{metrics}
-
-The last validation, on scenes with several objects (training families included):
-
-{validation}
-
+"""
+    + SPLITS
+    + """
 * **perception**: pairs of yes/no questions on existence, colour and side of a shape, and its colour, shape or side.
 * **places**: the word in a half of the image; three characters, each a token.
 * **knowledge**: four options on a name; the sign in the image says which of four attributes is meant. The {facts} facts
@@ -75,6 +63,7 @@ Training code: commit {commit}.
 
 {weaknesses}
 """
+)
 GENERAL = """\
 * Words that a question picks by their colour: not trained, since an earlier try read another word of the scene
   in more than half of the cases.

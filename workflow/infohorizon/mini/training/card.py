@@ -14,7 +14,24 @@ library_name: transformers
 pipeline_tag: image-text-to-text
 ---
 """
-TEXT = """# {name}
+SPLITS = """## Test splits
+
+Greedy answers; 95 % bootstrap intervals over images. Blind: no token may attend to the image.
+
+| benchmark | questions | images | accuracy | blind |
+|---|---|---|---|---|
+{rows}
+
+By family, and the tasks' own metrics:
+
+{metrics}
+
+The last validation, on scenes with several objects (training families included):
+
+{validation}
+"""
+TEXT = (
+    """# {name}
 
 A very small vision-language model ({parameters:,} parameters, of which {tower:,} in the vision tower), trained from
 scratch on a CPU for the default study of Information Horizon. It answers questions on images that the project draws,
@@ -36,22 +53,9 @@ No scene, no word to read, no name with its set of options and no combination of
 occurs in training. The facts themselves do: they are what knowledge is. Text and shapes keep to the grid of patches
 (words within about a pixel, a shape on 2 × 2 patches).
 
-## Test splits
-
-Greedy answers; 95 % bootstrap intervals over images. Blind: no token may attend to the image.
-
-| benchmark | questions | images | accuracy | blind |
-|---|---|---|---|---|
-{rows}
-
-By family, and the tasks' own metrics:
-
-{metrics}
-
-The last validation, on scenes with several objects (training families included):
-
-{validation}
-
+"""
+    + SPLITS
+    + """
 ## Recipe
 
 1. The vision tower learns from labels of every patch (character, its index in the word, shape, colour, row, column),
@@ -83,6 +87,7 @@ answers had shown, too.
 
 {weaknesses}
 """
+)
 GENERAL = """* It knows {vocabulary} tokens and the sentences of its benchmarks; any other question is noise to it.
 * Text of free position, other fonts, real images: never seen, not expected to work."""
 WEAK = 0.9  # families below this accuracy are named as weaknesses
