@@ -102,7 +102,7 @@ CSV = "image,question,answer\r\ni.png,Q,{}\r\n"
         ("\ufeff" + lines('"answer": "cat"'), "q.jsonl", "cat"),
         (lines('"answer": "cat"').replace("\n", "\r\n"), "q.jsonl", "cat"),
         ("[" + lines('"answer": 1.0') + "]", "q.json", "1.0"),
-        (gzip.compress(lines('"answer": "cat"').encode()), "q.jsonl.gz", "cat"),
+        (gzip.compress(lines('"answer": "cat"').encode(), mtime=0), "q.jsonl.gz", "cat"),
         ("file_name,question,answer\ni.png,Q,007\n", "metadata.csv", "007"),
         ('{"file_name": "i.png", "question": "Q", "answer": 1e2}', "metadata.jsonl", "1e2"),
         ('{"image": {"path": "i.png", "bytes": null}, "question": "Q", "answer": "x"}', "q.jsonl", "x"),
