@@ -44,7 +44,7 @@ class RandomModel:
         count, length = side * side, PREFIX + side * side + text
         self.question = Prompt(torch.randn(length, width), torch.arange(length), PREFIX, count, (side, side))
         nothing = torch.empty(count, 0)
-        self.asked = Asked("question", "", "", Encoded((side, side), nothing, torch.zeros(count), nothing))
+        self.asked = Asked("question", "", "", Encoded((side, side), nothing, *[torch.zeros(count)] * 4, nothing))
         self.shape = Geometry(
             layers=depth,
             width=width,

@@ -84,16 +84,21 @@ def write_llava(
     return folder
 
 
-def write_qwen(folder: Path, layers: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
-    """Qwen2_5_VLForConditionalGeneration: M-RoPE, grouped-query attention, biases, window attention in the tower."""
+def write_qwen(folder: Path, layers: int = 6, seed: int = 0, dtype: torch.dtype = torch.float32, **vision: Any) -> Path:
+    """Qwen2_5_VLForConditionalGeneration: M-RoPE, grouped-query attention, biases, window attention in the tower.
+
+    Args:
+        vision: settings of the vision tower other than these.
+    """
     torch.manual_seed(seed)
     tok = tokenizer(QWEN_SPECIAL, QWEN_TEMPLATE, None, "<|im_end|>")
     ids = {name: tok.convert_tokens_to_ids(name) for name in QWEN_SPECIAL}
     config = Qwen2_5_VLConfig(
-        vision_config=dict(
-            depth=3, hidden_size=32, intermediate_size=64, num_heads=4, out_hidden_size=48, patch_size=14,
-            spatial_merge_size=2, temporal_patch_size=2, window_size=56, fullatt_block_indexes=[1], tokens_per_second=2,
-        ),
+        vision_config={
+            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 48,
+            "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 56,
+            "fullatt_block_indexes": [1], "tokens_per_second": 2, **vision,
+        },
         text_config=dict(
             vocab_size=len(tok), hidden_size=48, intermediate_size=96, num_hidden_layers=layers, num_attention_heads=3,
             num_key_value_heads=1, initializer_range=0.3, max_position_embeddings=512,

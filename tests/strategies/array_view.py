@@ -16,12 +16,16 @@ class ArrayView(View):
     Args:
         attention: (heads, text tokens, visual tokens) probabilities; `ahead` likewise, of the next layer.
         hidden, normed_hidden, keys, embeddings: {"visual": tensor, "text": tensor}.
-        saliency, features, vision_keys, information, answer_information: one tensor over the visual tokens each.
+        saliency, early_saliency, received, middle_received, features, vision_keys, information, answer_information:
+            one tensor over the visual tokens each.
+        prompt_embeddings: of all text.
+        grid: rows and columns; one row where nobody says.
     """
 
     def __init__(self, count: int, text_count: int, visual_start: int = 5, layer: int = 2, seed: int = 0, **tensors):
         self.count, self.text_count, self.visual_start, self.layer = count, text_count, visual_start, layer
         self.seed = seed
+        self.grid, self.present = tensors.pop("grid", (1, count)), torch.arange(count)
         self.tensors = tensors
 
     def hidden(self, section="visual"):
@@ -39,8 +43,14 @@ class ArrayView(View):
     def embeddings(self, section="visual"):
         return self.tensors["embeddings"][section]
 
-    def saliency(self):
-        return self.tensors["saliency"]
+    def prompt_embeddings(self):
+        return self.tensors["prompt_embeddings"]
+
+    def saliency(self, early=False):
+        return self.tensors["early_saliency" if early else "saliency"]
+
+    def received(self, middle=False):
+        return self.tensors["middle_received" if middle else "received"]
 
     def features(self):
         return self.tensors["features"]
@@ -52,7 +62,7 @@ class ArrayView(View):
         return self.tensors["information" if by == "first token" else "answer_information"]
 
     def places(self):
-        return self.tensors["places"]
+        return torch.stack([self.present // self.grid[1], self.present % self.grid[1]], dim=1)
 
     def generator(self, keep):
         return torch.Generator().manual_seed(1000 * self.seed + keep)
@@ -102,6 +112,10 @@ def random_view(count: int, text_count: int = 9, seed: int = 0, tokens: str = "r
         attention=visual(4, text_count, count, dim=2).softmax(dim=2),
         ahead=visual(4, text_count, count, dim=2).softmax(dim=2),
         saliency=visual(count).softmax(dim=0),
+        early_saliency=visual(count).softmax(dim=0),
+        received=visual(count).softmax(dim=0),
+        middle_received=visual(count).softmax(dim=0),
+        prompt_embeddings=torch.randn(text_count + 3, 16, generator=generator),
         features=visual(count, 24),
         vision_keys=visual(count, 12),
         information=visual(count).sigmoid(),

@@ -18,8 +18,7 @@ SETTINGS = {
 
 def view(seed=0, side=8):
     found = random_view(side * side, seed=seed)
-    places = torch.arange(side * side)
-    found.tensors["places"] = torch.stack([places // side, places % side], dim=1)
+    found.grid = (side, side)
     return found
 
 

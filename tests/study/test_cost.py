@@ -98,8 +98,8 @@ def test_bytes():
     assert SHAPE.parameters == 3 * 144 + 80 + 100
     assert cost.weight_bytes(SHAPE, 2) == 612 * 2 + 160
     assert cost.weight_bytes(SHAPE, 4) == 612 * 4
-    assert cost.image_bytes(SHAPE, 9, 2) == 9 * (8 * 2 + 4)
-    assert cost.image_bytes(SHAPE, 9, 8) == 9 * (8 * 4 + 4)  # the table holds at most fp32
+    assert cost.image_bytes(SHAPE, 9, 2) == 9 * (8 * 2 + 16)
+    assert cost.image_bytes(SHAPE, 9, 8) == 9 * (8 * 4 + 16)  # the table holds at most fp32
 
 
 def test_time():

@@ -23,7 +23,8 @@ METADATA = {"stage": "answers", "packages": {"torch": "2", "numpy": "2"}, "code"
 def vision_row(kind: type) -> dict:
     array = np.arange(4, dtype=kind)
     sizes = {"grid_height": 1, "grid_width": 2, "frame": [0.0, 0.0, 2.0, 1.0], "feature_width": 2, "key_width": 2}
-    return {"image_id": "a", "features": array, "keys": array, "saliency": np.ones(2, np.float32)} | sizes
+    attention = dict.fromkeys(("saliency", "early_saliency", "received", "middle_received"), np.ones(2, np.float32))
+    return {"image_id": "a", "features": array, "keys": array} | attention | sizes
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class TraceView(View):
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
         _, self.question_id, self.repeat = key
-        self.amount, self.present = amount, trace.visual[layer]
+        self.amount, self.present, self.grid = amount, trace.visual[layer], encoded.grid
         self.count, self.visual_start = len(self.present), prompt.start
         self.text_count = prompt.suffix - prompt.forced
 
@@ -64,8 +64,16 @@ class TraceView(View):
         rows = slice(prompt.start, after) if section == "visual" else slice(after, after + self.text_count)
         return self.trace.language_model.enter(prompt.embeddings[rows])
 
-    def saliency(self) -> Tensor:
-        return self._cached(self.encoded.saliency)
+    def prompt_embeddings(self) -> Tensor:
+        prompt = self.trace.prompt
+        before = self.trace.language_model.enter(prompt.embeddings[: prompt.start])
+        return torch.cat([before, self.embeddings("text")])
+
+    def saliency(self, early: bool = False) -> Tensor:
+        return self._cached(self.encoded.early_saliency if early else self.encoded.saliency)
+
+    def received(self, middle: bool = False) -> Tensor:
+        return self._cached(self.encoded.middle_received if middle else self.encoded.received)
 
     def features(self) -> Tensor:
         return self._cached(self.encoded.features)
@@ -79,7 +87,7 @@ class TraceView(View):
         return self.oracle(self.layer, by).to(self.present.device)[self.present]
 
     def places(self) -> Tensor:
-        present, columns = self.present.cpu(), self.encoded.grid[1]
+        present, columns = self.present.cpu(), self.grid[1]
         return torch.stack([present // columns, present % columns], dim=1)
 
     def generator(self, keep: int) -> torch.Generator:

@@ -33,8 +33,12 @@ class Encoded:
     Attributes:
         grid: (rows, columns) of visual tokens as the language model sees them, rows · columns = N.
         features: (N, f) what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL).
-        saliency: (N,) attention received in the vision tower.
-        keys: (N, k) the vision tower's keys, mean over heads.
+        saliency: (N,) attention received from the class token in the vision tower's second-last layer, or from all
+            patches in its last layer that lets them see each other (Qwen2.5-VL, towers without a class token).
+        early_saliency: (N,) the same of a layer a quarter of the way up.
+        received: (N,) attention received from all tokens in the layer of `saliency`.
+        middle_received: (N,) the same of a layer in the middle.
+        keys: (N, k) the vision tower's keys in the layer of `saliency`, mean over heads.
         frame: which part of the image the grid covers; None where nobody asks (features read back from the table).
     Raises:
         UserError: the parts do not have rows · columns entries each.
@@ -43,16 +47,21 @@ class Encoded:
     grid: tuple[int, int]
     features: Tensor
     saliency: Tensor
+    early_saliency: Tensor
+    received: Tensor
+    middle_received: Tensor
     keys: Tensor
     frame: Frame | None = None
 
     def __post_init__(self) -> None:
         rows, columns = self.grid
-        lengths = [len(part) for part in (self.features, self.saliency, self.keys)]
-        if lengths != [rows * columns] * 3:
+        attention = self.saliency, self.early_saliency, self.received, self.middle_received
+        lengths = [len(part) for part in (self.features, *attention, self.keys)]
+        if set(lengths) != {rows * columns}:
             raise UserError(
-                f"the vision tower gives {lengths[0]} visual tokens, saliency of {lengths[1]}, keys of {lengths[2]}, "
-                f"which do not fill a grid of {rows} × {columns}: this tower or its settings are not supported."
+                f"the vision tower gives {lengths[0]} visual tokens, attention to {lengths[1:-1]}, keys of "
+                f"{lengths[-1]}, which do not fill a grid of {rows} × {columns}: this tower or its settings are not "
+                f"supported."
             )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.models.frame import Pixels
+from infohorizon.models.tower import attention_received, last_below
 
 
 class Llava(VisionLanguageModel):
@@ -59,16 +60,23 @@ class Llava(VisionLanguageModel):
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
         config, tower = self.model.config, self.model.model.vision_tower
         pixels = self.processed(images)["pixel_values"]
-        # Official selectors (FasterVLM, VisPruner, VisionZip) read the second-last layer's attention.
-        watched = self._tower.encoder.layers[-2].self_attn
+        # Official selectors read the second-last layer (FasterVLM, VisPruner, VisionZip, …), VScan the 6th and HiPrune
+        # the 9th of 24 layers, too.
+        layers, depth = self._tower.encoder.layers, len(self._tower.encoder.layers)
+        early, middle = (layers[last_below(range(depth), depth * share)].self_attn for share in (1 / 4, 3 / 8))
+        late = layers[-2].self_attn
         seen: dict[str, Tensor] = {}
 
         def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
-            if module is watched:
-                # With a class token its row; without, the mean over all rows. Mean over heads.
-                rows = query[:, :, :1] if self._drops_class_token else query
-                weights = (rows.float() @ key.float().transpose(2, 3) * scaling).softmax(-1)
-                seen["saliency"], seen["keys"] = weights.mean((1, 2)), key.float().mean(1)
+            salient = query[:, :, :1] if self._drops_class_token else query  # the class token's, where there is one
+            if module is late:
+                seen["saliency"] = attention_received(salient, key, scaling)
+                seen["received"] = attention_received(query, key, scaling)
+                seen["keys"] = key.float().mean(1)
+            if module is middle:
+                seen["middle_received"] = attention_received(query, key, scaling)
+            if module is early:
+                seen["early_saliency"] = attention_received(salient, key, scaling)
 
         with tapping(tap):
             out = tower(pixels.to(self.device, self.dtype), output_hidden_states=True)
@@ -81,9 +89,8 @@ class Llava(VisionLanguageModel):
             Encoded(
                 (side, side),
                 features[i, first:],
-                seen["saliency"][i, first:],
-                seen["keys"][i, first:],
-                self.frame(image.size),
+                frame=self.frame(image.size),
+                **{name: values[i, first:] for name, values in seen.items()},
             )
             for i, image in enumerate(images)
         ]

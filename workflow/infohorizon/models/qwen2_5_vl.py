@@ -12,9 +12,9 @@ from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.models.frame import Pixels
 from infohorizon.models.grid import windows
+from infohorizon.models.tower import attention_received, last_below
 
 LONGEST = 200  # ratio of an image's sides
-QUERY_CHUNK = 512  # rows of the tower's attention at a time: 8192 patches would need gigabytes at once
 
 
 class Qwen25VL(VisionLanguageModel):
@@ -64,15 +64,17 @@ class Qwen25VL(VisionLanguageModel):
     def _encode(self, image: Image.Image) -> Encoded:
         tower = self.model.model.visual
         batch = self.processed([image])
-        # The saliency of a patch: the attention it receives from all patches in the last block that sees them all.
-        watched = tower.blocks[max(tower.fullatt_block_indexes)].attn
-        seen: dict[str, Tensor] = {}
+        # Only some blocks let all patches see each other. Of those VScan reads the first and HiPrune the second of four
+        # (of 32 blocks), and all selectors the last.
+        whole, depth = sorted(tower.fullatt_block_indexes), len(tower.blocks)
+        late, early, middle = whole[-1], last_below(whole, depth / 4), last_below(whole, depth / 2)
+        received: dict[int, Tensor] = {}
+        keys: dict[int, Tensor] = {}
+        watched = {tower.blocks[block].attn: block for block in (late, early, middle)}
 
         def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
-            if module is watched:
-                chunks = query[0].float().split(QUERY_CHUNK, dim=1)
-                received = sum((rows @ key[0].float().mT * scaling).softmax(-1).sum((0, 1)) for rows in chunks)
-                seen["saliency"], seen["keys"] = received / (query.shape[1] * query.shape[2]), key[0].float().mean(0)
+            if (block := watched.get(module)) is not None:
+                received[block], keys[block] = attention_received(query, key, scaling)[0], key[0].float().mean(0)
 
         with tapping(tap):
             out = tower(
@@ -84,9 +86,20 @@ class Qwen25VL(VisionLanguageModel):
         grid = height // merge, width // merge
         # The tower works in window order, the patches of one merged token side by side; undo that order.
         back = torch.cat(windows(grid, tower.window_size // merge // tower.patch_size)).argsort().to(merged.device)
-        saliency = seen["saliency"].reshape(-1, merge**2).mean(1)[back]
-        keys = seen["keys"].reshape(len(back), merge**2, -1).mean(1)[back]
-        return Encoded(grid, merged, saliency, keys, self.frame(image.size))
+
+        def of_tokens(patches: Tensor) -> Tensor:
+            return patches.unflatten(0, (-1, merge**2)).mean(1)[back]
+
+        return Encoded(
+            grid,
+            merged,
+            saliency=of_tokens(received[late]),
+            early_saliency=of_tokens(received[early]),
+            received=of_tokens(received[late]),
+            middle_received=of_tokens(received[middle]),
+            keys=of_tokens(keys[late]),
+            frame=self.frame(image.size),
+        )
 
     def visual_embeddings(self, features: Tensor) -> Tensor:
         return features

@@ -10,6 +10,8 @@ from infohorizon import tables
 from infohorizon.errors import UserError
 from infohorizon.models.base import Encoded
 
+ATTENTION = ("saliency", "early_saliency", "received", "middle_received")
+
 
 class Images(Mapping[str, Encoded]):
     """image_id → Encoded, from one part of the vision table; the file stays memory-mapped."""
@@ -34,8 +36,8 @@ class Images(Mapping[str, Encoded]):
         return Encoded(
             (value("grid_height"), value("grid_width")),
             matrix("features", "feature_width"),
-            torch.from_numpy(np.array(self.table["saliency"][row].values)),
-            matrix("keys", "key_width"),
+            keys=matrix("keys", "key_width"),
+            **{name: torch.from_numpy(np.array(self.table[name][row].values)) for name in ATTENTION},
         )
 
     def grid(self, image_id: str) -> tuple[int, int]:
@@ -67,7 +69,7 @@ def vision_row(image_id: str, encoded: Encoded, wide: bool) -> dict[str, Any]:
         "frame": encoded.frame,
         "feature_width": features.shape[1],
         "features": features.ravel(),
-        "saliency": encoded.saliency.float().cpu().numpy(),
+        **{name: getattr(encoded, name).float().cpu().numpy() for name in ATTENTION},
         "key_width": keys.shape[1],
         "keys": keys.ravel(),
     }

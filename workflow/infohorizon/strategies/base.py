@@ -22,7 +22,8 @@ class View:
         count: number of visual tokens N at this point.
         text_count: number of text tokens M after the image.
         visual_start: tokens before the image, i.e. absolute position of visual token 0 in the sequence.
-        present: (N,) indices of the tokens in the image's grid; 0 … N−1 unless an earlier stage removed some.
+        grid: rows and columns of the image's visual tokens.
+        present: (N,) indices of the tokens in that grid; 0 … N−1 unless an earlier stage removed some.
         question_id, amount, repeat: the cell: amount is keep as configured (a count or a fraction).
     """
 
@@ -30,6 +31,7 @@ class View:
     count: int
     text_count: int
     visual_start: int
+    grid: tuple[int, int]
     present: Tensor
     question_id: str
     amount: float
@@ -60,8 +62,22 @@ class View:
         """Input embeddings (layer 0), (tokens, width); of all visual tokens, even of those that left before."""
         raise NotImplementedError
 
-    def saliency(self) -> Tensor:
-        """Attention each visual token receives in the vision tower (CLS row, mean over heads), (N,)."""
+    def prompt_embeddings(self) -> Tensor:
+        """Input embeddings of all text of the prompt, before and after the image, (tokens, width)."""
+        raise NotImplementedError
+
+    def saliency(self, early: bool = False) -> Tensor:
+        """Attention each visual token receives in the vision tower (CLS row, mean over heads), (N,).
+
+        Of a late layer, or a layer a quarter of the way up. Where there is no CLS token: as `received`.
+        """
+        raise NotImplementedError
+
+    def received(self, middle: bool = False) -> Tensor:
+        """Attention each visual token receives from all tokens of the tower, mean over heads and queries, (N,).
+
+        Of the layer of `saliency`, or one in the middle.
+        """
         raise NotImplementedError
 
     def features(self) -> Tensor:

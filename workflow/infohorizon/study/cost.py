@@ -68,8 +68,8 @@ def weight_bytes(shape: Geometry, element: int) -> float:
 
 
 def image_bytes(shape: Geometry, tokens: float, element: int) -> float:
-    """Bytes of an image's row in the vision table: features and keys in fp16 or fp32, saliency in fp32."""
-    return tokens * ((shape.feature_width + shape.key_width) * min(4, element) + 4)
+    """Bytes of an image's row in the vision table: features and keys in fp16 or fp32, four of attention in fp32."""
+    return tokens * ((shape.feature_width + shape.key_width) * min(4, element) + 4 * 4)
 
 
 def present_tokens(stages: Sequence[Sequence[Any]], count: int, depth: int) -> list[int]:

@@ -93,7 +93,17 @@ TABLES: dict[str, Table] = {
                 "float16 unless the model runs in float32",
                 F16_OR_F32[1:],
             ),
-            "saliency": Column(pa.list_(pa.float32()), "attention each visual token receives in the vision tower"),
+            "saliency": Column(
+                pa.list_(pa.float32()),
+                "attention each visual token receives from the class token in the vision tower's second-last layer "
+                "(Qwen2.5-VL, or no class token: from all patches in the last layer where they see each other)",
+            ),
+            "early_saliency": Column(pa.list_(pa.float32()), "the same of a layer a quarter of the way up"),
+            "received": Column(
+                pa.list_(pa.float32()),
+                "attention each visual token receives from all tokens in the layer of `saliency`",
+            ),
+            "middle_received": Column(pa.list_(pa.float32()), "the same of a layer in the middle"),
             "key_width": Column(pa.int32(), "values per visual token in `keys`"),
             "keys": Column(
                 F16_OR_F32[0], "vision tower's keys, mean over heads, tokens × key_width, row-major", F16_OR_F32[1:]
