@@ -8,8 +8,9 @@ import pytest
 import yaml
 from snakemake.utils import validate
 
+from infohorizon import schema
 from infohorizon.errors import UserError
-from infohorizon.study import checks, schema
+from infohorizon.study import checks
 from infohorizon.units import layers_of
 
 ROOT = Path(__file__).resolve().parents[2]

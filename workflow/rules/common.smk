@@ -31,7 +31,8 @@ from infohorizon.benchmarks import datafiles
 from infohorizon.errors import UserError
 from infohorizon.models import hub
 from infohorizon.pipeline.digest import code, content
-from infohorizon.study import checks, configuration, protocols, schema
+from infohorizon import schema
+from infohorizon.study import checks, configuration, protocols
 
 SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:

@@ -1,19 +1,12 @@
 """Schedules: [(layer, strategy, keep), …] on one question, tokens really leaving at each stage."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from infohorizon.engine import Positions, Trace, unpruned
-from infohorizon.measure.questioner import Asked, Keep, Questioner, Setting
+from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.strategies.base import Strategy
-
-
-class Stage(NamedTuple):
-    """At the input of `layer`, `strategy` leaves `keep` visual tokens (a fraction is of the image's tokens)."""
-
-    layer: int
-    strategy: str
-    keep: Keep
+from infohorizon.strategies.schedule import Stage
 
 
 def repeats_of(stages: Sequence[Stage], strategies: Mapping[str, Strategy], repeats: int) -> int:

@@ -20,14 +20,17 @@ from infohorizon.seeding import digest_of
 
 LIBRARY = Path(__file__).resolve().parents[1]
 SCRIPTS = LIBRARY.parent / "scripts"
-# Modules that change no number: tables as files, glue, checks. The registries name every strategy, benchmark and model,
-# while a job names its own.
+# Modules that change no number: tables as files, glue, checks, what the package re-exports. The registries name every
+# strategy, benchmark and model, while a job names its own.
 NEUTRAL = (
+    "__init__.py",
     "errors.py",
+    "schema.py",
     "transient.py",
     "tables/",
     "pipeline/",
     "strategies/registry.py",
+    "strategies/schedule.py",
     "benchmarks/registry.py",
     "models/registry.py",
     "models/hub.py",

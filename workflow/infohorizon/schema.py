@@ -1,4 +1,4 @@
-"""config.yaml against its JSON schema: the first mistake in one sentence. Snakemake then fills in the defaults."""
+"""What a user writes (config.yaml, a schedule) against its JSON schema: the first mistake in one sentence."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +19,8 @@ Validator = extend(Draft202012Validator, type_checker=STRICT)
 TYPES = {"object": "a dictionary", "array": "a list", "string": "a text", "integer": "a whole number", "null": "null"}
 
 
-def check(config: Mapping[str, Any], schema: str | Path) -> None:
-    """Check a configuration against a schema file.
+def check(config: Mapping[str, Any], schema: str | Path, name: str = "the configuration") -> None:
+    """Check a configuration, or a file called `name`, against a schema file.
 
     Raises:
         UserError: one sentence that names the key and what it may be.
@@ -29,21 +29,21 @@ def check(config: Mapping[str, Any], schema: str | Path) -> None:
     if (error := best_match(validator.iter_errors(config))) is not None:
         while error.parent is not None:  # the whole of a "oneOf", not one of its branches
             error = error.parent
-        raise UserError(sentence(error))
+        raise UserError(sentence(error, name))
 
 
-def sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError, name: str) -> str:
     """What is wrong, where, and what would be right."""
     key = ".".join(map(str, error.absolute_path))
     inside = f"{key}." if key else ""
     if error.validator == "required":
-        name = next(name for name in error.validator_value if name not in error.instance)
-        return f"{inside}{name} is missing."
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{inside}{missing} is missing."
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
-        name = next(name for name in error.instance if name not in known)
-        return f"{inside}{name} is not a key of the configuration: {suggestion(name, known)}"
-    return f"{key or 'the configuration'}: {error.instance!r} is not valid; it must be {_wanted(error)}."
+        other = next(key for key in error.instance if key not in known)
+        return f"{inside}{other} is not a key of {name}: {suggestion(other, known)}"
+    return f"{key or name}: {error.instance!r} is not valid; it must be {_wanted(error)}."
 
 
 def _wanted(error: ValidationError) -> str:
