@@ -77,8 +77,17 @@ def sections(sequence: Tensor, start: int, count: int, dim: int = 0) -> dict[str
     }
 
 
-def random_view(count: int, text_count: int = 9, seed: int = 0, tokens: str = "random") -> ArrayView:
+def grid_of(count: int) -> tuple[int, int]:
+    """The most even grid of so many tokens, wider than high."""
+    rows = max(side for side in range(1, int(count**0.5) + 1) if count % side == 0)
+    return rows, count // rows
+
+
+def random_view(
+    count: int, text_count: int = 9, seed: int = 0, tokens: str = "random", grid: tuple[int, int] | None = None
+) -> ArrayView:
     """Everything random from one seed; `tokens` makes all visual tokens alike (constant), pairs (duplicate) or zero."""
+    columns = (grid or grid_of(count))[1]
     generator = torch.Generator().manual_seed(seed)
     pattern = {
         "random": torch.arange(count),
@@ -120,4 +129,5 @@ def random_view(count: int, text_count: int = 9, seed: int = 0, tokens: str = "r
         vision_keys=visual(count, 12),
         information=visual(count).sigmoid(),
         answer_information=visual(count).sigmoid(),
+        places=torch.stack([torch.arange(count) // columns, torch.arange(count) % columns], dim=1),
     )

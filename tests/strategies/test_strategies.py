@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from array_view import SELECTORS, ArrayView, random_view
+from array_view import SELECTORS, ArrayView, grid_of, random_view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +31,11 @@ def promised(name: str, count: int, keep: int, text_count: int) -> int:
             visual = min(4, keep)
             pivots = visual + min(4, text_count)
             return visual + (keep - visual) // pivots * pivots
+        case "stride" | "pool":
+            rows, columns = grid_of(count)
+            shapes = [(r, c) for r in range(1, rows + 1) for c in range(1, columns + 1) if r * c <= keep]
+            even = [(r, c) for r, c in shapes if 0.5 <= (rows / r) / (columns / c) <= 2]
+            return max(r * c for r, c in even or shapes)
         case _:
             return min(keep, count)
 
@@ -88,7 +93,8 @@ def test_float64(name):
     view.tensors = {
         key: {part: tensor.double() for part, tensor in value.items()} if isinstance(value, dict) else value.double()
         for key, value in view.tensors.items()
-    }
+        if key != "places"
+    } | {"places": view.places()}
     assert len(select(name, view, 20)) == promised(name, 63, 20, view.text_count)
 
 

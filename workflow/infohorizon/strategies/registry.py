@@ -42,6 +42,8 @@ REGISTRY = {
     "vispruner": Entry("vispruner:VisPruner"),
     "visionzip": Entry("visionzip:VisionZip", merges=True),
     "holov": Entry("holov:HoloV"),
+    "stride": Entry("stride:Stride"),
+    "pool": Entry("pool:Pool", merges=True),
     "kept": Entry("kept:Kept"),
 }
 

@@ -1,0 +1,26 @@
+"""Average pooling: what a coarser grid of tokens tells, without a choice."""
+
+from torch.nn.functional import one_hot
+
+from infohorizon.strategies.base import Selection, Strategy, View
+from infohorizon.strategies.stride import cells
+
+
+class Pool(Strategy):
+    """Averages the states of neighbouring tokens, cell by cell of the grid of `stride`: k × k where k divides its sides.
+
+    The token in the middle of a cell stays, at its own position, with the mean of the cell's hidden states entering the
+    layer. As many tokens stay as with `stride`, at the same places: the two differ in nothing but the average.
+    """
+
+    name = "pool"
+    paper = "baseline"
+    needs = "hidden states entering the layer (merged)"
+    merges = True
+
+    def select(self, view: View, keep: int) -> Selection:
+        middles, cell = cells(view.places(), keep)
+        hidden = view.hidden()
+        # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
+        members = one_hot(cell, len(middles)).T.to(hidden)
+        return Selection(middles, members @ hidden / members.sum(dim=1, keepdim=True))
