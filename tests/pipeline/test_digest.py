@@ -92,6 +92,7 @@ EDITS = {
     "a comment": ("x = 1\n", "# why\nx = 1  # really\n"),
     "layout": ("x = [1, 2]\n", "x = [\n    1,\n    2,\n]\n"),
     "a module's docstring": ('"""A."""\nx = 1\n', '"""B."""\nx = 1\n'),
+    "what a strategy's docs say": ('class A:\n    paper = "A"\n    x = 1\n', 'class A:\n    paper = "B"\n    x = 1\n'),
     "a function's docstring": ('def f():\n    """A."""\n    return 1\n', "def f():\n    return 1\n"),
     "the message of an error": (
         'def f(x):\n    raise ValueError(f"bad {x}")\n',

@@ -8,6 +8,7 @@ import pytest
 
 from infohorizon import tables
 from infohorizon.pipeline import docs
+from infohorizon.strategies import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -19,6 +20,19 @@ def test_data_dictionary_is_up_to_date():
 
 def test_strategy_table_is_up_to_date():
     assert docs.readme(README) == README, "run `make docs`"
+
+
+def test_strategy_facts_are_up_to_date():
+    assert (ROOT / "docs" / "strategies.md").read_text() == docs.strategy_facts(), "run `make docs`"
+
+
+def test_every_strategy_has_a_row_with_its_facts():
+    rows = {row[0].strip(" `"): row for line in docs.strategy_facts().splitlines() if (row := line.split("|")[1:-1])}
+    assert list(rows)[2:] == list(REGISTRY) and {len(row) for row in rows.values()} == {8}
+    assert [cell.strip() for cell in rows["fastv"][2:7]] == ["1", "layer 2", "yes", "none", "equal"]
+    for name in REGISTRY:
+        recorded = (ROOT / "tests/data/golden" / f"{name.replace('-', '_')}.safetensors").is_file()
+        assert rows[name][6].strip() == ("equal" if recorded else "–"), name
 
 
 def test_every_file_the_readme_links_to_exists():

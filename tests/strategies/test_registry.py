@@ -1,4 +1,4 @@
-"""Names, settings, a user's own file, and the table for the README."""
+"""Names, settings, and a user's own file."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from array_view import SELECTORS, random_view
 
 from infohorizon.errors import UserError
-from infohorizon.strategies import REGISTRY, create, entry, names, table
+from infohorizon.strategies import REGISTRY, create, entry, names
 
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
@@ -37,13 +37,6 @@ def test_import_does_not_load_torch():
         "assert not {'torch', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
-
-
-def test_table_has_a_row_per_strategy():
-    rows = table().splitlines()
-    assert [row.split("|")[1].strip(" `") for row in rows[2:]] == list(REGISTRY)
-    assert {row.count("|") for row in rows} == {6}
-    assert "layer 1 and above" in next(row for row in rows if "`fastv`" in row)
 
 
 def test_example_of_contributing(tmp_path):

@@ -4,6 +4,7 @@ from infohorizon.strategies.registry import (
     ORACLE,
     REGISTRY,
     Entry,
+    builtin,
     check,
     create,
     entry,
@@ -13,13 +14,13 @@ from infohorizon.strategies.registry import (
     modules_of,
     names,
     source_of,
-    table,
 )
 
 __all__ = [
     "ORACLE",
     "REGISTRY",
     "Entry",
+    "builtin",
     "check",
     "create",
     "entry",
@@ -29,5 +30,4 @@ __all__ = [
     "modules_of",
     "names",
     "source_of",
-    "table",
 ]

@@ -113,19 +113,26 @@ class Strategy(ABC):
 
     Attributes:
         name: name in config.yaml; the module has the same name.
-        paper: citation for the generated strategy table.
+        paper, published, licence, golden, differs, needs, training_free: facts for docs/strategies.md: citation; where
+            the authors prune; the licence of their code (`none` where it has none, nothing where there is no code);
+            whether kept sets equal those that their code gave; how this one differs; what it reads from the view; and
+            whether it needs no training.
         first_layer: lowest decoder layer at which it is defined (1 where it reads attention or keys of layer − 1).
         random: True where repeats differ.
         repeats: most repeats that are worth their cost; None for as many as configured.
         keeps_none: True for strategies that take no keep (drop-all).
         merges: True where kept tokens take new states; `verify` leaves such rows out.
         sizes_itself: True where `keep` does not say how many tokens stay: even a keep above N asks for a selection.
-        needs: what it reads from the view, for the generated table.
     """
 
     name: str
     paper: ClassVar[str]
     needs: ClassVar[str]
+    published: ClassVar[str] = "any layer"
+    licence: ClassVar[str] = ""
+    golden: ClassVar[bool] = False
+    differs: ClassVar[str] = ""
+    training_free: ClassVar[bool] = True
     first_layer: ClassVar[int] = 0
     random: bool = False
     repeats: int | None = None

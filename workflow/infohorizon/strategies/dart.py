@@ -20,6 +20,9 @@ class DART(Strategy):
     name = "dart"
     paper = "Wen et al., Stop Looking for Important Tokens … Duplication Matters More (DART), 2025, arXiv 2502.11494"
     needs = "keys of layer − 1; hidden states entering the layer after the final norm"
+    published = "layer 2"
+    licence = "Apache-2.0"
+    golden = True
     first_layer = 1
 
     def select(self, view: View, keep: int) -> Selection:

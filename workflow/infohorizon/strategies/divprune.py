@@ -22,6 +22,10 @@ class DivPrune(Strategy):
     name = "divprune"
     paper = "Alvar et al., DivPrune, CVPR 2025, arXiv 2503.02175"
     needs = "hidden states entering the layer"
+    published = "before the decoder"
+    licence = "CC BY-NC"
+    golden = True
+    differs = "float32, and no token is picked twice; option `faithful` is as theirs"
 
     def __init__(self, faithful: bool = False, **options: Any) -> None:
         super().__init__(**options)

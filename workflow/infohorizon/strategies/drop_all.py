@@ -11,6 +11,8 @@ class DropAll(Strategy):
     name = "drop-all"
     paper = "Lin et al., Boosting Multimodal LLMs with Visual Tokens Withdrawal (VTW), 2024, arXiv 2405.05803"
     needs = "nothing"
+    published = "a middle layer"
+    licence = "none"
     keeps_none = True
 
     def select(self, view: View, keep: int = 0) -> Selection:

@@ -12,6 +12,9 @@ class FastV(ScoreStrategy):
     name = "fastv"
     paper = "Chen et al., An Image is Worth 1/2 Tokens After Layer 2 (FastV), 2024, arXiv 2403.06764"
     needs = "attention of the last prompt token in layer − 1"
+    published = "layer 2"
+    licence = "none"
+    golden = True
     first_layer = 1
 
     def score(self, view: View, keep: int) -> Tensor:

@@ -24,6 +24,9 @@ class HoloV(Strategy):
     name = "holov"
     paper = "Zou et al., Don't Just Chase “Highlighted Tokens” in MLLMs (HoloV), NeurIPS 2025, arXiv 2510.02912"
     needs = "vision-tower saliency"
+    published = "before the decoder"
+    licence = "Apache-2.0"
+    differs = "what exceeds a stretch goes to the others, where theirs pads with zeros"
 
     def __init__(self, chunks: int = 16, **options: Any) -> None:
         super().__init__(**options)

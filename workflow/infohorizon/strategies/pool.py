@@ -7,7 +7,7 @@ from infohorizon.strategies.stride import cells
 
 
 class Pool(Strategy):
-    """Averages the states of neighbouring tokens, cell by cell of the grid of `stride`: k × k where k divides its sides.
+    """Averages the states of neighbouring tokens, in cells of the grid of `stride`: k × k where k divides its sides.
 
     The token in the middle of a cell stays, at its own position, with the mean of the cell's hidden states entering the
     layer. As many tokens stay as with `stride`, at the same places: the two differ in nothing but the average.

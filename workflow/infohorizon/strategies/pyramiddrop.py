@@ -16,6 +16,9 @@ class PyramidDrop(ScoreStrategy):
     name = "pyramiddrop"
     paper = "Xing et al., PyramidDrop, 2024, arXiv 2410.17247"
     needs = "attention of the last prompt token in this layer"
+    published = "layers 8, 16 and 24 of 32"
+    licence = "MIT"
+    differs = "a fraction becomes a number of tokens by rounding half up, theirs is cut off"
 
     def score(self, view: View, keep: int) -> Tensor:
         last = torch.tensor([view.text_count - 1])

@@ -11,9 +11,10 @@ class Random(Strategy):
 
     Options, for configured variants:
         match: name of a strategy; as many tokens stay as that one really keeps (DART keeps 4 + 8k, not `keep`).
-        block: side b of square blocks of the token grid. Without `match` the sample is stratified: each block keeps its
-            share. With it, coverage is matched: the numbers that the strategy keeps in each block are dealt out to the
-            blocks anew, so that the sample clusters as the strategy's does, elsewhere.
+        block: side b of square blocks of the token grid. Without `match` the sample is stratified (`stratified` in
+            config.yaml): each block keeps its share. With it, coverage is matched: the numbers that the strategy keeps
+            in each block are dealt out to the blocks anew, so that the sample clusters as the strategy's does,
+            elsewhere.
         repeats: at most so many, where the configured number costs too much.
     """
 

@@ -118,7 +118,7 @@ def create(name: str, settings: Settings | None = None) -> "Strategy":
         UserError: unknown name, bad option, or a file that does not define exactly one strategy.
     """
     source, options = _resolve(name, settings)
-    cls = _builtin(source) if source in REGISTRY else _load(Path(source))
+    cls = builtin(source) if source in REGISTRY else _load(Path(source))
     if matched := matched_by(name, settings):
         _refuse_copies(name, matched, settings)
         options["match"] = create(matched, settings)
@@ -155,15 +155,10 @@ def _refuse_copies(name: str, matched: str, settings: Settings | None) -> None:
         raise UserError(f"strategies: {name}.match: '{matched}' does not choose tokens itself; name one that does.")
 
 
-def table() -> str:
-    """The strategies as a Markdown table for the README."""
-    lines = ["| name | what it does | acts at | needs | paper |", "|---|---|---|---|---|"]
-    for name, facts in REGISTRY.items():
-        cls = _builtin(name)
-        acts = "any layer" if facts.first_layer == 0 else f"layer {facts.first_layer} and above"
-        what = (inspect.getdoc(cls) or "").partition("\n")[0]
-        lines.append(f"| `{name}` | {what} | {acts} | {cls.needs} | {cls.paper} |")
-    return "\n".join(lines) + "\n"
+def builtin(name: str) -> type["Strategy"]:
+    """The class of a strategy of the registry; loads torch."""
+    module, cls = REGISTRY[name].location.split(":")
+    return getattr(importlib.import_module(f"{__package__}.{module}"), cls)
 
 
 def _resolve(name: str, settings: Settings | None) -> tuple[str, dict[str, Any]]:
@@ -184,11 +179,6 @@ def _resolve(name: str, settings: Settings | None) -> tuple[str, dict[str, Any]]
             f"nor one of {', '.join(REGISTRY)}."
         )
     return source, options
-
-
-def _builtin(name: str) -> type["Strategy"]:
-    module, cls = REGISTRY[name].location.split(":")
-    return getattr(importlib.import_module(f"{__package__}.{module}"), cls)
 
 
 def _load(path: Path) -> type["Strategy"]:

@@ -17,6 +17,10 @@ class SparseVLM(ScoreStrategy):
     name = "sparsevlm"
     paper = "Zhang et al., SparseVLM, 2024, arXiv 2410.04417"
     needs = "input embeddings; attention of the rating text tokens in layer − 1"
+    published = "layers 3, 7 and 16 of 32"
+    licence = "Apache-2.0"
+    golden = True
+    differs = "dropped tokens are not merged back (as in the authors' second version)"
     first_layer = 1
 
     def raters(self, view: View) -> Tensor:

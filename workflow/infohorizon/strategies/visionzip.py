@@ -24,6 +24,9 @@ class VisionZip(Strategy):
     name = "visionzip"
     paper = "Yang et al., VisionZip: Longer is Better but Not Necessary …, 2024, arXiv 2412.04467"
     needs = "vision-tower saliency and keys; hidden states entering the layer"
+    published = "before the decoder"
+    licence = "Apache-2.0"
+    differs = "merges after the projector; the CLS token is not passed on; kept tokens stay in reading order"
     merges = True
 
     def __init__(self, contextual: float = 10 / 64, **options: Any) -> None:

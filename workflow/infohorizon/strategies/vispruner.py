@@ -24,6 +24,9 @@ class VisPruner(Strategy):
     name = "vispruner"
     paper = "Zhang et al., Beyond Text-Visual Attention … (VisPruner), ICCV 2025, arXiv 2412.01818"
     needs = "vision-tower saliency; vision features"
+    published = "before the decoder"
+    licence = "Apache-2.0"
+    golden = True
 
     def __init__(self, important: float = 0.5, **options: Any) -> None:
         super().__init__(**options)
