@@ -87,7 +87,6 @@ def random_view(
     count: int, text_count: int = 9, seed: int = 0, tokens: str = "random", grid: tuple[int, int] | None = None
 ) -> ArrayView:
     """Everything random from one seed; `tokens` makes all visual tokens alike (constant), pairs (duplicate) or zero."""
-    columns = (grid or grid_of(count))[1]
     generator = torch.Generator().manual_seed(seed)
     pattern = {
         "random": torch.arange(count),
@@ -114,6 +113,7 @@ def random_view(
         count,
         text_count,
         seed=seed,
+        grid=grid or grid_of(count),
         hidden=both(count, 16),
         normed_hidden=both(count, 16),
         keys=both(2, count, 8, dim=1),
@@ -129,5 +129,4 @@ def random_view(
         vision_keys=visual(count, 12),
         information=visual(count).sigmoid(),
         answer_information=visual(count).sigmoid(),
-        places=torch.stack([torch.arange(count) // columns, torch.arange(count) % columns], dim=1),
     )

@@ -63,9 +63,8 @@ def test_pooling_by_k_equals_average_pooling(side, keep):
 def test_in_a_later_stage_cells_divide_what_is_left():
     view = random_view(64)
     left = torch.randperm(64, generator=torch.Generator().manual_seed(1))[:30].sort().values
-    left = left[view.tensors["places"][left][:, 0] > 2]  # nothing of the first rows
-    view.count = len(left)
-    view.tensors = {"places": view.tensors["places"][left], "hidden": {"visual": view.hidden()[left]}}
+    left = left[left >= 24]  # nothing of the first three rows
+    view.count, view.present, view.tensors = len(left), left, {"hidden": {"visual": view.hidden()[left]}}
     kept, states = create("pool").select(view, 6)
     cells = naive_cells(view.places().tolist(), kept.tolist(), 2, 3)
     assert sum(len(members) for members in cells.values()) == len(left)
