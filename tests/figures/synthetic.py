@@ -193,7 +193,7 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     features = {
         "features": [0.0] * 4,
         "feature_width": 1,
-        **dict.fromkeys(("saliency", "early_saliency", "received", "middle_received"), [0.0]),
+        **{name: [0.0] for name in ("saliency", "early_saliency", "received", "middle_received")},
         "key_width": 1,
         "keys": [0.0],
         "frame": [0.0, 0.0, 96.0, 96.0],

@@ -4,11 +4,11 @@ import inspect
 
 import pytest
 import torch
-from checkpoints import write_qwen
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
+from checkpoints import write_qwen
 from infohorizon import models
 from infohorizon.models.grid import windows
 from infohorizon.models.qwen2_5_vl import Qwen25VL

@@ -9,6 +9,14 @@ from infohorizon.strategies.base import View
 SELECTORS = [name for name in REGISTRY if name != "kept"]
 """The strategies that choose by themselves; `kept` reads a file (test_kept.py)."""
 
+CONTRIB = {"relevance": "each-embedding", "kernel": "exponential", "similarity": "features", "split": False}
+VARIANTS = {
+    "cdpruner-contrib": {"strategy": "cdpruner", **CONTRIB},
+    "scope-add": {"strategy": "scope", "combine": "add"},
+    "vscan-equal": {"strategy": "vscan", "local": "equal"},
+}
+"""Options that change how a strategy chooses, but not how many tokens."""
+
 
 class ArrayView(View):
     """Shows the given tensors; asking for one that was not given is an error.

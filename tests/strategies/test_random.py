@@ -17,9 +17,7 @@ SETTINGS = {
 
 
 def view(seed=0, side=8):
-    found = random_view(side * side, seed=seed)
-    found.grid = (side, side)
-    return found
+    return random_view(side * side, seed=seed, grid=(side, side))
 
 
 def by_block(kept, block, side=8):

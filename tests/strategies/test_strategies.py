@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from array_view import SELECTORS, ArrayView, grid_of, random_view
+from array_view import SELECTORS, VARIANTS, ArrayView, grid_of, random_view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,8 @@ from infohorizon.strategies.base import top
 from infohorizon.strategies.dart import visiting_order
 from infohorizon.strategies.holov import quotas
 
-FAITHFUL = {"divprune-faithful": {"strategy": "divprune", "faithful": True}}
+SETTINGS = VARIANTS | {"divprune-faithful": {"strategy": "divprune", "faithful": True}}
+CHOOSING = [*SELECTORS, *VARIANTS]
 GRIDS = [(1, 1), (7, 9), (5, 13), (24, 24)]
 
 
@@ -42,7 +43,7 @@ def promised(name: str, count: int, keep: int, text_count: int) -> int:
 
 def select(name: str, view: ArrayView, keep: int):
     """Select and check what holds always: indices in range, sorted, unique; states finite, one per kept token."""
-    kept, states = create(name, FAITHFUL).select(view, keep)
+    kept, states = create(name, SETTINGS).select(view, keep)
     indices = kept.tolist()
     assert kept.dtype == torch.long
     assert indices == sorted(set(indices)), "sorted and unique"
@@ -54,16 +55,16 @@ def select(name: str, view: ArrayView, keep: int):
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: f"{grid[0]}x{grid[1]}")
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", CHOOSING)
 def test_promised_count(name, grid):
     count = grid[0] * grid[1]
-    view = random_view(count)
+    view = random_view(count, grid=grid)
     for keep in sorted({1, 2, 3, 4, 11, 12, 20, count // 3, count // 2, count - 1, count, count + 10} - {0}):
         assert len(select(name, view, keep)) == promised(name, count, keep, view.text_count), f"keep {keep}"
 
 
 @pytest.mark.parametrize("tokens", ["constant", "duplicate", "zero"])
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", CHOOSING)
 def test_degenerate_tokens(name, tokens):
     for count in (10, 63):
         view = random_view(count, tokens=tokens)
@@ -72,14 +73,14 @@ def test_degenerate_tokens(name, tokens):
 
 
 @pytest.mark.parametrize("text_count", [1, 2, 3])
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", CHOOSING)
 def test_short_text(name, text_count):
     view = random_view(63, text_count=text_count)
     for keep in (1, 7, 30):
         assert len(select(name, view, keep)) == promised(name, 63, keep, text_count)
 
 
-@pytest.mark.parametrize("name", [*SELECTORS, *FAITHFUL])
+@pytest.mark.parametrize("name", [*SELECTORS, *SETTINGS])
 def test_does_not_change_the_view(name):
     view = random_view(65)
     before = {key: str(value) for key, value in view.tensors.items()}
@@ -87,7 +88,7 @@ def test_does_not_change_the_view(name):
     assert before == {key: str(value) for key, value in view.tensors.items()}
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", CHOOSING)
 def test_float64(name):
     view = random_view(63)
     view.tensors = {

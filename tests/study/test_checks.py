@@ -183,7 +183,8 @@ def test_what_the_check_refuses(changes, expected, config):
     ],
 )
 def test_schedules(stages, expected, config):
-    assert complain(merged(config, {"schedules": {"x": {"stages": stages}}})).startswith(expected)
+    changes = {"schedules": {"x": {"stages": stages}}, "schedule_run": {"names": "all"}}
+    assert complain(merged(config, changes)).startswith(expected)
 
 
 def test_the_baseline_of_a_schedule_must_run(config):

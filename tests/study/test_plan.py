@@ -20,7 +20,7 @@ from infohorizon.study.workload import answer_questions
 
 def test_plan_counts_jobs_and_adds_up():
     config = configuration(shards=3, sweep={"strategies": ["random", "fastv"], "layers": [1], "limit": None})
-    config["schedules"] = {"half": {"stages": [[1, "fastv", 4]]}}
+    config |= {"schedules": {"half": {"stages": [[1, "fastv", 4]]}}, "schedule_run": {"names": "all"}}
     loads = [LOAD, replace(LOAD, benchmark="c", size=BENCHMARKS["mme"])]
     rows = {row.rule: row for row in plan(config, loads)}
     jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
@@ -36,7 +36,7 @@ def test_plan_counts_jobs_and_adds_up():
     answers = answer_questions(loads[1], config)
     longest = cost.start_seconds(stored) + cost.gpu_seconds(answers.flops, answers.reads, stored) / 3
     assert rows["answer_questions"].longest == pytest.approx(longest)
-    assert rows["encode_images"].disk == (1187 + 4) * 180
+    assert rows["encode_images"].disk == (1187 + 4) * 288
     assert rows["encode_images"].memory == cost.weight_bytes(LOAD.shape, 2) < rows["answer_questions"].memory
     lines = list(table(list(rows.values())))
     assert rows["measure_states"].memory > rows["measure_removals"].memory

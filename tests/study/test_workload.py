@@ -23,7 +23,7 @@ TOKEN = 3 * cost.layer_flops(SHAPE, 1, 49) + 80  # one generated token: three la
 
 
 def test_images_and_answers():
-    assert encode_images(LOAD, configuration()) == Cost(4 * 1800, 0, 4 * 180)
+    assert encode_images(LOAD, configuration()) == Cost(4 * 1800, 0, 4 * 288)
     found = answer_questions(LOAD, configuration())
     assert found.flops == 10 * (2 * (PREFILL + cost.prefill_flops(SHAPE, 40)) + 4 * TOKEN)
     assert found.reads == 10 * 4

@@ -33,11 +33,14 @@ class Images(Mapping[str, Encoded]):
             values = self.table[name][row].values
             return torch.from_numpy(np.array(values).reshape(-1, value(width)))
 
+        attention: dict[str, Any] = {
+            name: torch.from_numpy(np.array(self.table[name][row].values)) for name in ATTENTION
+        }
         return Encoded(
             (value("grid_height"), value("grid_width")),
             matrix("features", "feature_width"),
             keys=matrix("keys", "key_width"),
-            **{name: torch.from_numpy(np.array(self.table[name][row].values)) for name in ATTENTION},
+            **attention,
         )
 
     def grid(self, image_id: str) -> tuple[int, int]:

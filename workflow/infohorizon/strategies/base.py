@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize, one_hot
 
 Section = Literal["visual", "text"]
 Measure = Literal["first token", "whole answer"]  # what of the label information is about
@@ -164,3 +165,21 @@ def top(scores: Tensor, keep: int) -> Tensor:
     """Indices of the `keep` highest scores in reading order; NaN counts as lowest, ties go to the earlier token."""
     scores = torch.nan_to_num(scores, nan=-torch.inf)
     return torch.sort(scores, descending=True, stable=True).indices[:keep].sort().values
+
+
+def merged(states: Tensor, alike: Tensor, targets: Tensor, merging: Tensor | None = None) -> Tensor:
+    """States (N, d) in which each token that merges is added to its most similar target, and sums become means.
+
+    Args:
+        alike: (N, f) whose cosine says how similar tokens are.
+        targets: (N,) bool, the tokens that take up others.
+        merging: (N,) bool, the tokens that are added to them; None for all that are no targets.
+    """
+    alike = normalize(alike, dim=1)
+    others = (~targets if merging is None else merging).nonzero().flatten()
+    nearest = (alike[others] @ alike[targets].T).argmax(dim=1)
+    # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
+    assigned = one_hot(nearest, int(targets.sum())).T.to(states)
+    result = states.clone()
+    result[targets] = (states[targets] + assigned @ states[others]) / (1 + assigned.sum(dim=1, keepdim=True))
+    return result

@@ -12,13 +12,15 @@ class HoloV(Strategy):
     """Gives each stretch of the image a quota by its mean saliency and keeps its most salient tokens.
 
     The stretches are contiguous in reading order (paper: before the decoder). The quota is floor(share · keep); what
-    remains goes to the largest shares, one each. A quota above a stretch's size is handed on to the others by the same
-    rule, where the original passes on fewer tokens and pads with zeros. The authors' score of a stretch adds the
-    variance of the tokens' similarity, rescaled to the mean saliency of the same stretch: that factor is the same for
-    all of them, so it cancels from the shares and is left out.
+    remains goes to the largest shares, one each. The authors' score of a stretch adds the variance of the tokens'
+    similarity, rescaled to the mean saliency of the same stretch: that factor is the same for all of them, so it
+    cancels from the shares and is left out. Differences: a quota above a stretch's size is handed on to the others by
+    the same rule, where the original passes on fewer tokens and pads with zeros; stretches of one token count like all
+    others, where the original gives them a thousandth; tokens stay in reading order, not in that of saliency.
 
     Args:
-        chunks: number of stretches.
+        chunks: number of stretches; by default 16/9 · N / keep, rounded down, as in the Qwen port. That is the 16 of
+            LLaVA where 64 of 576 tokens stay.
     """
 
     name = "holov"
@@ -26,16 +28,20 @@ class HoloV(Strategy):
     needs = "vision-tower saliency"
     published = "before the decoder"
     licence = "Apache-2.0"
-    differs = "what exceeds a stretch goes to the others, where theirs pads with zeros"
+    golden = True
+    differs = (
+        "what exceeds a stretch goes to the others, where theirs pads with zeros; stretches of one token count in full"
+    )
 
-    def __init__(self, chunks: int = 16, **options: Any) -> None:
+    def __init__(self, chunks: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if chunks < 1:
+        if chunks is not None and chunks < 1:
             raise ValueError(f"chunks is {chunks}; it is a number of 1 or more")
         self.chunks = chunks
 
     def select(self, view: View, keep: int) -> Selection:
-        chunks = view.saliency().cpu().tensor_split(min(self.chunks, view.count))
+        number = self.chunks or max(1, 16 * view.count // (9 * keep))
+        chunks = view.saliency().cpu().tensor_split(min(number, view.count))
         sizes = torch.tensor([len(chunk) for chunk in chunks])
         means = torch.stack([chunk.mean() for chunk in chunks]).double().nan_to_num()
         starts = (sizes.cumsum(dim=0) - sizes).tolist()

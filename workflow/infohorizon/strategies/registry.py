@@ -1,8 +1,4 @@
-"""The registry of pruning strategies: one line per strategy. Importing it does not import torch.
-
-CDPruner is missing: its relevance term needs the text tower of the CLIP model whose vision tower a model uses, and that
-is no part of a vision-language model's checkpoint.
-"""
+"""The registry of pruning strategies: one line per strategy. Importing it does not import torch."""
 
 import importlib
 import importlib.util
@@ -42,6 +38,11 @@ REGISTRY = {
     "vispruner": Entry("vispruner:VisPruner"),
     "visionzip": Entry("visionzip:VisionZip", merges=True),
     "holov": Entry("holov:HoloV"),
+    "cdpruner": Entry("cdpruner:CDPruner"),
+    "scope": Entry("scope:Scope"),
+    "hiprune": Entry("hiprune:HiPrune"),
+    "vscan": Entry("vscan:VScan", merges=True),
+    "apet": Entry("apet:ApET", merges=True),
     "stride": Entry("stride:Stride"),
     "pool": Entry("pool:Pool", merges=True),
     "kept": Entry("kept:Kept"),

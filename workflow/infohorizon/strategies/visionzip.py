@@ -26,6 +26,7 @@ class VisionZip(Strategy):
     needs = "vision-tower saliency and keys; hidden states entering the layer"
     published = "before the decoder"
     licence = "Apache-2.0"
+    golden = True
     differs = "merges after the projector; the CLS token is not passed on; kept tokens stay in reading order"
     merges = True
 

@@ -1,0 +1,82 @@
+"""ApET: tokens that a few others cannot approximate."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infohorizon.strategies.base import Selection, Strategy, View, merged, top
+
+RIDGE = 1e-5
+
+
+class ApET(Strategy):
+    """Keeps the tokens that a linear combination of a few spread-out ones approximates worst; the others merge.
+
+    A basis of tokens is sampled, each the farthest from all before it; the first is drawn by seed, question, layer and
+    keep (unseeded in the original). A token's error is the distance to its least-squares approximation by the basis;
+    the `keep` largest stay. Of these, those with the smallest errors take the states of the basis, in reading order
+    those of the first, the second, … sampled token; into each of the others merge the tokens that are most similar to
+    it: the sum of their states over their number (paper: before the decoder and again in layer 16 of 32).
+
+    Tokens are told apart by their vision features at layer 0, by their hidden states in the decoder; hidden states are
+    what merges, where the original merges LLaVA's features before the projector. (Its Qwen port gives the places of the
+    basis the mean of their own state and the basis'.)
+
+    Args:
+        basis: number of tokens in the basis; at most keep − 1.
+    """
+
+    name = "apet"
+    paper = "Ma et al., ApET: Approximation-Error Guided Token Compression …, CVPR 2026, arXiv 2602.19870"
+    needs = "vision features (layer 0), hidden states entering the layer"
+    published = "before the decoder, and layer 16 of 32"
+    licence = "MIT"
+    golden = True
+    differs = "the first draw is seeded; LLaVA's tokens merge after the projector"
+    merges = True
+
+    def __init__(self, basis: int = 10, **options: Any) -> None:
+        super().__init__(**options)
+        if type(basis) is not int or basis < 1:
+            raise ValueError(f"basis is {basis!r}; it is a whole number from 1 on")
+        self.basis = basis
+
+    def select(self, view: View, keep: int) -> Selection:
+        if keep >= view.count:
+            return Selection(torch.arange(view.count))
+        tokens = view.features() if view.layer == 0 else view.hidden()
+        first = int(torch.randint(view.count, (1,), generator=view.generator(keep)))
+        basis = spread(tokens, first, min(self.basis, keep - 1))
+        errors = residuals(tokens, tokens[basis])
+        kept = top(errors, keep)
+        weakest = kept[errors[kept].sort(descending=True, stable=True).indices[keep - len(basis) :]].sort().values
+        targets = torch.zeros(view.count, dtype=torch.bool, device=tokens.device)
+        targets[kept] = True
+        targets[weakest] = False
+        merging = ~targets
+        merging[weakest] = False
+        states = merged(view.hidden(), tokens, targets, merging)
+        states[weakest] = view.hidden()[basis]
+        return Selection(kept, states[kept])
+
+
+def spread(tokens: Tensor, first: int, number: int) -> Tensor:
+    """Farthest-point sampling in Euclidean distance: (number,) indices of tokens (N, d), `first` to begin with."""
+    picks = torch.empty(number, dtype=torch.long, device=tokens.device)
+    distance = tokens.new_full((len(tokens),), torch.inf)
+    pick: int | Tensor = first
+    for i in range(number):
+        picks[i] = pick
+        distance = torch.minimum(distance, (tokens - tokens[pick]).square().sum(dim=1))
+        pick = distance.argmax()
+    return picks
+
+
+def residuals(tokens: Tensor, basis: Tensor) -> Tensor:
+    """Length of what the basis (b, d) leaves of each token (N, d) after a ridge regression, (N,)."""
+    tokens, basis = tokens.double(), basis.double()  # like tokens in the basis make their products nearly singular
+    gram = basis @ basis.T
+    gram.diagonal().add_(RIDGE)
+    coefficients = torch.linalg.solve(gram, basis @ tokens.T)  # (b, N)
+    return (tokens - coefficients.T @ basis).norm(dim=1)
