@@ -65,9 +65,9 @@ def unregistered(folder):
     [
         (
             lambda f: edit(f, lambda c: c.update(model_type="llava_next")),
-            ["is of type 'llava_next'; known are"],
+            ["is of type 'llava_next', which cannot be studied here: its images are a whole and several tiles"],
         ),
-        (lambda f: edit(f, lambda c: c.update(model_type="qwen3_vl")), ["is of type 'qwen3_vl'"]),
+        (lambda f: edit(f, lambda c: c.update(model_type="smolvlm")), ["is of type 'smolvlm'; known are"]),
         (lambda f: edit(f, lambda c: c.update(mm_vision_tower="openai/clip")), ["in the layout of LLaVA's own code"]),
         (
             lambda f: edit(f, lambda c: c.update(quantization_config={"quant_method": "awq"})),

@@ -103,8 +103,27 @@ def test_a_repository_of_pickles_only(hub):
 
 def test_an_unknown_class_costs_no_download(hub):
     hub.folder.mkdir(parents=True)
-    (hub.folder / "config.json").write_text('{"model_type": "qwen3_vl"}')
-    with pytest.raises(UserError, match="a/b is of type 'qwen3_vl'; known are llava, qwen2_5_vl"):
+    (hub.folder / "config.json").write_text('{"model_type": "smolvlm"}')
+    with pytest.raises(UserError, match="a/b is of type 'smolvlm'; known are internvl, llava, qwen2_5_vl, qwen2_vl"):
+        models.fetch("a/b", None)
+    assert [patterns for _, _, patterns in hub.asked] == [["config.json"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("gemma3", "visual tokens attend to later ones"),
+        ("gemma4", "visual tokens attend to later ones"),
+        ("paligemma", "visual tokens attend to later ones"),
+        ("qwen3_5", "most of its layers are linear attention"),
+        ("llava_next", "a whole and several tiles"),
+        ("llava_onevision", "a whole and several tiles"),
+    ],
+)
+def test_a_class_that_cannot_be_studied_is_refused_by_name_before_its_download(kind, reason, hub):
+    hub.folder.mkdir(parents=True)
+    (hub.folder / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(UserError, match=rf"a/b is of type '{kind}', which cannot be studied here: .*{reason}.*\.$"):
         models.fetch("a/b", None)
     assert [patterns for _, _, patterns in hub.asked] == [["config.json"]]
 

@@ -67,4 +67,10 @@ def test_a_source_of_the_project_is_found_from_another_folder(tmp_path, monkeypa
 def test_which_architecture_a_model_may_need(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
     assert configuration.architectures({"source": str(tmp_path)}) == ["llava"]
-    assert configuration.architectures({"source": "owner/name"}) == ["llava", "qwen2_5_vl"]
+    assert configuration.architectures({"source": "owner/name"}) == [
+        "internvl",
+        "llava",
+        "qwen2_5_vl",
+        "qwen2_vl",
+        "qwen3_vl",
+    ]

@@ -1,5 +1,7 @@
 """Costs against numbers worked out by hand, and the paper's mean tokens from the schedules of config.yaml."""
 
+import json
+
 import pytest
 import torch
 import yaml
@@ -7,6 +9,9 @@ from tiny_study import ROOT, SHAPE, configuration
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, LlamaConfig
 
+from checkpoints import WRITERS
+from infohorizon import models
+from infohorizon.models import own_forward
 from infohorizon.models.geometry import Geometry, geometry, kv_bytes
 from infohorizon.study import cost
 from infohorizon.study.catalogue import MODELS
@@ -115,7 +120,16 @@ def test_time():
     [
         ("llava-hf/llava-1.5-7b-hf", 7.06),
         ("llava-hf/llava-1.5-13b-hf", 13.35),
+        ("Qwen/Qwen2-VL-2B-Instruct", 2.21),
+        ("Qwen/Qwen2-VL-7B-Instruct", 8.29),
+        ("Qwen/Qwen2.5-VL-3B-Instruct", 3.75),
         ("Qwen/Qwen2.5-VL-7B-Instruct", 8.29),
+        ("Qwen/Qwen2.5-VL-32B-Instruct", 33.5),
+        ("Qwen/Qwen2.5-VL-72B-Instruct", 73.4),
+        ("Qwen/Qwen3-VL-2B-Instruct", 2.13),
+        ("Qwen/Qwen3-VL-8B-Instruct", 8.77),
+        ("OpenGVLab/InternVL3-1B-hf", 0.938),
+        ("OpenGVLab/InternVL3-8B-hf", 7.94),
     ],
 )
 def test_catalogue_has_the_published_numbers_of_parameters(source, billions):
@@ -123,7 +137,18 @@ def test_catalogue_has_the_published_numbers_of_parameters(source, billions):
 
 
 def test_visual_tokens():
-    llava, qwen = (geometry(MODELS[f"{name}"]) for name in list(MODELS)[::2])
+    llava, qwen, qwen3, internvl, interleave = (
+        geometry(MODELS[name])
+        for name in (
+            "llava-hf/llava-1.5-7b-hf",
+            "Qwen/Qwen2.5-VL-7B-Instruct",
+            "Qwen/Qwen3-VL-8B-Instruct",
+            "OpenGVLab/InternVL3-8B-hf",
+            "llava-hf/llava-interleave-qwen-0.5b-hf",
+        )
+    )
+    assert (internvl.square, interleave.square) == (256, 729)
+    assert cost.visual_tokens(qwen3, 640 * 480) == 300 and cost.visual_tokens(qwen3, 1) == 64
     assert cost.visual_tokens(llava, 10) == cost.visual_tokens(llava, 10**7) == 576
     assert cost.visual_tokens(qwen, 640 * 480) == 392
     assert cost.visual_tokens(qwen, 10**8, 200704, 1605632) == 2048
@@ -139,3 +164,21 @@ def test_geometry_of_the_hubs_own_config():
     known = MODELS["Qwen/Qwen2.5-VL-7B-Instruct"]
     flat = {**known["text_config"], "vision_config": known["vision_config"]}
     assert geometry(flat) == geometry(known)
+
+
+@pytest.mark.parametrize("kind", ["llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl"])
+def test_geometry_is_that_of_the_class(kind, tmp_path):
+    """Widths and counts from a config.json against the parameters and the table row of the model that it makes."""
+    folder = WRITERS[kind](tmp_path)
+    shape = geometry(json.loads((folder / "config.json").read_text()))
+    model = models.load(str(folder), {})
+    encoded = model.encode([own_forward.picture()])[0]
+    assert (encoded.features.shape[1], encoded.keys.shape[1]) == (shape.feature_width, shape.key_width)
+    layer = model.language_model.layers[0]
+    assert layer.self_attn.q_proj.weight.shape == (shape.attention_width, shape.width)
+    assert layer.self_attn.k_proj.weight.shape == (shape.kv_width, shape.width)
+    assert (shape.layers, shape.vocabulary) == (model.depth, len(model.language_model.embed.weight))
+    if shape.square:
+        assert shape.square == model.tokens((9, 9))
+    matrices = sum(p.numel() for name, p in model.model.named_parameters() if p.ndim == 2 and "embed" not in name)
+    assert matrices == shape.parameters - shape.vocabulary * shape.width

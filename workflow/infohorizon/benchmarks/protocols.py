@@ -1,7 +1,7 @@
 """Protocols: everything beside the model that decides an answer, by name, model family and benchmark. No torch.
 
 `llava`, `lmms-eval` and `vlmevalkit` do as the evaluation code of that name does, `paper` as the paper's authors' code
-or text does for a family: their code is for LLaVA alone, and quotes OCR tokens for TextVQA; for Qwen2.5-VL, for which
+or text does for a family: their code is for LLaVA alone, and quotes OCR tokens for TextVQA; for the others, for which
 there is none, it is lmms-eval's prompts and pixel limits without a repetition penalty. docs/protocols.md says more.
 """
 
@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from infohorizon.models.registry import REGISTRY
+
 Form = Literal["llava", "lmms-eval", "vlmevalkit", "vlmevalkit-llava"]
 """Whose words; VLMEvalKit words multiple choice for LLaVA in another way than for Qwen2.5-VL."""
-FAMILIES = ("llava", "qwen2_5_vl")
+FAMILIES = tuple(REGISTRY)
 """transformers' `model_type` of the architectures whose protocols differ."""
+QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 CELL = 28 * 28
-"""Pixels of one of Qwen2.5-VL's visual tokens."""
+"""Pixels of one of Qwen2.5-VL's visual tokens; the harnesses count in them for Qwen3-VL, too, whose are larger."""
 LONGEST = 512
 """New tokens that the engine has room for; some harnesses allow 1024 or more."""
 
@@ -31,7 +34,7 @@ class Protocol:
         chat: what stands around it: the model's chat_template, vicuna_v1, or a literal.
         image: pad (to a square, with the processor's mean colour), crop (the centre square) or processor (as the
             model's own image processor does).
-        min_pixels, max_pixels: of the resized image (Qwen2.5-VL); None: the image processor's own.
+        min_pixels, max_pixels: of the resized image (Qwen models); None: the image processor's own.
         ocr_tokens: whether TextVQA's prompt quotes the data set's OCR output.
         max_new_tokens: length limit of answers.
         repetition_penalty: as in transformers (1: none), or "model": that of the model's generation_config.json.
@@ -59,19 +62,26 @@ class Protocol:
         return {**asdict(self), "fingerprint": self.fingerprint}
 
 
+_PLAIN = Protocol("vlmevalkit", "vlmevalkit")
 _LLAVA = Protocol("llava", "llava", image="pad", ocr_tokens=True)
 _QWEN = Protocol("lmms-eval", "lmms-eval", min_pixels=256 * CELL, max_pixels=2048 * CELL, repetition_penalty="model")
 # Name → family → settings, and lengths by task where they are not the task's own.
 PROTOCOLS: Mapping[str, Mapping[str, Protocol]] = {
     "llava": dict.fromkeys(FAMILIES, _LLAVA),
-    "lmms-eval": {"llava": Protocol("lmms-eval", "lmms-eval", image="pad"), "qwen2_5_vl": _QWEN},
+    "lmms-eval": {
+        "llava": Protocol("lmms-eval", "lmms-eval", image="pad"),
+        **dict.fromkeys(QWEN, _QWEN),
+        "internvl": Protocol("lmms-eval", "lmms-eval", repetition_penalty="model"),
+    },
     "vlmevalkit": {
         "llava": Protocol("vlmevalkit", "vlmevalkit-llava", image="pad"),
-        "qwen2_5_vl": Protocol("vlmevalkit", "vlmevalkit", min_pixels=1280 * CELL, max_pixels=16384 * CELL),
+        **dict.fromkeys(QWEN[:2], replace(_PLAIN, min_pixels=1280 * CELL, max_pixels=16384 * CELL)),
+        **dict.fromkeys(("qwen3_vl", "internvl"), _PLAIN),
     },
     "paper": {
         "llava": replace(_LLAVA, name="paper"),
-        "qwen2_5_vl": replace(_QWEN, name="paper", repetition_penalty=1.0),
+        **dict.fromkeys(QWEN, replace(_QWEN, name="paper", repetition_penalty=1.0)),
+        "internvl": Protocol("paper", "lmms-eval"),
     },
 }
 FIELD = ("mme", "textvqa", "scienceqa", "pope", "mmbench", "ocrbench", "gqa", "docvqa", "chartqa")

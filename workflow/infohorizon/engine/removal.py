@@ -10,6 +10,10 @@ From the input of a row's layer on, of the visual tokens `kept` are left as they
               (Geva et al., arXiv 2304.14767);
     text      the others leave, and so does the text between the image and the last prompt token.
 
+What a prompt adds to visual tokens after the first layers (DeepStack) reaches those that are left: a token that was
+deleted or set to zero before layer 2 gets nothing of it from then on, so that no removal lets the image in again; the
+mean state already contains it, and knocked-out tokens stay as they were.
+
 Causality makes two of them cheap. Visual tokens never see the text, so that under knockout their keys and values are
 the unpruned run's at every layer; without any kept token it is therefore the same as delete. Under `text` the image is
 untouched, too: only the tokens that are read are recomputed.
@@ -36,6 +40,7 @@ class Rest:
         shared: how many leading tokens of the trace have its keys and values in every row.
         given: (R, g) later tokens whose keys and values are the trace's, too.
         own: (R, n) tokens that are recomputed, visual ones first.
+        visual: how many of them are visual ones.
         gone: (R, v) which of the first v of `own` are replaced; None where none is.
         lasting: whether they are replaced by the mean state at every layer, not by zero at the first.
     """
@@ -43,6 +48,7 @@ class Rest:
     shared: int
     given: Tensor
     own: Tensor
+    visual: int
     gone: Tensor | None = None
     lasting: bool = False
 
@@ -63,6 +69,15 @@ class Rest:
         gone = self.gone[first : len(x)]
         x[first:, : gone.shape[1]] = torch.where(gone[..., None], value, x[first:, : gone.shape[1]])
 
+    def add(self, trace: Trace, layer: int, x: Tensor) -> None:
+        """Add, in place, what the prompt adds after a layer to the visual tokens of x (rows, n, d) but `gone` ones."""
+        if layer >= len(trace.prompt.additions) or self.visual == 0:
+            return
+        added = trace.prompt.additions[layer][self.own[: len(x), : self.visual] - trace.prompt.start].to(x)
+        if self.gone is not None:
+            added = added.masked_fill(self.gone[: len(x), :, None], 0)
+        x[:, : self.visual] += added
+
 
 def rest_of(trace: Trace, kept: Tensor, removal: Removal, reused: int) -> Rest:
     """What is left of the rows.
@@ -78,9 +93,10 @@ def rest_of(trace: Trace, kept: Tensor, removal: Removal, reused: int) -> Rest:
     text, none = after.expand(rows, -1), kept.new_empty(rows, 0)
     chosen = prompt.start + kept[:, reused:]
     if removal == "knockout":
-        return Rest(shared, chosen, text)
+        return Rest(shared, chosen, text, 0)
     if removal in ("zero", "mean"):
         visual = torch.arange(shared, prompt.start + prompt.count, device=device).expand(rows, -1)
         gone = torch.ones(rows, prompt.count, dtype=torch.bool, device=device).scatter_(1, kept, False)
-        return Rest(shared, none, torch.cat([visual, text], dim=1), gone[:, reused:], lasting=removal == "mean")
-    return Rest(shared, none, torch.cat([chosen, text], dim=1))
+        own = torch.cat([visual, text], dim=1)
+        return Rest(shared, none, own, visual.shape[1], gone[:, reused:], lasting=removal == "mean")
+    return Rest(shared, none, torch.cat([chosen, text], dim=1), chosen.shape[1])

@@ -47,7 +47,8 @@ def resume(
         layers: R layers, ascending.
         kept: (R, T) indices 0 … N−1, ascending in each row.
         positions: contiguous ones only where tokens leave the sequence.
-        states: (R, T, d) states that replace the kept tokens' at their layer (delete alone).
+        states: (R, T, d) states that replace the kept tokens' at their layer (delete alone); what the prompt adds to
+            these tokens later is their own.
         decodable: keep the caches; False where only the read tokens' states are wanted.
         removal: what becomes of the other visual tokens (removal.py).
     Raises:
@@ -81,6 +82,7 @@ def resume(
             here = cos[..., :active, :, :], sin[..., :active, :, :]
             if j + 1 < model.depth:
                 x = run_layer(layer, x, here, cache)  # (active, n, d)
+                rest.add(trace, j, x)
             else:
                 x = model.norm(run_last_layer(layer, x, here, cache, prompt.read))  # (R, read, d)
             groups.append(Group(slice(0, active), cache, rope, after_last))

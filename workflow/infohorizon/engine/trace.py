@@ -4,6 +4,7 @@ A sequence is prefix | visual | suffix. Notation: R rows, S tokens, N visual, M 
 tokens, d width, L layers.
 """
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class Prompt:
         count: N, visual tokens.
         grid: (rows, columns) of the visual tokens, rows · columns = N.
         forced: how many suffix tokens at the end are teacher-forced label tokens.
+        additions: (N, d) each; what is added to the visual tokens that are present after layer 0, after layer 1, …
+            (DeepStack, Meng et al., arXiv 2406.04334).
     """
 
     embeddings: Tensor
@@ -33,6 +36,7 @@ class Prompt:
     count: int
     grid: tuple[int, int]
     forced: int = 0
+    additions: Sequence[Tensor] = ()
 
     @property
     def suffix(self) -> int:
@@ -162,6 +166,13 @@ class Trace:
         suffix = torch.arange(after, after + self.prompt.suffix, device=self.device)
         return torch.cat([prefix, start + kept, suffix])
 
+    def _added(self, layer: int, x: Tensor) -> Tensor:
+        """States (S, d) that leave a layer, with what the prompt adds to the visual tokens that are present."""
+        if layer < len(self.prompt.additions):
+            start, present = self.prompt.start, self.visual[layer]
+            x[start : start + len(present)] += self.prompt.additions[layer][present].to(x)
+        return x
+
     def _run_through(self, layer: int) -> None:
         while len(self._keys) <= layer:
             self._run_next()
@@ -180,7 +191,7 @@ class Trace:
 
         with tapping(tap):
             if j + 1 < self.language_model.depth:
-                self._hidden.append(run_layer(layer, x, rope, cache)[0])
+                self._hidden.append(self._added(j, run_layer(layer, x, rope, cache)[0]))
             else:
                 last = run_last_layer(layer, x, rope, cache, self.prompt.read)
                 self._final = self.language_model.norm(last)[0]

@@ -65,6 +65,8 @@ class Naive:
             zeros = torch.zeros_like(extra)
             inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], zeros], dim=1)
         self._present = torch.arange(length)  # the tokens of the sequence, as it now is
+        if drops and hasattr(self.language, "_deepstack_process"):
+            self.language._deepstack_process = self._deepstack(drops)
         hooks = [
             layer.register_forward_pre_hook(self._hook(drops, number), with_kwargs=True)
             for number, layer in enumerate(self.language.layers)
@@ -74,10 +76,27 @@ class Naive:
         finally:
             for hook in hooks:
                 hook.remove()
+            self.language.__dict__.pop("_deepstack_process", None)
+
+    def _deepstack(self, drops: Sequence[Drop]) -> Any:
+        """Qwen3-VL's addition of vision features, to the tokens that are left and not zeroed, one by one."""
+        visual = self.visual.tolist()
+
+        def add(hidden: Tensor, _: Tensor, features: Tensor) -> Tensor:
+            zeroed = [drop for drop in drops if drop.layer <= self._number and drop.removal == "zero"]
+            without = {index for drop in zeroed for index in self._others(drop)}
+            hidden = hidden.clone()
+            for row, index in enumerate(self._present.tolist()):
+                if index in visual and index not in without:
+                    hidden[:, row] += features[visual.index(index)]
+            return hidden
+
+        return add
 
     def _hook(self, drops: Sequence[Drop], number: int) -> Any:
         def hook(_: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             hidden = args[0] if args else kwargs.pop("hidden_states")
+            self._number = number
             if not drops:
                 self._means.append(hidden[0, self.visual].mean(dim=0))
             active = [drop for drop in drops if drop.layer <= number]
@@ -135,7 +154,7 @@ class Naive:
             model: gives the prompt's token ids and the processor's settings, nothing else.
             reference: a transformers model of its own, loaded with `attn_implementation="eager"` or "sdpa".
         """
-        inputs = dict(model.image_processor([model.prepared(image)], return_tensors="pt", **model.pixel_limits))
+        inputs = dict(model.processed([image]))
         inputs["pixel_values"] = inputs["pixel_values"].to(reference.dtype)
         ids = model.token_ids(question)
         start = ids.index(model.image_token_id)
@@ -144,8 +163,9 @@ class Naive:
             _, height, width = inputs["image_grid_thw"][0].tolist()
             grid = height // merge, width // merge
         else:
-            config = reference.config
-            side = config.vision_config.image_size // config.vision_config.patch_size
+            config, vision = reference.config, reference.config.vision_config
+            size, patch = (v[0] if isinstance(v, (list, tuple)) else v for v in (vision.image_size, vision.patch_size))
+            side = int(size // patch * getattr(config, "downsample_ratio", 1))  # InternVL merges patches
             grid = side, side
         count = grid[0] * grid[1]
         ids = ids[:start] + [model.image_token_id] * count + ids[start + 1 :]

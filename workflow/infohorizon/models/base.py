@@ -32,9 +32,10 @@ class Encoded:
 
     Attributes:
         grid: (rows, columns) of visual tokens as the language model sees them, rows · columns = N.
-        features: (N, f) what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL).
-        saliency: (N,) attention received from the class token in the vision tower's second-last layer, or from all
-            patches in its last layer that lets them see each other (Qwen2.5-VL, towers without a class token).
+        features: (N, f) what the projector takes (LLaVA, InternVL) or the mergers give (Qwen).
+        saliency: (N,) attention received in a late layer of the vision tower: from the class token in LLaVA's
+            second-last or InternVL's last one, or, in towers without that token, from all patches (Qwen: in the last
+            layer that lets all see each other).
         early_saliency: (N,) the same of a layer a quarter of the way up.
         received: (N,) attention received from all tokens in the layer of `saliency`.
         middle_received: (N,) the same of a layer in the middle.
@@ -183,6 +184,10 @@ class VisionLanguageModel(ABC):
     def visual_embeddings(self, features: Tensor) -> Tensor:
         """Cached features (N, f) → what enters the language model, (N, d)."""
 
+    def additions(self, features: Tensor) -> list[Tensor]:
+        """Cached features (N, f) → what is added to the visual tokens after layer 0, layer 1, …, (N, d) each."""
+        return []
+
     @abstractmethod
     def positions(self, length: int, start: int, grid: tuple[int, int]) -> Tensor:
         """Position ids of a prompt of `length` tokens whose image of `grid` begins at `start`: (S,) or (3, S)."""
@@ -246,11 +251,13 @@ class VisionLanguageModel(ABC):
         start = ids.index(self.image_token_id)
         count = len(encoded.features)
         text = self.language_model.embed(torch.tensor(ids, device=self.device))
-        visual = self.visual_embeddings(encoded.features.to(self.device, self.dtype)).to(text.dtype)
+        features = encoded.features.to(self.device, self.dtype)
+        visual = self.visual_embeddings(features).to(text.dtype)
         embeddings = torch.cat([text[:start], visual, text[start + 1 :]])
         self.language_model.check_length(len(embeddings), 0 if forced else self.settings.get("max_new_tokens", 0))
         positions = self.positions(len(embeddings), start, encoded.grid).to(self.device)
-        return Prompt(embeddings, positions, start, count, encoded.grid, len(forced))
+        added = self.additions(features)
+        return Prompt(embeddings, positions, start, count, encoded.grid, len(forced), added)
 
     def label_ids(self, label: str, question: str = "") -> list[int]:
         """Token ids of a label as the model would write it after the prompt; the first one's probability is measured.

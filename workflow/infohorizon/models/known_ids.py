@@ -22,6 +22,9 @@ QWEN_25_VL = (
     3872, 264, 10135, 2038, 6839, 304, 279, 6802, 5267, 16141, 279, 3405, 1667, 264, 3175, 3409, 476, 17133, 13,
     151645, 198, 151644, 77091, 198,
 )  # fmt: skip
+QWEN3_VL = QWEN_25_VL[11:]  # without the system turn
+# <img>, the image and </img>, each a token, and a line feed
+INTERNVL3 = (151644, 872, 198, 151665, 151667, 151666, 198, *QWEN_25_VL[17:])
 
 
 class Known(NamedTuple):
@@ -35,8 +38,12 @@ class Known(NamedTuple):
 KNOWN = {
     "llava-hf/llava-1.5-7b-hf": Known("vicuna_v1", LLAVA_15),
     "llava-hf/llava-1.5-13b-hf": Known("vicuna_v1", LLAVA_15),
-    "Qwen/Qwen2.5-VL-3B-Instruct": Known("chat_template", QWEN_25_VL),
-    "Qwen/Qwen2.5-VL-7B-Instruct": Known("chat_template", QWEN_25_VL),
+    **{
+        f"Qwen/{name}-Instruct": Known("chat_template", QWEN_25_VL)
+        for name in ("Qwen2-VL-2B", "Qwen2-VL-7B", "Qwen2.5-VL-3B", "Qwen2.5-VL-7B", "Qwen2.5-VL-32B", "Qwen2.5-VL-72B")
+    },
+    **{f"Qwen/Qwen3-VL-{size}-Instruct": Known("chat_template", QWEN3_VL) for size in ("2B", "8B")},
+    **{f"OpenGVLab/InternVL3-{size}-hf": Known("chat_template", INTERNVL3) for size in ("1B", "8B")},
 }
 
 

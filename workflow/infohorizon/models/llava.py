@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from infohorizon.engine.layers import tapping
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.models.frame import Pixels
-from infohorizon.models.tower import attention_received, last_below
+from infohorizon.models.tower import last_below, watching
 
 
 class Llava(VisionLanguageModel):
@@ -38,8 +38,8 @@ class Llava(VisionLanguageModel):
                 "`vision_feature_select_strategy: default` drops the first patch of its tower, which has no class "
                 "token: set it to full in config.json"
             )
-        if vision.image_size % vision.patch_size:
-            yield f"its images of {vision.image_size} pixels are not divided by patches of {vision.patch_size}"
+        if vision.image_size < vision.patch_size:
+            yield f"its images of {vision.image_size} pixels hold no patch of {vision.patch_size}"
 
     @property
     def _tower(self) -> Any:
@@ -54,7 +54,10 @@ class Llava(VisionLanguageModel):
         return (vision.image_size // vision.patch_size) ** 2
 
     def seen(self, image: Image.Image) -> Pixels:
-        return self.processed([image])["pixel_values"][0].double().numpy()
+        """What whole patches cover: of 384 pixels in patches of 14 the last 6 of each side are left over."""
+        vision = self.model.config.vision_config
+        side = vision.image_size // vision.patch_size * vision.patch_size
+        return self.processed([image])["pixel_values"][0, :, :side, :side].double().numpy()
 
     @torch.inference_mode()
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
@@ -64,20 +67,7 @@ class Llava(VisionLanguageModel):
         # the 9th of 24 layers, too.
         layers, depth = self._tower.encoder.layers, len(self._tower.encoder.layers)
         early, middle = (layers[last_below(range(depth), depth * share)].self_attn for share in (1 / 4, 3 / 8))
-        late = layers[-2].self_attn
-        seen: dict[str, Tensor] = {}
-
-        def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
-            salient = query[:, :, :1] if self._drops_class_token else query  # the class token's, where there is one
-            if module is late:
-                seen["saliency"] = attention_received(salient, key, scaling)
-                seen["received"] = attention_received(query, key, scaling)
-                seen["keys"] = key.float().mean(1)
-            if module is middle:
-                seen["middle_received"] = attention_received(query, key, scaling)
-            if module is early:
-                seen["early_saliency"] = attention_received(salient, key, scaling)
-
+        tap, seen = watching(layers[-2].self_attn, early, middle, self._drops_class_token)
         with tapping(tap):
             out = tower(pixels.to(self.device, self.dtype), output_hidden_states=True)
         chosen = config.vision_feature_layer

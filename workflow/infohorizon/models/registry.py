@@ -7,7 +7,24 @@ from infohorizon.errors import UserError
 from infohorizon.models.hub import is_adapter, is_local, snapshot
 
 # model_type → module:class in this folder.
-REGISTRY = {"llava": "llava:Llava", "qwen2_5_vl": "qwen2_5_vl:Qwen25VL"}
+REGISTRY = {
+    "llava": "llava:Llava",
+    "qwen2_vl": "qwen2_vl:Qwen2VL",
+    "qwen2_5_vl": "qwen2_5_vl:Qwen25VL",
+    "qwen3_vl": "qwen3_vl:Qwen3VL",
+    "internvl": "internvl:InternVL",
+}
+# model_type → why it is refused: what the engine asks has no meaning there, or no single grid.
+_BIDIRECTIONAL = "its visual tokens attend to later ones, so that what comes before a dropped token changes with it"
+_TILES = "its images are a whole and several tiles, so that their tokens do not stand on one grid"
+REFUSED = {
+    **dict.fromkeys(("gemma3", "gemma3n", "gemma4", "paligemma"), _BIDIRECTIONAL),
+    **dict.fromkeys(
+        ("qwen3_5", "qwen3_5_moe"),
+        "most of its layers are linear attention, whose state has no keys and values of a token that could be dropped",
+    ),
+    **dict.fromkeys(("llava_next", "llava_onevision"), _TILES),
+}
 
 
 def fetch(source: str, revision: str | None = None) -> Path:
@@ -46,6 +63,8 @@ def model_type(source: str, file: Path) -> str:
             f"model {source} is in the layout of LLaVA's own code (`mm_vision_tower`): use the form that transformers "
             "reads, as the llava-hf models on the hub are."
         )
+    if reason := REFUSED.get(kind):
+        raise UserError(f"model {source} is of type '{kind}', which cannot be studied here: {reason}.")
     if kind not in REGISTRY:
         known = ", ".join(sorted(REGISTRY))
         raise UserError(f"model {source} is of type '{kind}'; known are {known} (see CONTRIBUTING.md).")

@@ -2,9 +2,34 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from infohorizon.engine.layers import Tap
 
 QUERY_CHUNK = 512  # rows of attention at a time: those of 8192 patches would need gigabytes at once
+
+
+def watching(late: nn.Module, early: nn.Module, middle: nn.Module, class_token: bool) -> tuple[Tap, dict[str, Tensor]]:
+    """A tap on three attention modules, and what it stores: `models.base.Encoded`'s fields by name.
+
+    Args:
+        class_token: whether the first token is one, whose attention then is the saliency; else that of all tokens.
+    Returns: the tap, and a dictionary of (batch, tokens) attention and of (batch, tokens, width) keys to be filled.
+    """
+    seen: dict[str, Tensor] = {}
+
+    def tap(module: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
+        salient = query[:, :, :1] if class_token else query
+        if module is late:
+            seen["saliency"] = attention_received(salient, key, scaling)
+            seen["received"] = attention_received(query, key, scaling) if class_token else seen["saliency"]
+            seen["keys"] = key.float().mean(1)
+        if module is middle:
+            seen["middle_received"] = attention_received(query, key, scaling)
+        if module is early:
+            seen["early_saliency"] = attention_received(salient, key, scaling)
+
+    return tap, seen
 
 
 def attention_received(query: Tensor, key: Tensor, scaling: float) -> Tensor:

@@ -1,36 +1,67 @@
 """What is known of models and benchmarks before anything is downloaded: for plan and warnings, never for a result."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
-def _llava(hidden_size: int, intermediate_size: int, layers: int, heads: int) -> dict[str, Any]:
-    text = {"hidden_size": hidden_size, "intermediate_size": intermediate_size, "num_hidden_layers": layers}
-    clip = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
-    return {
-        "model_type": "llava",
-        "text_config": {**text, "num_attention_heads": heads, "vocab_size": 32064},
-        "vision_config": {**clip, "image_size": 336, "patch_size": 14},
-    }
-
-
-def _qwen(
-    hidden_size: int, intermediate_size: int, layers: int, heads: int, kv_heads: int, vocab: int
+def _decoder(
+    hidden: int, ffn: int, layers: int, heads: int, kv_heads: int, vocabulary: int, **more: Any
 ) -> dict[str, Any]:
-    text = {"hidden_size": hidden_size, "intermediate_size": intermediate_size, "num_hidden_layers": layers}
-    tower = {"hidden_size": 1280, "intermediate_size": 3420, "depth": 32, "num_heads": 16}
     return {
-        "model_type": "qwen2_5_vl",
-        "text_config": {**text, "num_attention_heads": heads, "num_key_value_heads": kv_heads, "vocab_size": vocab},
-        "vision_config": {**tower, "patch_size": 14, "spatial_merge_size": 2},
-    }
+        "hidden_size": hidden, "intermediate_size": ffn, "num_hidden_layers": layers, "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads, "vocab_size": vocabulary, **more,
+    }  # fmt: skip
 
 
+def _model(kind: str, text: Mapping[str, Any], vision: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {"model_type": kind, "text_config": dict(text), "vision_config": dict(vision), **more}
+
+
+def _square(hidden: int, ffn: int, layers: int, image: int) -> dict[str, Any]:
+    """A vision tower of 16 heads that sees squares of patches of 14 pixels."""
+    return {
+        "hidden_size": hidden, "intermediate_size": ffn, "num_hidden_layers": layers, "num_attention_heads": 16,
+        "image_size": image, "patch_size": 14,
+    }  # fmt: skip
+
+
+def _qwen_tower(depth: int, patch: int, **more: Any) -> dict[str, Any]:
+    return {"depth": depth, "num_heads": 16, "patch_size": patch, "spatial_merge_size": 2, **more}
+
+
+def _deep_tower(depth: int, hidden: int, ffn: int, indexes: list[int]) -> dict[str, Any]:
+    return _qwen_tower(depth, 16, hidden_size=hidden, intermediate_size=ffn, deepstack_visual_indexes=indexes)
+
+
+CLIP, SIGLIP, INTERNVIT = _square(1024, 4096, 24, 336), _square(1152, 4304, 26, 384), _square(1024, 4096, 24, 448)
+QWEN2 = _qwen_tower(32, 14, embed_dim=1280, mlp_ratio=4)
+QWEN25, WIDER = (_qwen_tower(32, 14, hidden_size=1280, intermediate_size=ffn) for ffn in (3420, 3456))
+QWEN_7B, QWEN3_8B = (3584, 18944, 28, 28, 4), (4096, 12288, 36, 32, 8)
+TIED = {"tie_word_embeddings": True}
 # Hub id → the part of its config.json that sets its cost.
 MODELS: dict[str, dict[str, Any]] = {
-    "llava-hf/llava-1.5-7b-hf": _llava(4096, 11008, 32, 32),
-    "llava-hf/llava-1.5-13b-hf": _llava(5120, 13824, 40, 40),
-    "Qwen/Qwen2.5-VL-7B-Instruct": _qwen(3584, 18944, 28, 28, 4, 152064),
-    "Qwen/Qwen2.5-VL-3B-Instruct": _qwen(2048, 11008, 36, 16, 2, 151936),
+    "llava-hf/llava-1.5-7b-hf": _model("llava", _decoder(4096, 11008, 32, 32, 32, 32064), CLIP),
+    "llava-hf/llava-1.5-13b-hf": _model("llava", _decoder(5120, 13824, 40, 40, 40, 32064), CLIP),
+    "llava-hf/llava-interleave-qwen-0.5b-hf": _model("llava", _decoder(1024, 2816, 24, 16, 16, 152000), SIGLIP, **TIED),
+    "Qwen/Qwen2-VL-2B-Instruct": _model("qwen2_vl", _decoder(1536, 8960, 28, 12, 2, 151936), QWEN2, **TIED),
+    "Qwen/Qwen2-VL-7B-Instruct": _model("qwen2_vl", _decoder(*QWEN_7B, 152064), QWEN2),
+    "Qwen/Qwen2.5-VL-3B-Instruct": _model("qwen2_5_vl", _decoder(2048, 11008, 36, 16, 2, 151936), QWEN25, **TIED),
+    "Qwen/Qwen2.5-VL-7B-Instruct": _model("qwen2_5_vl", _decoder(*QWEN_7B, 152064), QWEN25),
+    "Qwen/Qwen2.5-VL-32B-Instruct": _model("qwen2_5_vl", _decoder(5120, 27648, 64, 40, 8, 152064), WIDER),
+    "Qwen/Qwen2.5-VL-72B-Instruct": _model("qwen2_5_vl", _decoder(8192, 29568, 80, 64, 8, 152064), WIDER),
+    "Qwen/Qwen3-VL-2B-Instruct": _model(
+        "qwen3_vl",
+        _decoder(2048, 6144, 28, 16, 8, 151936, head_dim=128),
+        _deep_tower(24, 1024, 4096, [5, 11, 17]),
+        **TIED,
+    ),
+    "Qwen/Qwen3-VL-8B-Instruct": _model(
+        "qwen3_vl", _decoder(*QWEN3_8B, 151936, head_dim=128), _deep_tower(27, 1152, 4304, [8, 16, 24])
+    ),
+    "OpenGVLab/InternVL3-1B-hf": _model(
+        "internvl", _decoder(896, 4864, 24, 14, 2, 151674), INTERNVIT, downsample_ratio=0.5
+    ),
+    "OpenGVLab/InternVL3-8B-hf": _model("internvl", _decoder(*QWEN_7B, 151674), INTERNVIT, downsample_ratio=0.5),
 }
 
 

@@ -1,10 +1,10 @@
 """FLOPs, bytes and mean visual tokens in closed form. No torch.
 
-One decoder layer on n new tokens that attend to c cached ones and to each other, width d, FFN width m, key/value
-width k: 2·(2·n·d² + 2·n·d·k) for the projections, 4·n·(c + (n + 1)/2)·d for attention, 6·n·d·m for the FFN. A
-multiplication and an addition are two FLOPs; norms, softmax and rotary embedding are left out. Attention is causal:
-the i-th new token sees c + i, so that n tokens at once cost what they cost one after another. The masked half is not
-counted, because attention kernels skip it (all but blocks on the diagonal).
+One decoder layer on n new tokens that attend to c cached ones and to each other, width d, query width q (mostly d), FFN
+width m, key/value width k: 2·(2·n·d·q + 2·n·d·k) for the projections, 4·n·(c + (n + 1)/2)·q for attention, 6·n·d·m for
+the FFN. A multiplication and an addition are two FLOPs; norms, softmax and rotary embedding are left out. Attention is
+causal: the i-th new token sees c + i, so that n tokens at once cost what they cost one after another. The masked half
+is not counted, because attention kernels skip it (all but blocks on the diagonal).
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,23 @@ from infohorizon.units import layer_of, tokens_of
 PEAK, EFFICIENCY, BANDWIDTH = 312e12, 0.4, 1.5e12
 # A job's start: seconds for imports, and bytes per second at which weights come from a shared file system.
 IMPORTS, LOADING = 20, 1e9
-# Bounds of an image's pixels in Qwen2.5-VL's own preprocessor_config.json.
-QWEN_PIXELS = 56 * 56, 28 * 28 * 16384
+# Least and most visual tokens by the Qwen models' own preprocessor_config.json: 28 pixels a token, or Qwen3-VL's 32.
+OWN_LIMITS = {28: (4, 16384), 32: (64, 16384)}
 
 
 def visual_tokens(shape: Geometry, pixels: int, least: int | None = None, most: int | None = None) -> int:
     """Visual tokens of an image of so many pixels, `least` and `most` being the model's min_pixels and max_pixels."""
     if shape.square is not None:
         return shape.square
-    least, most = least or QWEN_PIXELS[0], most or QWEN_PIXELS[1]
-    return max(1, round(min(max(pixels, least), most) / shape.cell**2))
+    area = shape.cell**2
+    own = [tokens * area for tokens in OWN_LIMITS.get(shape.cell, OWN_LIMITS[28])]
+    return max(1, round(min(max(pixels, least or own[0]), most or own[1]) / area))
 
 
 def layer_flops(shape: Geometry, new: float, cached: float = 0) -> float:
     """FLOPs of one decoder layer on `new` tokens of a row that follow `cached` ones."""
-    d, k, m = shape.width, shape.kv_width, shape.ffn
-    return 2 * (2 * new * d * d + 2 * new * d * k) + 4 * new * (cached + (new + 1) / 2) * d + 6 * new * d * m
+    d, q, k, m = shape.width, shape.attention_width, shape.kv_width, shape.ffn
+    return 2 * (2 * new * d * q + 2 * new * d * k) + 4 * new * (cached + (new + 1) / 2) * q + 6 * new * d * m
 
 
 def head_flops(shape: Geometry) -> float:
@@ -59,7 +60,7 @@ def vision_flops(shape: Geometry, tokens: float) -> float:
 def trace_bytes(shape: Geometry, tokens: float, suffix: float, element: int) -> float:
     """Bytes of a cached prefill: every layer's input (fp32), keys and values, and queries of the suffix."""
     states = tokens * shape.width * shape.layers * max(4, element)
-    return states + kv_bytes(shape, tokens, element) + suffix * shape.width * shape.layers * element
+    return states + kv_bytes(shape, tokens, element) + suffix * shape.attention_width * shape.layers * element
 
 
 def weight_bytes(shape: Geometry, element: int) -> float:

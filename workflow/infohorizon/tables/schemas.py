@@ -89,8 +89,8 @@ TABLES: dict[str, Table] = {
             "feature_width": Column(pa.int32(), "values per visual token in `features`"),
             "features": Column(
                 F16_OR_F32[0],
-                "what the projector takes (LLaVA) or the merger gives (Qwen2.5-VL), tokens × feature_width, row-major; "
-                "float16 unless the model runs in float32",
+                "what the projector takes (LLaVA, InternVL) or the mergers give (Qwen), tokens × feature_width, "
+                "row-major; float16 unless the model runs in float32",
                 F16_OR_F32[1:],
             ),
             "saliency": Column(
