@@ -8,6 +8,7 @@ def test_layers():
     assert layers_of("all", 4, first=1) == [1, 2, 3]
     assert layers_of([3, 0.25, 0.3, 1], 8) == [1, 2, 3]
     assert [layer_of(layer, 32) for layer in (0.03125, 0.0625, 0.625, 20)] == [1, 2, 20, 20]
+    assert [layer_of(0.97, depth) for depth in (2, 8, 30)] == [1, 7, 29]  # a fraction is never beyond the last layer
 
 
 def test_tokens():

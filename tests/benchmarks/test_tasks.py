@@ -14,6 +14,7 @@ from infohorizon.benchmarks.mmbench import chosen
 from infohorizon.benchmarks.mme import yes_or_no
 from infohorizon.benchmarks.pope import says_yes
 from infohorizon.errors import UserError
+from infohorizon.pipeline.digest import code
 
 
 def frame(*rows):
@@ -387,3 +388,9 @@ def test_vqa_takes_answer_or_answers_and_a_scoring_rule():
     assert benchmarks.create("vqa", {"scoring": "anls"}).score("pari", row["answers"]) == pytest.approx(0.8)
     with pytest.raises(UserError, match="option 'scoring' is 'gpt'; set it to one of exact, soft, anls, relaxed"):
         benchmarks.create("vqa", {"scoring": "gpt"})
+
+
+def test_every_task_has_a_module_whose_code_counts():
+    """Two tasks may share a module; every rule that scores or builds a benchmark asks for its digest."""
+    digests = {name: code(None, benchmarks.module_of(name)) for name in benchmarks.REGISTRY}
+    assert digests["places"] == digests["reading"] != digests["pope"]

@@ -11,6 +11,7 @@ from infohorizon.analysis.criteria import VANISHING, Criterion, Settings
 from infohorizon.analysis.curves import Found
 from infohorizon.analysis.findings import Study, findings
 from infohorizon.analysis.horizons import Whose
+from infohorizon.analysis.selection import SELECTED
 
 DEPTH, IMAGES = 8, 10
 KEEPS = [16.0, 0.125]
@@ -59,6 +60,7 @@ def comparison_rows(
         for keep in KEEPS
         for layer in range(1, DEPTH)
     ]
+    rows += [row("selected", name, "random", None, keep, 0.1) for keep in KEEPS for name in SELECTED if strategies]
     return rows + [row("schedule", name, "full", None, None, -0.05) for name in schedules]
 
 

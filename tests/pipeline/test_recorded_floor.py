@@ -1,21 +1,15 @@
 """A rounding floor is measured once: what the last complete table records is used while it is of the same things."""
 
-import runpy
 from pathlib import Path
 
 import pytest
 
 from infohorizon import tables
+from infohorizon.pipeline.rounding import recorded_floor
 from infohorizon.tables.resumable import finished
 
-SCRIPT = Path(__file__).resolve().parents[2] / "workflow/scripts/measure_information.py"
 GROUPS, ITEMS, LAYERS = {"": "code"}, {"q1": "a", "q2": "b"}, [1, 2]
 FLOOR = {"questions": ["q1", "q2"], "layers": LAYERS, "rms": [0.1, 0.2]}
-
-
-@pytest.fixture(scope="module")
-def recorded():
-    return runpy.run_path(str(SCRIPT), run_name="imported")["recorded_floor"]
 
 
 def write(output: Path, floor=FLOOR, groups=GROUPS, items=ITEMS) -> str:
@@ -25,10 +19,10 @@ def write(output: Path, floor=FLOOR, groups=GROUPS, items=ITEMS) -> str:
     return str(output)
 
 
-def test_a_floor_of_the_same_things_is_used_again(recorded, tmp_path):
+def test_a_floor_of_the_same_things_is_used_again(tmp_path):
     output = write(tmp_path / "part-0.arrow")
     assert finished(output) is not None
-    assert recorded(output, GROUPS, ITEMS, LAYERS) == FLOOR
+    assert recorded_floor(output, GROUPS, ITEMS, LAYERS) == FLOOR
 
 
 @pytest.mark.parametrize(
@@ -41,9 +35,9 @@ def test_a_floor_of_the_same_things_is_used_again(recorded, tmp_path):
         {"floor": {**FLOOR, "questions": ["q1"]}},
     ],
 )
-def test_a_floor_of_other_things_is_not(recorded, tmp_path, changes):
-    assert recorded(write(tmp_path / "part-0.arrow", **changes), GROUPS, ITEMS, LAYERS) is None
+def test_a_floor_of_other_things_is_not(tmp_path, changes):
+    assert recorded_floor(write(tmp_path / "part-0.arrow", **changes), GROUPS, ITEMS, LAYERS) is None
 
 
-def test_without_a_table_before_there_is_none(recorded, tmp_path):
-    assert recorded(str(tmp_path / "part-0.arrow"), GROUPS, ITEMS, LAYERS) is None
+def test_without_a_table_before_there_is_none(tmp_path):
+    assert recorded_floor(str(tmp_path / "part-0.arrow"), GROUPS, ITEMS, LAYERS) is None

@@ -1,12 +1,12 @@
 """Every mistake in a configuration that can be known before a job starts: one sentence that names the key."""
 
-import copy
 import json
 from pathlib import Path
 
 import pytest
 import yaml
 from snakemake.utils import validate
+from tiny_study import full_study, merged
 
 from infohorizon import schema
 from infohorizon.errors import UserError
@@ -19,8 +19,8 @@ SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    """config.yaml for one model of eight layers; the working directory is empty but for it."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    """The full study for one model of eight layers; the working directory is empty but for it."""
+    config = full_study()
     (tmp_path / "model").mkdir()
     (tmp_path / "model/config.json").write_text(
         json.dumps({"model_type": "llava", "text_config": {"num_hidden_layers": 8}})
@@ -28,15 +28,6 @@ def config(tmp_path, monkeypatch):
     config["models"]["small"] = {"source": "model"}
     config["run"] = {"models": ["small"], "benchmarks": ["reading"]}
     monkeypatch.chdir(tmp_path)
-    return config
-
-
-def merged(config, changes):
-    """What `--configfile` does: dictionaries merge, everything else replaces."""
-    config = copy.deepcopy(config)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(config.get(key), dict)
-        config[key] = merged(config[key], value) if both else value
     return config
 
 
@@ -159,6 +150,14 @@ def test_names_become_folders(name, section, config):
         ({"schedule_run": {"names": ["divprun-64"]}}, "schedule_run.names: there is no 'divprun-64': did you mean 'd"),
         ({"strategies": {"mine": "gone.py"}, "sweep": {"strategies": ["mine"]}}, "strategies: gone.py does not exist."),
         ({"strategies": {"mine": {"strategy": "fast"}}, "sweep": {"strategies": ["mine"]}}, "strategies: mine: 'fast'"),
+        (
+            {"answers": {"limit": 150}},
+            "information.limit (200) exceeds answers.limit (150), but it compares every questi",
+        ),
+        (
+            {"answers": {"limit": 300}, "schedule_run": {"limit": None}},
+            "schedule_run.limit (all) exceeds answers.limit (300), but it compares every question with its unpruned",
+        ),
         ({"information": {"limit": 50}}, "sweep.limit (200) exceeds information.limit (50), but strategy 'informatio"),
         ({"sweep": {"limit": None}}, "sweep.limit (all) exceeds information.limit (200), but strategy 'information'"),
         ({"information": {"layers": [1, 2]}}, "information.layers lacks layer 3 of small, where strategy 'information"),

@@ -58,7 +58,7 @@ def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
     arguments = ("--configfile", "studies/paper.yaml", "--config", f"results={tmp_path}/results")
     dag = dict(re.findall(r"^(\w+) +(\d+)$", snakemake("--dry-run", *arguments), re.MULTILINE))
     study = yaml.safe_load((ROOT / "studies/paper.yaml").read_text(encoding="utf-8"))
-    sections = ("information", "removals", "states", "sweep", "schedule_run")
+    sections = ("answers", "information", "removals", "states", "sweep", "schedule_run")
     config = configuration(**{section: study[section] for section in sections})
     config |= {"shards": study["shards"], "schedules": config["schedules"] | study["schedules"]}
     loads = [
@@ -81,7 +81,11 @@ def test_a_plan_counts_the_tables_that_are_here_and_makes_none(tmp_path):
     tables.write(here / "mine.arrow", "benchmark", loaded.questions, {})
     tables.write(here / "mine.images.arrow", "images", loaded.images, {})
     benchmarks = {"mine": {"source": str(tmp_path / "data"), "task": "reading"}}
-    study = {"results": f"{tmp_path}/results", "run": {"benchmarks": ["mine", "perception"]}, "benchmarks": benchmarks}
+    study = {
+        "results": f"{tmp_path}/results",
+        "run": {"models": ["mini-llava"], "benchmarks": ["mine", "perception"]},
+        "benchmarks": benchmarks,
+    }
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     for option in ("--rerun-incomplete", "--forceall"):
         printed = snakemake("plan", option, "--configfile", str(tmp_path / "study.yaml"))

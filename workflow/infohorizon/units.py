@@ -5,8 +5,8 @@ from typing import Literal
 
 
 def layer_of(spec: int | float, depth: int) -> int:
-    """A configured layer: an int as it is, a float as a fraction of the depth (half up)."""
-    return spec if isinstance(spec, int) else int(spec * depth + 0.5)
+    """A configured layer: an int as it is, a float as a fraction of the depth (half up, the last layer at most)."""
+    return spec if isinstance(spec, int) else min(depth - 1, int(spec * depth + 0.5))
 
 
 def tokens_of(keep: int | float, count: int) -> int:

@@ -22,7 +22,7 @@ rule answer_questions:
     params:
         settings=lambda wildcards: {"model": model_numbers(wildcards)},
         protocol=protocol,
-        cells={"shards": config["shards"]},
+        cells={"limit": config["answers"].get("limit"), "shards": config["shards"]},
         code=model_code("answer_questions"),
         scoring=scoring,
     message:

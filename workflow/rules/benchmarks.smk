@@ -26,9 +26,7 @@ rule build_benchmark:
     params:
         settings=lambda wildcards: config["benchmarks"][wildcards.benchmark],
         data=lambda wildcards: content(local_data(wildcards)),
-        code=lambda wildcards: code(
-            "build_benchmark", f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"
-        ),
+        code=lambda wildcards: code("build_benchmark", task_module(wildcards.benchmark)),
     message:
         "Questions and images of {wildcards.benchmark}"
     script:

@@ -25,6 +25,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
 
+from infohorizon import benchmarks as tasks
 from infohorizon import strategies as strategy_registry
 from infohorizon import units
 from infohorizon.benchmarks import datafiles

@@ -23,9 +23,7 @@ rule export_samples:
         mem_mb=growing(8000),
     params:
         protocol=protocol,
-        code=lambda wildcards: code(
-            "export_samples", f"benchmarks.{config['benchmarks'][wildcards.benchmark]['task']}"
-        ),
+        code=lambda wildcards: code("export_samples", task_module(wildcards.benchmark)),
     message:
         "Per-sample logs of {wildcards.model} on {wildcards.benchmark}"
     script:

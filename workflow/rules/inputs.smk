@@ -76,11 +76,16 @@ def layers(section, wildcards, first=0):
     return units.layers_of(config[section]["layers"], depth(wildcards), first)
 
 
+def task_module(benchmark):
+    """The library's module with a benchmark's task."""
+    return tasks.module_of(config["benchmarks"][benchmark]["task"])
+
+
 def scoring(wildcards):
     """The rules by which a benchmark's answers are scored, with their code."""
     settings = config["benchmarks"][wildcards.benchmark]
     rules = {"task": settings["task"], "options": protocol(wildcards)["options"]}
-    return {"benchmark": rules, "code": code(None, f"benchmarks.{settings['task']}")}
+    return {"benchmark": rules, "code": code(None, task_module(wildcards.benchmark))}
 
 
 def model_code(script):

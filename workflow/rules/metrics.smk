@@ -32,7 +32,7 @@ rule compute_metrics:
         },
         code=code(
             "compute_metrics",
-            *{f"benchmarks.{config['benchmarks'][name]['task']}" for name in BENCHMARKS},
+            *{task_module(name) for name in BENCHMARKS},
         ),
     message:
         "The benchmarks' own metrics"

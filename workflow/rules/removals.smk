@@ -26,6 +26,7 @@ rule measure_removals:
             "names": REMOVALS,
             "layers": layers("removals", wildcards),
             "limit": config["removals"].get("limit"),
+            "floor_questions": config["information"]["floor_questions"],
             "shards": config["shards"],
         },
         code=model_code("measure_removals"),

@@ -11,7 +11,7 @@ from infohorizon.pipeline.scoring import fill_scored
 
 
 def main(job: Job) -> None:
-    questions = open_questions(job)
+    questions = open_questions(job, job.params.cells["limit"])
     images = Images(job.input.vision)
 
     @cache

@@ -16,9 +16,8 @@ from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import Images
 from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, log, run
-from infohorizon.tables.resumable import Cells, fill, finished
-
-SIXTEEN_BIT = ("float16", "bfloat16")
+from infohorizon.pipeline.rounding import rounding_metadata
+from infohorizon.tables.resumable import Cells, fill
 
 
 def main(job: Job) -> None:
@@ -48,17 +47,12 @@ def main(job: Job) -> None:
             rows += token_information(model(), asked(question_id), at, batch(), measurement, only)
         return [{"question_id": question_id, **one} for one in rows]
 
-    def floor() -> dict[str, Any]:
-        """The rounding floor of a 16-bit model on the first questions, in the first shard's table."""
-        few = list(questions.rows)[: chosen["floor_questions"]] if job.wildcards.shard == "0" else []
-        if not few or job.params.settings["model"]["dtype"] not in SIXTEEN_BIT:
-            return {}
-        known = recorded_floor(job.output[0], groups, {name: questions.digests[name] for name in few}, layers)
-        if known is None and (wide := in_float32(model())) is not None:
-            rms = rounding_floor((model(), wide), [asked(name) for name in few], layers, batch(), measurement)
-            log.info("rounding floor of %s: %.2g at most", model().dtype, max(rms))
-            known = {"questions": few, "layers": layers, "rms": rms}
-        return {"rounding_floor": known} if known else {}
+    def floor(few: list[str]) -> dict[str, list[float]] | None:
+        if (wide := in_float32(model())) is None:
+            return None
+        rms = rounding_floor((model(), wide), [asked(name) for name in few], layers, batch(), measurement)
+        log.info("rounding floor of %s: %.2g at most", model().dtype, max(rms))
+        return {"rms": rms}
 
     fill(
         job.output[0],
@@ -69,23 +63,13 @@ def main(job: Job) -> None:
             groups=groups,
         ),
         naming(job.wildcards.benchmark, measure, questions.rows),
-        metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark, **floor()),
+        metadata=lambda: job.metadata(
+            model=model_record(job),
+            benchmark=questions.benchmark,
+            **rounding_metadata(job, questions, groups, layers, floor),
+        ),
         progress=partial(job.progress, unit="question"),
     )
-
-
-def recorded_floor(
-    output: str, groups: dict[str, str], items: dict[str, str], layers: list[int]
-) -> dict[str, Any] | None:
-    """What the table before this one has recorded of these questions and layers, under the same settings and code."""
-    previous = finished(output)
-    if previous is None:
-        return None
-    digests, known = tables.read_cells(previous), tables.read_metadata(previous).get("rounding_floor")
-    same = digests["groups"] == groups and all(digests["items"].get(name) == items[name] for name in items)
-    if not known or not same or (known["questions"], known["layers"]) != (list(items), layers):
-        return None
-    return known
 
 
 def wanted(rows: dict[str, dict], measured_windows: Any, layers: list[int]) -> pl.DataFrame:

@@ -1,13 +1,17 @@
 """Questions → table `removals`: what is left of the answer when all visual information is taken away, per layer."""
 
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
+from infohorizon.measure.answer_floor import answer_floor
+from infohorizon.measure.floor import in_float32
 from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import decoding, group_digest, open_batch, open_model, open_questions
+from infohorizon.pipeline.inputs import decoding, group_digest, open_batch, open_model, open_questions, open_task
 from infohorizon.pipeline.job import Job, run
-from infohorizon.pipeline.scoring import fill_scored
+from infohorizon.pipeline.rounding import rounding_metadata
+from infohorizon.pipeline.scoring import fill_scored, score_of
 
 
 def main(job: Job) -> None:
@@ -20,15 +24,27 @@ def main(job: Job) -> None:
         model = open_model(job)
         return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"])
 
-    def measure(question_id: str, missing: list[dict]) -> list[dict]:
+    def asked(question_id: str) -> Asked:
         row = questions.rows[question_id]
-        asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
-        rows = run_removals(questioner(), asked, [Cell(key["removal"], key["layer"]) for key in missing])
+        return Asked(question_id, row["question"], row["label"], images[row["image_id"]])
+
+    def measure(question_id: str, missing: list[dict]) -> list[dict]:
+        cells = [Cell(key["removal"], key["layer"]) for key in missing]
+        rows = run_removals(questioner(), asked(question_id), cells)
         return [{"question_id": question_id, "score": None, **one} for one in rows]
 
     columns = {"removal": [cell.removal for cell in plan], "layer": [cell.layer for cell in plan]}
     groups = {"": group_digest(job, job.params.settings, job.params.code, decoding(job))}
-    fill_scored(job, "removals", questions, measure, columns, groups)
+    layers = list(chosen["layers"])
+
+    def floor(few: list[str]) -> dict[str, Any] | None:
+        if (wide := in_float32(questioner().model)) is None:
+            return None
+        pair = questioner(), Questioner(wide, questioner().batch, questioner().limit)
+        return answer_floor(pair, [asked(name) for name in few], layers, score_of(open_task(job), questions))
+
+    more_metadata = partial(rounding_metadata, job, questions, groups, layers, floor)
+    fill_scored(job, "removals", questions, measure, columns, groups, more_metadata)
 
 
 if __name__ == "__main__":

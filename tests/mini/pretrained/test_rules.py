@@ -26,7 +26,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy(ROOT / name, folder / name)
     small = recipe.load()
     small["tower"] |= {"width": 32, "heads": 2, "intermediate": 32, "layers": 2, "steps": 20, "batch": 4}
-    small["adapters"]["smol-llava"] |= {"rank": 2, "align_steps": 5, "steps": 50, "batch": 2}
+    small["adapters"]["smol-llava"] |= {"rank": 2, "align_steps": 5, "steps": 40, "finish_steps": 10, "batch": 2}
     small["adapters"]["smol-llava"] |= {"simple_steps": 5, "mixed_at": 20}
     (folder / "workflow/infohorizon/mini/training/recipe.yaml").write_text(yaml.safe_dump(small))
     (folder / "results/language_models").mkdir(parents=True)

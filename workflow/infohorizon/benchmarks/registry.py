@@ -29,6 +29,11 @@ REGISTRY = {
 }
 
 
+def module_of(name: str) -> str:
+    """The module of this library in which a task is: `benchmarks.reading` for "places"."""
+    return f"benchmarks.{REGISTRY[name].split(':')[0]}"
+
+
 def create(name: str, options: Mapping[str, Any] | None = None) -> "Task":
     """Make the task `name` with its `options:` of config.yaml.
 

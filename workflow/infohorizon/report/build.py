@@ -105,6 +105,7 @@ def build(files: Files, study: Study) -> str:
         selected=rows.comparisons(comparison, "selected"),
         paper=paper.beside(horizon, metrics, study.tasks, provenance["models"]),
         rounding=rows.rounding(files.information),
+        answer_rounding=rows.answer_rounding(files.removals),
         provenance=provenance,
         settings=json.dumps(study.settings, indent=2, sort_keys=True, ensure_ascii=False),
         divergence=study.settings["horizon"]["divergence"],

@@ -199,6 +199,18 @@ def rounding(information: Sequence[str]) -> Rows:
     return found
 
 
+def answer_rounding(removals: Sequence[str]) -> Rows:
+    """model, benchmark, questions, share of answers that differ and points, unpruned and at the worst layer."""
+    found = []
+    for path in removals:
+        floor, place = tables.read_metadata(path).get("rounding_floor"), tables.place(path, "removals")
+        if floor:
+            full = f"{floor['full_changed']:.0%}, {100 * floor['full_score']:.3g} points"
+            worst = f"{max(floor['changed']):.0%}, {100 * max(floor['score']):.3g} points"
+            found.append([place["model"], place["benchmark"], str(len(floor["questions"])), full, worst])
+    return found
+
+
 def _over_layers(table: pl.DataFrame) -> pl.DataFrame:
     """Each strategy's own metric, mean over layers, as it stands in the metrics table; without drop-all."""
     own = observations.own_metric(table, "strategy")

@@ -25,6 +25,7 @@ from infohorizon.study.configuration import (
 from infohorizon.study.protocols import protocol_of
 from infohorizon.units import layers_of
 
+ANSWERED = ("information", "removals", "sweep", "schedule_run")  # compared with the unpruned answer of each question
 PROMPTS = ("chat_template", "vicuna_v1")
 
 
@@ -57,6 +58,8 @@ def check(config: Config) -> None:
         _sweep(config, model, depth)
         for name in schedules_of(config):
             _schedule(config, name, model, depth)
+    for section in ANSWERED:
+        _answered(config, section)
     for section in _oracle_sections(config):
         _oracle_questions(config, section)
     for model, depth in depths.items():
@@ -133,6 +136,16 @@ def _schedule(config: Config, name: str, model: str, depth: int) -> None:
         last = layer
     if (baseline := config["schedules"][name].get("baseline")) is not None:
         _known(f"{key}.baseline", baseline, schedules_of(config))
+
+
+def _answered(config: Config, section: str) -> None:
+    """Every question that a section asks needs its unpruned answer."""
+    answered, asked = config["answers"].get("limit"), config[section].get("limit")
+    if answered is not None and (asked is None or asked > answered):
+        raise UserError(
+            f"{section}.limit ({asked or 'all'}) exceeds answers.limit ({answered}), but it compares every question "
+            f"with its unpruned answer; raise answers.limit (null for all) or lower {section}.limit."
+        )
 
 
 def _oracle_sections(config: Config) -> list[str]:

@@ -77,7 +77,7 @@ def answer_questions(load: Workload, config: Config) -> Cost:
     """Full and blind answers, one question at a time, and both once more with the label's tokens."""
     prefills = prefill_flops(load.shape, load.sequence) + prefill_flops(load.shape, PREFIX + load.size.text)
     each = Cost(2 * prefills, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=2)
-    return each * load.size.questions
+    return each * load.questions(config["answers"].get("limit"))
 
 
 def measure_information(load: Workload, config: Config) -> Cost:

@@ -8,7 +8,7 @@ from infohorizon.mini.pretrained.alignment import align_projector
 from infohorizon.mini.pretrained.language_model import LanguageModel
 from infohorizon.mini.pretrained.llava import half_precision_decoder, new_llava, new_processor
 from infohorizon.mini.pretrained.lora import adapt
-from infohorizon.mini.rendered.lessons import adapter_questions
+from infohorizon.mini.rendered.lessons import adapter_finishing_questions, adapter_questions
 from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.rendered.scenes import Scene, Split
 from infohorizon.mini.training.decoder import Training
@@ -29,7 +29,8 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
     turn = Turn(new_processor(read))
 
     def ask(rng: np.random.Generator, scene: Scene, split: Split, step: int | None) -> list[RenderedQuestion]:
-        return adapter_questions(rng, scene, split)
+        finishing = step is not None and step >= recipe.steps
+        return (adapter_finishing_questions if finishing else adapter_questions)(rng, scene, split)
 
     def start() -> None:
         align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)

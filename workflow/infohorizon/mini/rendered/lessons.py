@@ -51,3 +51,14 @@ def adapter_questions(rng: np.random.Generator, scene: Scene, split: Split) -> l
     questions += [q.knowledge(rng, scene, split), q.knowledge(rng, scene, split), q.fact(rng)]
     questions.append(pick_one(rng, [q.fact_choice(rng, split), q.option(rng, split)]))
     return [*questions, *q.countries(rng, scene, split, 1), q.country_fact(rng, split)]
+
+
+def adapter_finishing_questions(rng: np.random.Generator, scene: Scene, split: Split) -> list[q.RenderedQuestion]:
+    """As many, with more of the families that are learned last: whole pairs on colour and side, and knowledge."""
+    icons = pick(rng, scene.icons, 2)
+    questions = [*q.read_place(scene), q.color(icons[0]), q.shape(icons[-1]), q.side(icons[-1])]
+    for pair in q.PAIRS:
+        questions += pair(rng, scene)
+    questions += [q.knowledge(rng, scene, split) for _ in range(3)]
+    questions += [q.fact(rng), q.fact_choice(rng, split)]
+    return [*questions, *q.countries(rng, scene, split, 1), q.country_fact(rng, split)]

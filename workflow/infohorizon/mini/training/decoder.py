@@ -19,7 +19,7 @@ from infohorizon.mini.rendered.scenes import Scene, Split, generator, sample_sce
 from infohorizon.mini.training.model import new_model, start_projector, tower_features
 from infohorizon.mini.training.optimizer import Optimizer, load_checkpoint, save_checkpoint
 from infohorizon.mini.training.packing import Pack, Turn, answer_logits, exact_matches, pack
-from infohorizon.mini.training.recipe import AdapterRecipe, ModelRecipe
+from infohorizon.mini.training.recipe import Course, ModelRecipe
 from infohorizon.mini.training.tower import normalized
 
 LOG_EVERY = 50  # steps; training accuracy is the mean over them
@@ -49,7 +49,7 @@ class Training:
         start: what happens before the first step, and not when a training is resumed.
     """
 
-    recipe: ModelRecipe | AdapterRecipe
+    recipe: Course
     model: LlavaForConditionalGeneration
     turn: Turn
     ask: Ask
@@ -130,9 +130,9 @@ def train_model(training: Training, checkpoint: Path, log: Callable[[Record], No
         start, history = state["step"], state["history"]
     else:
         training.start()
-    course = recipe.round_of(start)
-    optimizer = Optimizer(trained.values(), course.rate, course.steps, course.first)
-    if state and start != course.first:  # a second round starts with an optimizer of its own
+    current = recipe.round_of(start)
+    optimizer = Optimizer(trained.values(), current.rate, current.steps, current.first)
+    if state and start != current.first:  # a second round starts with an optimizer of its own
         optimizer.adam.load_state_dict(state["adam"])
 
     def record(split: str, step: int, **values: float) -> None:
@@ -141,9 +141,9 @@ def train_model(training: Training, checkpoint: Path, log: Callable[[Record], No
 
     losses, answered, began = [], [], time.monotonic()
     for step in range(start + 1, recipe.all_steps + 1):
-        if recipe.round_of(step - 1) != course:
-            course = recipe.round_of(step - 1)
-            optimizer = Optimizer(trained.values(), course.rate, course.steps, course.first)
+        if recipe.round_of(step - 1) != current:
+            current = recipe.round_of(step - 1)
+            optimizer = Optimizer(trained.values(), current.rate, current.steps, current.first)
         pixels, questions = training_batch(training, step - 1)
         features = tower_features(model, pixels)
         loss, answers = loss_and_answers(model, pack(questions, training.turn, features.shape[1]), features)
@@ -154,7 +154,7 @@ def train_model(training: Training, checkpoint: Path, log: Callable[[Record], No
             rate = len(losses) * recipe.batch / (time.monotonic() - began)
             record("train", step, loss=sum(losses) / len(losses), images_per_second=rate, **accuracies(answered))
             losses, answered, began = [], [], time.monotonic()
-        if step % CHECK_EVERY == 0 or step in (course.first + course.steps, recipe.all_steps):
+        if step % CHECK_EVERY == 0 or step in (current.first + current.steps, recipe.all_steps):
             record("validation", step, **validate(training))
             state = {"model": trained, "adam": optimizer.adam.state_dict()}
             save_checkpoint(checkpoint, recipe, **state, step=step, history=history)

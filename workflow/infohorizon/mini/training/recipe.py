@@ -34,25 +34,18 @@ class Round(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ModelRecipe:
-    """Size of the decoder and course of its training.
+class Course:
+    """The course of a training.
 
     The first `simple_steps` show scenes with one word and one icon; from there their share falls linearly to
-    `simple_share` at `mixed_at` (a step), and the other scenes hold several. From step `options_from` on, questions
-    for a named option join in. After `steps` steps a second, shorter round with a rate of its own asks on full scenes
-    alone, and more of what is hard; from step `sides_from` on also pairs on the side of a shape.
+    `simple_share` at `mixed_at` (a step), and the other scenes hold several. After `steps` steps a second, shorter
+    round with a rate of its own asks on full scenes alone, and more of what is hard.
     """
 
-    width: int
-    layers: int
-    heads: int
-    intermediate: int
     steps: int
     simple_steps: int
     mixed_at: int
     simple_share: float
-    options_from: int
-    sides_from: int
     batch: int
     rate: float
     finish_steps: int
@@ -65,49 +58,43 @@ class ModelRecipe:
 
     def share_of_simple_scenes(self, step: int) -> float:
         """How many of the scenes of this step hold one word and one icon."""
-        return 0.0 if step >= self.steps else simple_share(step, self.simple_steps, self.mixed_at, self.simple_share)
+        if step >= self.steps:
+            return 0.0
+        fallen = (step - self.simple_steps) / (self.mixed_at - self.simple_steps)
+        return 1 - (1 - self.simple_share) * min(max(fallen, 0.0), 1.0)
 
     def round_of(self, step: int) -> Round:
         """The round that a step belongs to."""
-        first = Round(0, self.steps, self.rate)
-        return first if step < self.steps else Round(self.steps, self.finish_steps, self.finish_rate)
+        if step < self.steps:
+            return Round(0, self.steps, self.rate)
+        return Round(self.steps, self.finish_steps, self.finish_rate)
 
 
 @dataclass(frozen=True)
-class AdapterRecipe:
+class ModelRecipe(Course):
+    """Size of a decoder and course of its training.
+
+    From step `options_from` on, questions for a named option join in; from step `sides_from` on, which is in the second
+    round, pairs on the side of a shape.
+    """
+
+    width: int
+    layers: int
+    heads: int
+    intermediate: int
+    options_from: int
+    sides_from: int
+
+
+@dataclass(frozen=True)
+class AdapterRecipe(Course):
     """Course of the training of a pretrained language model: LoRA of this rank, and the projector.
 
-    Scenes as for a `ModelRecipe`; a single round. `align_steps`: of the projector alone, towards the embeddings of the
-    words that describe a patch, before the first step.
+    `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else.
     """
 
     rank: int
     align_steps: int
-    steps: int
-    simple_steps: int
-    mixed_at: int
-    simple_share: float
-    batch: int
-    rate: float
-    seed: int
-
-    @property
-    def all_steps(self) -> int:
-        return self.steps
-
-    def share_of_simple_scenes(self, step: int) -> float:
-        """How many of the scenes of this step hold one word and one icon."""
-        return simple_share(step, self.simple_steps, self.mixed_at, self.simple_share)
-
-    def round_of(self, step: int) -> Round:
-        """The only one."""
-        return Round(0, self.steps, self.rate)
-
-
-def simple_share(step: int, simple_steps: int, mixed_at: int, last: float) -> float:
-    """1 up to step `simple_steps`, then falling linearly to `last` at step `mixed_at`."""
-    fallen = (step - simple_steps) / (mixed_at - simple_steps)
-    return 1 - (1 - last) * min(max(fallen, 0.0), 1.0)
 
 
 def load() -> dict[str, Any]:
