@@ -27,6 +27,7 @@ class ArrayView(View):
         saliency, early_saliency, received, middle_received, features, vision_keys, information, answer_information:
             one tensor over the visual tokens each.
         prompt_embeddings: of all text.
+        projector: (feature width, width), what features are multiplied with.
         grid: rows and columns; one row where nobody says.
     """
 
@@ -62,6 +63,9 @@ class ArrayView(View):
 
     def features(self):
         return self.tensors["features"]
+
+    def projected(self, features):
+        return features @ self.tensors["projector"]
 
     def vision_keys(self):
         return self.tensors["vision_keys"]
@@ -135,6 +139,7 @@ def random_view(
         prompt_embeddings=torch.randn(text_count + 3, 16, generator=generator),
         features=visual(count, 24),
         vision_keys=visual(count, 12),
+        projector=torch.randn(24, 16, generator=generator),
         information=visual(count).sigmoid(),
         answer_information=visual(count).sigmoid(),
     )

@@ -186,7 +186,7 @@ def test_golden_apet():
     """The authors' first draw is that of an unseeded generator; the recorded seed repeats it."""
     for case, tensors in cases("apet"):
         features = tensors["features"]
-        shown = view(case, layer=0, features=features, hidden={"visual": features})
+        shown = view(case, layer=0, features=features, projector=torch.eye(features.shape[1]))
         shown.generator = lambda keep, seed=case["torch_seed"]: torch.Generator().manual_seed(seed)
         basis = spread(features, case["first_basis"], case["basis"])
         assert basis.tolist() == tensors["basis_indices"].tolist()
@@ -203,8 +203,11 @@ def test_golden_visionzip():
         states = tensors["hidden"][1:]
         shown = view(
             case,
+            layer=0,
             saliency=tensors["cls_attention"].mean(dim=0),
             vision_keys=tensors["metric"][1:],
+            features=states,
+            projector=torch.eye(states.shape[1]),
             hidden={"visual": states},
         )
         share = case["contextual"] / case["kept_count"]

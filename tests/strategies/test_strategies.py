@@ -66,8 +66,9 @@ def test_promised_count(name, grid):
 @pytest.mark.parametrize("tokens", ["constant", "duplicate", "zero"])
 @pytest.mark.parametrize("name", CHOOSING)
 def test_degenerate_tokens(name, tokens):
-    for count in (10, 63):
+    for count, layer in ((10, 2), (63, 2), (63, 0)):
         view = random_view(count, tokens=tokens)
+        view.layer = layer
         for keep in (1, 12, 31):
             assert len(select(name, view, keep)) == promised(name, count, keep, view.text_count)
 

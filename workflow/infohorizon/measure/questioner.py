@@ -108,6 +108,9 @@ class Questioner:
         first = self.model.label_ids(answer, asked.question)[0]
         return first != self.model.label_ids(asked.label, asked.question)[0]
 
+    def _projected(self, features: Tensor) -> Tensor:
+        return self.model.visual_embeddings(features.to(self.model.device, self.model.dtype))
+
     def select(self, trace: Trace, asked: Asked, strategies: Mapping[str, Strategy], setting: Setting) -> Selection:
         """Which visual tokens stay under one setting; fractions are of the image's own token count.
 
@@ -115,7 +118,7 @@ class Questioner:
             UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
         """
         key = (self.seed, asked.question_id, setting.repeat)
-        view = TraceView(trace, setting.layer, asked.encoded, key, asked.oracle, setting.keep)
+        view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, setting.keep)
         keep, strategy = tokens_of(setting.keep, trace.prompt.count), strategies[setting.strategy]
         if keep >= view.count and not strategy.sizes_itself:
             return Selection(torch.arange(view.count))

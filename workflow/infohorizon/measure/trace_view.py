@@ -17,6 +17,7 @@ class TraceView(View):
 
     Args:
         encoded: the image as cached by the vision stage.
+        project: vision features (tokens, feature width) → what enters the language model, (tokens, width).
         key: what seeds random draws beside layer and keep: (seed, question_id, repeat).
         amount: keep as configured.
         oracle: (layer, of what) → (N,) information of all tokens of the image; None where no table was given.
@@ -27,12 +28,14 @@ class TraceView(View):
         trace: Trace,
         layer: int,
         encoded: Encoded,
+        project: Callable[[Tensor], Tensor],
         key: tuple[int, str, int] = (0, "", 0),
         oracle: Callable[[int, Measure], Tensor] | None = None,
         amount: float = 0,
     ) -> None:
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
+        self.project = project
         _, self.question_id, self.repeat = key
         self.amount, self.present, self.grid = amount, trace.visual[layer], encoded.grid
         self.count, self.visual_start = len(self.present), prompt.start
@@ -77,6 +80,9 @@ class TraceView(View):
 
     def features(self) -> Tensor:
         return self._cached(self.encoded.features)
+
+    def projected(self, features: Tensor) -> Tensor:
+        return self.trace.language_model.enter(self.project(features))
 
     def vision_keys(self) -> Tensor:
         return self._cached(self.encoded.keys)

@@ -19,9 +19,8 @@ class ApET(Strategy):
     those of the first, the second, … sampled token; into each of the others merge the tokens that are most similar to
     it: the sum of their states over their number (paper: before the decoder and again in layer 16 of 32).
 
-    Tokens are told apart by their vision features at layer 0, by their hidden states in the decoder; hidden states are
-    what merges, where the original merges LLaVA's features before the projector. (Its Qwen port gives the places of the
-    basis the mean of their own state and the basis'.)
+    States are vision features before the projector at layer 0, and the hidden states entering a later layer. (The
+    authors' Qwen port gives the weakest tokens the mean of their own state and the basis'.)
 
     Args:
         basis: number of tokens in the basis; at most keep − 1.
@@ -33,7 +32,7 @@ class ApET(Strategy):
     published = "before the decoder, and layer 16 of 32"
     licence = "MIT"
     golden = True
-    differs = "the first draw is seeded; LLaVA's tokens merge after the projector"
+    differs = "the first draw is seeded; the Qwen port averages the basis with the tokens whose places it takes"
     merges = True
 
     def __init__(self, basis: int = 10, **options: Any) -> None:
@@ -56,9 +55,9 @@ class ApET(Strategy):
         targets[weakest] = False
         merging = ~targets
         merging[weakest] = False
-        states = merged(view.hidden(), tokens, targets, merging)
-        states[weakest] = view.hidden()[basis]
-        return Selection(kept, states[kept])
+        states = merged(tokens, tokens, targets, merging)
+        states[weakest] = tokens[basis]
+        return Selection(kept, view.projected(states[kept]) if view.layer == 0 else states[kept])
 
 
 def spread(tokens: Tensor, first: int, number: int) -> Tensor:

@@ -85,6 +85,10 @@ class View:
         """Vision features as cached (before the projector for LLaVA), (N, feature width)."""
         raise NotImplementedError
 
+    def projected(self, features: Tensor) -> Tensor:
+        """What enters the language model for vision features (tokens, feature width), (tokens, width)."""
+        raise NotImplementedError
+
     def vision_keys(self) -> Tensor:
         """Keys of the vision tower, mean over heads, (N, key width)."""
         raise NotImplementedError

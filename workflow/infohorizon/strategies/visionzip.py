@@ -12,10 +12,9 @@ class VisionZip(Strategy):
     """Keeps the most salient tokens of the vision tower and merges the others into a few evenly spaced targets.
 
     A target becomes its own state plus the mean of the states assigned to it; a token is assigned to the target whose
-    vision-tower key is most similar. Differences to the original, which acts before the projector: here the hidden
-    states entering the layer are merged, so that it can act at any layer (also at layer 0 this is not the same, as the
-    projector is not linear); kept tokens stay in reading order; and the CLS token, which the original counts among the
-    salient tokens, is not passed on.
+    vision-tower key is most similar. States are vision features before the projector at layer 0, as in the original,
+    and the hidden states entering a later layer. Differences: kept tokens stay in reading order; and the CLS token,
+    which the original counts among the salient tokens, is no visual token here and is not passed on.
 
     Args:
         contextual: share of `keep` that are targets (the paper's 10 of 64).
@@ -23,11 +22,11 @@ class VisionZip(Strategy):
 
     name = "visionzip"
     paper = "Yang et al., VisionZip: Longer is Better but Not Necessary …, 2024, arXiv 2412.04467"
-    needs = "vision-tower saliency and keys; hidden states entering the layer"
+    needs = "vision-tower saliency and keys; vision features (layer 0), hidden states entering the layer"
     published = "before the decoder"
     licence = "Apache-2.0"
     golden = True
-    differs = "merges after the projector; the CLS token is not passed on; kept tokens stay in reading order"
+    differs = "the CLS token is not passed on; kept tokens stay in reading order"
     merges = True
 
     def __init__(self, contextual: float = 10 / 64, **options: Any) -> None:
@@ -52,8 +51,11 @@ class VisionZip(Strategy):
 
         keys = normalize(view.vision_keys().cpu(), dim=1)
         nearest = (keys[others] @ keys[targets].T).argmax(dim=1)
-        states = view.hidden().clone()
+        unmerged = view.features() if view.layer == 0 else view.hidden()
         # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
-        assigned = one_hot(nearest, contextual).T.to(states)
-        states[targets] += assigned @ states[others] / assigned.sum(dim=1, keepdim=True).clamp(min=1)
+        assigned = one_hot(nearest, contextual).T.to(unmerged)
+        mean = assigned @ unmerged[others] / assigned.sum(dim=1, keepdim=True).clamp(min=1)
+        merged = unmerged[targets] + mean
+        states = view.hidden().clone()
+        states[targets] = view.projected(merged) if view.layer == 0 else merged
         return Selection(kept.nonzero().flatten(), states[kept])
