@@ -9,10 +9,11 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from checkpoints import write_qwen
-from infohorizon import models
+from infohorizon import models, tables
 from infohorizon.models.grid import windows
 from infohorizon.models.qwen2_5_vl import Qwen25VL
 from infohorizon.models.tower import last_below
+from infohorizon.models.vision_table import ATTENTION, Images, vision_row
 
 GRIDS = [(2, 2), (5, 7), (4, 6), (1, 9), (8, 3)]
 
@@ -156,6 +157,16 @@ def test_a_batch_encodes_as_its_images_do(case):
     for name in ("saliency", "early_saliency", "received", "middle_received", "keys"):
         torch.testing.assert_close(getattr(second, name), getattr(alone, name))
     assert not torch.allclose(first.features, second.features)
+
+
+def test_an_image_comes_back_from_the_table(case, tmp_path):
+    """Every quantity under its own name, in the precision of the model."""
+    encoded = case.encoded
+    tables.write(tmp_path / "t.arrow", "vision", [vision_row("a", encoded, wide=True)], {})
+    images = Images(str(tmp_path / "t.arrow"))
+    assert images.grid("a") == images["a"].grid == encoded.grid
+    for name in ("features", *ATTENTION, "keys"):
+        assert torch.equal(getattr(images["a"], name), getattr(encoded, name).float()), name
 
 
 def test_pixel_limits_set_the_number_of_tokens(case, monkeypatch):

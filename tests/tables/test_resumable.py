@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from infohorizon import tables
@@ -212,6 +213,16 @@ def test_a_spoilt_chunk_is_computed_again(tmp_path: Path, content: bytes | None)
         chunk.write_bytes(content)
     study = Study(path)
     assert study.write() == (50 - 16) * 12 and study.bytes() == anew(tmp_path)
+
+
+def test_cells_from_before_a_column_was_added_are_computed_again(done: Study, tmp_path: Path) -> None:
+    """As after an update of this library: the code's digest may be the same, the columns are not."""
+    (file,) = (tmp_path / ".cells").iterdir()
+    with pa.ipc.open_file(file) as old:
+        table = old.read_all().drop_columns(["tokens"])
+    with pa.ipc.new_file(file, table.schema) as sink:
+        sink.write_table(table)
+    assert done.write() == 50 * 12 and done.bytes() == anew(tmp_path)
 
 
 def test_another_job_on_the_same_table_may_finish_first(tmp_path: Path) -> None:
