@@ -1,5 +1,5 @@
 # make        set up and run the default study          make test    set up and run the fast tests
-# make smoke  both architectures, tiny, minutes         make verify  recompute sampled rows naively
+# make smoke  all architectures, tiny, minutes          make verify  recompute sampled rows naively
 # make check  ruff, mypy, snakefmt, snakemake --lint    make docs    regenerate the generated documentation
 # make bench  speed as ratios (bench/)                  make test-slow  SLURM, faults, whole studies
 # make test-oldest  models under transformers 4.57      make what-reruns  which jobs `make` would run, and why

@@ -247,7 +247,9 @@ def _save(model: torch.nn.Module, tok: PreTrainedTokenizerFast, folder: Path) ->
             elif "embed" in name or "lm_head" in name:
                 parameter.mul_(1.5)
         # An answer that holds an image token would count as an image where answers are fed back as ids.
-        model.lm_head.weight[model.config.image_token_id] = 0
+        for name in ("image_token_id", "video_token_id", "vision_start_token_id"):
+            if (token := getattr(model.config, name, None)) is not None:
+                model.lm_head.weight[token] = 0
     model.generation_config.eos_token_id = tok.eos_token_id
     model.generation_config.pad_token_id = tok.pad_token_id
     model.save_pretrained(folder, safe_serialization=True)

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -65,8 +65,12 @@ def llama(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
-def qwen2() -> PreTrainedTokenizerFast:
-    """Qwen2.5-VL's; the ids between its special tokens hold place."""
+def qwen2(special: Mapping[str, int] | None = None) -> PreTrainedTokenizerFast:
+    """Qwen2.5-VL's; the ids between its special tokens hold place.
+
+    Args:
+        special: tokens that another family adds, with their ids.
+    """
     merges = [tuple(merge.split(" ")) for merge in json.loads(gzip.decompress((FOLDER / "qwen2.json.gz").read_bytes()))]
     single = [chr(b) for b in [*range(33, 127), *range(161, 173), *range(174, 256)]] + [chr(256 + n) for n in range(68)]
     ids = {token: index for index, token in enumerate([*single, *("".join(merge) for merge in merges)])}
@@ -74,7 +78,7 @@ def qwen2() -> PreTrainedTokenizerFast:
     raw.normalizer = normalizers.NFC()
     words = pre_tokenizers.Split(Regex(QWEN_WORDS), "isolated")
     raw.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(False, use_regex=False)])
-    names = {index: name for name, index in QWEN_SPECIAL.items()}
+    names = {index: name for name, index in {**QWEN_SPECIAL, **(special or {})}.items()}
     last = max(names)
     raw.add_special_tokens(
         [AddedToken(names.get(index, f"<|{index}|>"), normalized=False) for index in range(len(ids), last + 1)]

@@ -17,6 +17,7 @@ from infohorizon import models
 from infohorizon.engine import prefill, resume
 from infohorizon.models import own_forward
 from infohorizon.models.preflight import model_faults
+from measure import test_trace_view
 from models.test_vision import GRIDS, eager_block, of_merged
 
 QWEN = ["qwen2_vl", "qwen3_vl"]
@@ -108,7 +109,8 @@ def test_states_between_the_layers_are_the_models_own(family, eager):
         entered.append(args[0] if args else kwargs["hidden_states"])
 
     hooks = [layer.register_forward_pre_hook(record, with_kwargs=True) for layer in eager.model.language_model.layers]
-    eager(**family.naive.inputs, use_cache=False)
+    inputs = {"attention_mask": torch.ones_like(family.naive.inputs["input_ids"]), **family.naive.inputs}
+    eager(**inputs, use_cache=False)
     for hook in hooks:
         hook.remove()
     assert len(entered) == family.model.depth
@@ -219,6 +221,24 @@ def test_internvls_image_stands_between_its_own_tokens(family, monkeypatch):
     assert names[:3] == ["<img>", "<IMG_CONTEXT>", "</img>"]
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"vision_feature_select_strategy": "full"}, "its tower's class token has no place on the grid"),
+        ({"vision_feature_layer": -2}, "`vision_feature_layer` is -2, but only the last one, -1, is supported"),
+        ({"vision_config": {"image_size": [72, 72]}}, r"its tiles of .72, 72. pixels do not make a square grid"),
+    ],
+)
+def test_settings_of_internvls_tower(change, sentence, family, tmp_path):
+    only(family, "internvl")
+    folder = shutil.copytree(family.folder, tmp_path / "copy")
+    config = json.loads((folder / "config.json").read_text())
+    vision = config["vision_config"] | change.get("vision_config", {})
+    (folder / "config.json").write_text(json.dumps({**config, **change, "vision_config": vision}))
+    (fault,) = model_faults("it", folder, {})
+    assert re.search(sentence, fault)
+
+
 RENAMED = {  # names in the hub's files and those that transformers has in memory, each as rules for the other
     "qwen2_vl": [(r"^model\.visual\.", "visual."), (r"^model\.language_model\.", "model.")],
     "qwen3_vl": [],
@@ -277,6 +297,11 @@ def test_llava_interleave_has_an_odd_grid_of_whole_patches(tmp_path):
     for row, (layer, kept) in enumerate(zip([0, 2], rows, strict=True)):
         expected = trace.prune(layer, torch.tensor(kept)).final()
         torch.testing.assert_close(whole[row], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", test_trace_view.SELECTORS)
+def test_every_strategy(family, name):
+    test_trace_view.test_every_strategy_on_every_architecture(family, name)
 
 
 @pytest.mark.parametrize("kind", WRITERS)

@@ -7,7 +7,7 @@ from tokenizers import pre_tokenizers
 
 import vocabularies
 from benchmarks.test_golden_scores import FOLDER
-from checkpoints import write_llava, write_qwen
+from checkpoints import WRITERS, write_llava, write_qwen
 from infohorizon import models
 from infohorizon.errors import UserError
 from infohorizon.models.base import VICUNA_V1
@@ -24,6 +24,36 @@ FAMILIES = {
     "qwen2_5": (write_qwen, vocabularies.qwen2, 151655),
 }
 SOURCES = {"llama": "llava-hf/llava-1.5-7b-hf", "qwen2_5": "Qwen/Qwen2.5-VL-7B-Instruct"}
+
+# The hub's templates for one user turn with an image and a text.
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for content in message['content'] %}"
+    "{% if content['type'] == 'image' %}IMAGE{% else %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+OTHERS = {  # source → architecture, what stands for the image, what is special beside Qwen2's tokens, the image token
+    "Qwen/Qwen2-VL-2B-Instruct": ("qwen2_vl", None, {}, 151655),
+    "Qwen/Qwen3-VL-8B-Instruct": ("qwen3_vl", "<|vision_start|><|image_pad|><|vision_end|>", {}, 151655),
+    "OpenGVLab/InternVL3-1B-hf": (
+        "internvl",
+        "<IMG_CONTEXT>\n",
+        {"<img>": 151665, "</img>": 151666, "<IMG_CONTEXT>": 151667},
+        151667,
+    ),
+}
+
+
+@pytest.mark.parametrize("source", OTHERS)
+def test_prompts_of_the_other_families_in_qwens_tokenizer(source, tmp_path):
+    """The known ids are what Qwen2's vocabulary makes of each family's own prompt; without a token they are not."""
+    kind, image, special, token = OTHERS[source]
+    model = models.load(str(WRITERS[kind](tmp_path)), {})
+    model.tokenizer, model.model.config.image_token_id = vocabularies.qwen2(special), token
+    model.tokenizer.chat_template = CHATML.replace("IMAGE", image) if image else QWEN_TEMPLATE
+    check(source, model)
+    model.tokenizer.chat_template = model.tokenizer.chat_template.replace("assistant\n", "assistant")
+    with pytest.raises(UserError, match="its tokenizer is not the real one: token"):
+        check(source, model)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

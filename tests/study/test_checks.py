@@ -11,6 +11,7 @@ from tiny_study import full_study, merged
 from infohorizon import schema
 from infohorizon.errors import UserError
 from infohorizon.study import checks
+from infohorizon.study.plan import page
 from infohorizon.units import layers_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +57,27 @@ def test_the_shipped_configurations_pass(config, monkeypatch):
     layers = paper["information"]["layers"]
     assert layers_of(layers, 32) == list(range(1, 32))
     assert layers_of(layers, 28) == list(range(1, 28))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ladder", "qwen2.5-vl-3b 392, qwen2.5-vl-7b 392, qwen2.5-vl-32b 392"),
+        (
+            "laptop",
+            "laptop-textvqa (from the catalogue): 200 questions, 127 images; visual tokens of each: "
+            "llava-interleave-0.5b 729, qwen2.5-vl-3b 512",
+        ),
+    ],
+)
+def test_studies_of_published_models_have_a_plan(name, said, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    base, changes = (yaml.safe_load(Path(file).read_text()) for file in ("config.yaml", f"studies/{name}.yaml"))
+    study = merged(base, changes)
+    validate(study, str(SCHEMA))
+    checks.check(study)
+    printed = page(study, {})
+    assert said in printed and "measure_information" in printed
 
 
 @pytest.mark.parametrize(

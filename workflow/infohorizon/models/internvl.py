@@ -25,12 +25,8 @@ class InternVL(VisionLanguageModel):
         config, vision = self.model.config, self.model.config.vision_config
         if config.vision_feature_select_strategy != "default":
             yield "its tower's class token has no place on the grid: set `vision_feature_select_strategy` to default"
-        depth = vision.num_hidden_layers
-        if not isinstance(config.vision_feature_layer, int) or not config.vision_feature_layer % (depth + 1) >= 1:
-            yield (
-                f"`vision_feature_layer` is {config.vision_feature_layer}, but saliency is read from the layer of the "
-                f"tower that gives the features, one of {depth}"
-            )
+        if config.vision_feature_layer != -1:
+            yield f"`vision_feature_layer` is {config.vision_feature_layer}, but only the last one, -1, is supported"
         side = vision.image_size[0] // vision.patch_size[0]
         if len({*vision.image_size}) > 1 or side % self._block:
             yield f"its tiles of {vision.image_size} pixels do not make a square grid of tokens"
@@ -60,16 +56,14 @@ class InternVL(VisionLanguageModel):
 
     @torch.inference_mode()
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
-        layer, tower = self.model.config.vision_feature_layer, self.model.model.vision_tower
-        layers, depth = tower.encoder.layer, len(tower.encoder.layer)
-        # As in LLaVA; late is the layer that gives the features.
-        late = layers[layer % (depth + 1) - 1].attention
-        early, middle = (layers[last_below(range(depth), depth * share)].attention for share in (1 / 4, 3 / 8))
-        tap, seen = watching(late, early, middle, class_token=True)
+        tower, layers = self.model.model.vision_tower, self.model.model.vision_tower.encoder.layer
+        # As in LLaVA, whose features are its second-last layer's; here they are the last one's.
+        shares = (last_below(range(len(layers)), len(layers) * share) for share in (1 / 4, 3 / 8))
+        early, middle = (layers[layer].attention for layer in shares)
+        tap, seen = watching(layers[-1].attention, early, middle, class_token=True)
         with tapping(tap):
             pixels = self.processed(images)["pixel_values"].to(self.device, self.dtype)
-            out = tower(pixel_values=pixels, output_hidden_states=True)
-        features = self._shuffled(out.last_hidden_state if layer == -1 else out.hidden_states[layer])
+            features = self._shuffled(tower(pixel_values=pixels).last_hidden_state)
         of_tokens = {name: self._averaged(values) for name, values in seen.items()}
         return [
             Encoded(

@@ -88,8 +88,10 @@ def own_logits(model: VisionLanguageModel, image: Image.Image, count: int, force
     inputs: dict[str, Any] = model.own_inputs(image, torch.tensor([ids]))
     inputs = {key: value.to(model.device) for key, value in inputs.items()}
     inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
+    read = 1 + len(forced)
     with _eager(model.model):
-        return model.model(**inputs, use_cache=False, logits_to_keep=1 + len(forced)).logits[0]
+        # Qwen2-VL of transformers 4.57 keeps all logits, whatever it is told
+        return model.model(**inputs, use_cache=False, logits_to_keep=read).logits[0, -read:]
 
 
 def picture() -> Image.Image:
