@@ -49,6 +49,21 @@ class Prompt:
         return 1 + self.forced
 
 
+def attention_rows(queries: Tensor, keys: Tensor, own: Tensor, scaling: float) -> Tensor:
+    """Causal softmax attention of some tokens, (heads, rows, S), fp32 or fp64.
+
+    Args:
+        queries: (heads, rows, head width); keys: (key/value heads, S, head width).
+        own: (rows,) each row's own index among the keys.
+        scaling: factor of their product.
+    """
+    wide = torch.promote_types(queries.dtype, torch.float32)
+    keys = keys.repeat_interleave(queries.shape[0] // keys.shape[0], dim=0)
+    scores = queries.to(wide) @ keys.to(wide).transpose(1, 2) * scaling
+    later = torch.arange(keys.shape[1], device=keys.device)[None, :] > own[:, None]
+    return scores.masked_fill(later, -torch.inf).softmax(dim=-1)
+
+
 class Trace:
     """One question's run through the decoder, one row; layers run when first asked for.
 
@@ -123,12 +138,8 @@ class Trace:
         """Softmax attention of suffix tokens `rows` (indices 0 … M−1), (heads, rows, S), fp32 or fp64."""
         rows = rows.to(self.device)
         queries, keys = self.queries(layer)[:, rows], self.keys(layer)
-        wide = torch.promote_types(queries.dtype, torch.float32)
-        keys = keys.repeat_interleave(queries.shape[0] // keys.shape[0], dim=0)
-        scores = queries.to(wide) @ keys.to(wide).transpose(1, 2) * self._scaling
         own = keys.shape[1] - self.prompt.suffix + rows  # each row's own index among the keys
-        later = torch.arange(keys.shape[1], device=self.device)[None, :] > own[:, None]
-        return scores.masked_fill(later, -torch.inf).softmax(dim=-1)
+        return attention_rows(queries, keys, own, self._scaling)
 
     def prune(
         self, layer: int, kept: Tensor, positions: Positions = "original", states: Tensor | None = None

@@ -11,7 +11,7 @@ from infohorizon.engine import Batch, Branches, Greedy, Trace, decode, prefill, 
 from infohorizon.errors import UserError
 from infohorizon.measure.trace_view import TraceView
 from infohorizon.models.base import Encoded, VisionLanguageModel
-from infohorizon.strategies.base import Measure, Selection, Strategy
+from infohorizon.strategies.base import Measure, Selection, Strategy, View
 from infohorizon.units import tokens_of
 
 Keep = int | float
@@ -119,18 +119,26 @@ class Questioner:
         """
         key = (self.seed, asked.question_id, setting.repeat)
         view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, setting.keep)
-        keep, strategy = tokens_of(setting.keep, trace.prompt.count), strategies[setting.strategy]
-        if keep >= view.count and not strategy.sizes_itself:
-            return Selection(torch.arange(view.count))
-        chosen = strategy.select(view, keep)
-        return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, setting))
+        return choose(strategies[setting.strategy], view, trace.prompt.count)
 
 
-def _checked(kept: Tensor, count: int, setting: Setting) -> Tensor:
+def choose(strategy: Strategy, view: View, count: int) -> Selection:
+    """Which of a view's visual tokens stay; a fraction is of the image's own `count` tokens.
+
+    Raises:
+        UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
+    """
+    keep = tokens_of(view.amount, count)
+    if keep >= view.count and not strategy.sizes_itself:
+        return Selection(torch.arange(view.count))
+    chosen = strategy.select(view, keep)
+    return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, strategy.name, view.layer))
+
+
+def _checked(kept: Tensor, count: int, strategy: str, layer: int) -> Tensor:
     integers = kept.ndim == 1 and kept.dtype in (torch.int32, torch.int64)
     if not integers or (len(kept) and (kept[0] < 0 or kept[-1] >= count or (kept.diff() <= 0).any())):
         raise UserError(
-            f"strategy '{setting.strategy}' at layer {setting.layer}: select must return sorted, unique indices from 0 "
-            f"to {count - 1}."
+            f"strategy '{strategy}' at layer {layer}: select must return sorted, unique indices from 0 to {count - 1}."
         )
     return kept

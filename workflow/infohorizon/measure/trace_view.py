@@ -1,15 +1,29 @@
 """What strategies see, taken from a trace: computed when asked, never before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from infohorizon.engine.trace import Trace
+from infohorizon.engine.trace import Prompt
 from infohorizon.errors import UserError
 from infohorizon.models.base import Encoded
 from infohorizon.seeding import seed_of
 from infohorizon.strategies.base import Measure, Section, View
+
+
+class Run(Protocol):
+    """What a view reads of a question's run: the engine's Trace, or another run with these names."""
+
+    prompt: Prompt
+    language_model: Any
+
+    @property
+    def visual(self) -> Sequence[Tensor] | Mapping[int, Tensor]: ...
+    def hidden(self, layer: int) -> Tensor: ...
+    def keys(self, layer: int) -> Tensor: ...
+    def attention(self, layer: int, rows: Tensor) -> Tensor: ...
 
 
 class TraceView(View):
@@ -25,7 +39,7 @@ class TraceView(View):
 
     def __init__(
         self,
-        trace: Trace,
+        trace: Run,
         layer: int,
         encoded: Encoded,
         project: Callable[[Tensor], Tensor],

@@ -16,5 +16,10 @@ def architecture(source: str, folder: Path) -> "type[VisionLanguageModel]":
     Raises:
         UserError: no config.json, or one of a model that this project cannot run.
     """
-    module, cls = REGISTRY[model_type(source, folder / "config.json")].split(":")
+    return architecture_of(model_type(source, folder / "config.json"))
+
+
+def architecture_of(kind: str) -> "type[VisionLanguageModel]":
+    """The class for a model type of the registry."""
+    module, cls = REGISTRY[kind].split(":")
     return getattr(import_module(f"{__package__}.{module}"), cls)
