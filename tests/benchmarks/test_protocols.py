@@ -23,6 +23,10 @@ def settings(name, family, task="textvqa", **changes):
         ("vlmevalkit", "llava", ("vlmevalkit-llava", "pad", False, 512, 1.0)),
         ("paper", "llava", ("llava", "pad", True, 128, 1.0)),
         ("paper", "qwen2_5_vl", ("lmms-eval", "processor", False, 16, 1.0)),
+        ("lmms-eval", "qwen3_vl", ("lmms-eval", "processor", False, 512, "model")),
+        ("vlmevalkit", "qwen3_vl", ("vlmevalkit", "processor", False, 512, 1.0)),
+        ("vlmevalkit", "internvl", ("vlmevalkit", "processor", False, 512, 1.0)),
+        ("paper", "internvl", ("lmms-eval", "processor", False, 16, 1.0)),
     ],
 )
 def test_what_a_name_means(name, family, expected):
@@ -32,7 +36,9 @@ def test_what_a_name_means(name, family, expected):
 def test_pixel_limits():
     limits = [(p.min_pixels, p.max_pixels) for p in (PROTOCOLS[n]["qwen2_5_vl"] for n in ("lmms-eval", "vlmevalkit"))]
     assert limits == [(200704, 1605632), (1003520, 12845056)]
-    assert all(PROTOCOLS[name]["llava"].max_pixels is None for name in PROTOCOLS)
+    assert all(PROTOCOLS[name][square].max_pixels is None for name in PROTOCOLS for square in ("llava", "internvl"))
+    assert PROTOCOLS["vlmevalkit"]["qwen3_vl"].max_pixels is None  # its processor's own
+    assert PROTOCOLS["lmms-eval"]["qwen3_vl"].max_pixels == 1605632
 
 
 def test_only_textvqa_quotes_ocr_tokens_and_a_tasks_own_length_stands():

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import AutoImageProcessor, AutoModelForImageTextToText
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, Qwen3Config
 
 from cases import make_case
-from checkpoints import WRITERS, write_interleave, write_qwen3
+from checkpoints import WRITERS, write_interleave, write_internvl, write_qwen3
 from infohorizon import models
 from infohorizon.engine import prefill, resume
 from infohorizon.models import own_forward
@@ -197,6 +197,12 @@ def test_a_token_of_internvl_holds_the_patches_of_its_place(family):
         for column in range(5):
             expected = states[patches_of(row, column, 10)].flatten()
             torch.testing.assert_close(features[row, column], expected)
+
+
+def test_internvl_with_the_decoder_of_3_5(tmp_path):
+    """Compared with its own forward pass when it is loaded."""
+    model = models.load(str(write_internvl(tmp_path, layers=2, decoder=Qwen3Config)), {})
+    assert type(model.model.model.language_model).__name__ == "Qwen3Model"
 
 
 def test_internvl_sees_one_tile(family):

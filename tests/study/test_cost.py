@@ -71,8 +71,9 @@ def test_tokens_cost_the_same_at_once_and_one_after_another():
     assert cost.layer_flops(SHAPE, 5, 7) == sum(cost.layer_flops(SHAPE, 1, 7 + i) for i in range(5))
 
 
-def test_flops_of_a_token_are_those_that_torch_counts():
-    """One new token after 7 cached ones, in a real decoder layer with grouped key/value heads."""
+@pytest.mark.parametrize("head", [8, 12])
+def test_flops_of_a_token_are_those_that_torch_counts(head):
+    """One new token after 7 cached ones, in a real decoder layer with grouped key/value heads (of another width)."""
     model = AutoModelForCausalLM.from_config(
         LlamaConfig(
             vocab_size=10,
@@ -81,10 +82,11 @@ def test_flops_of_a_token_are_those_that_torch_counts():
             num_hidden_layers=1,
             num_attention_heads=4,
             num_key_value_heads=2,
+            head_dim=head,
             attn_implementation="eager",
         )
     )
-    shape = Geometry(1, 32, 48, 16, 10, 0, 1, None, 9, 0, 0)
+    shape = Geometry(1, 32, 48, 2 * head, 10, 0, 1, None, 9, 0, 0, query_width=4 * head)
     cache = model(torch.arange(7)[None]).past_key_values
     with FlopCounterMode(display=False) as counter:
         model(torch.tensor([[1]]), past_key_values=cache)
@@ -130,6 +132,7 @@ def test_time():
         ("Qwen/Qwen3-VL-8B-Instruct", 8.77),
         ("OpenGVLab/InternVL3-1B-hf", 0.938),
         ("OpenGVLab/InternVL3-8B-hf", 7.94),
+        ("OpenGVLab/InternVL3_5-8B-HF", 8.53),
     ],
 )
 def test_catalogue_has_the_published_numbers_of_parameters(source, billions):

@@ -62,6 +62,9 @@ MODELS: dict[str, dict[str, Any]] = {
         "internvl", _decoder(896, 4864, 24, 14, 2, 151674), INTERNVIT, downsample_ratio=0.5
     ),
     "OpenGVLab/InternVL3-8B-hf": _model("internvl", _decoder(*QWEN_7B, 151674), INTERNVIT, downsample_ratio=0.5),
+    "OpenGVLab/InternVL3_5-8B-HF": _model(
+        "internvl", _decoder(*QWEN3_8B, 151936, head_dim=128), INTERNVIT, downsample_ratio=0.5
+    ),
 }
 
 
