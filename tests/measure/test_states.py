@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from infohorizon.engine import Trace, prefill
-from infohorizon.measure.states import matrix_entropy, query_entropy, state_rows
+from infohorizon.engine import prefill
+from infohorizon.measure.states import matrix_entropy, state_rows
+from infohorizon.strategies.entropyprune import query_entropy
 
 
 def by_definition(x: np.ndarray) -> float:
@@ -55,7 +56,7 @@ def test_rows_hold_what_transformers_own_pass_gives(case64):
         out = naive.model(**naive.inputs, output_hidden_states=True, use_cache=False)
     finally:
         setattr(module, name, original)
-    trace = Trace(case64.model.language_model, case64.model.prompt(case64.question, case64.encoded), True)
+    trace = prefill(case64.model.language_model, case64.model.prompt(case64.question, case64.encoded))
     rows = state_rows(trace, range(depth))
     assert [row["layer"] for row in rows] == list(range(depth))
     assert rows[0]["query_entropy"] is None
@@ -65,18 +66,3 @@ def test_rows_hold_what_transformers_own_pass_gives(case64):
         if layer:
             expected = query_entropy(caught[layer - 1].detach()).mean()
             assert row["query_entropy"] == pytest.approx(float(expected), abs=1e-8)
-
-
-def test_a_trace_keeps_visual_queries_only_where_it_was_told_to(case):
-    trace = prefill(case.model.language_model, case.model.prompt(case.question, case.encoded))
-    with pytest.raises(ValueError, match="visual queries"):
-        trace.visual_queries(1)
-
-
-def test_queries_of_the_suffix_are_the_same_with_visual_ones(case):
-    prompt = case.model.prompt(case.question, case.encoded)
-    lean, whole = (Trace(case.model.language_model, prompt, visual_queries=some) for some in (False, True))
-    for layer in range(case.model.depth):
-        assert torch.equal(lean.queries(layer), whole.queries(layer))
-    pruned = whole.prune(2, torch.tensor([0, 3, 4]))
-    assert [pruned.visual_queries(layer).shape[1] for layer in (1, 2, 4)] == [prompt.count, 3, 3]

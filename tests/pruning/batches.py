@@ -16,7 +16,7 @@ from infohorizon.measure import Asked, Questioner, run_schedule
 from infohorizon.strategies.schedule import Schedule, Stage
 
 TOKENS = 6
-NEEDY = ("information",)  # an oracle
+NEEDY = ("information", "transprune")  # an oracle, and one that reads several layers
 
 
 @dataclass

@@ -22,23 +22,29 @@ class ArrayView(View):
     """Shows the given tensors; asking for one that was not given is an error.
 
     Args:
-        attention: (heads, text tokens, visual tokens) probabilities; `ahead` likewise, of the next layer.
-        hidden, normed_hidden, keys, embeddings: {"visual": tensor, "text": tensor}.
+        attention: (heads, text tokens, visual tokens) probabilities; `ahead` likewise, of the next layer;
+            `attention_plain` and `ahead_plain`, without rotary embedding.
+        hidden, hidden_before, normed_hidden, keys, embeddings: {"visual": tensor, "text": tensor}.
+        queries: (heads, visual tokens, head width); transitions: {layer: (visual tokens,)}.
+        at: {layer: the view there}.
         saliency, early_saliency, received, middle_received, features, vision_keys, information, answer_information:
             one tensor over the visual tokens each.
         prompt_embeddings: of all text.
         projector: (feature width, width), what features are multiplied with.
-        grid: rows and columns; one row where nobody says.
+        grid: rows and columns; one row where nobody says. depth: number of decoder layers.
     """
 
     def __init__(self, count: int, text_count: int, visual_start: int = 5, layer: int = 2, seed: int = 0, **tensors):
         self.count, self.text_count, self.visual_start, self.layer = count, text_count, visual_start, layer
-        self.seed = seed
+        self.seed, self.depth = seed, tensors.pop("depth", 6)
         self.grid, self.present = tensors.pop("grid", (1, count)), torch.arange(count)
         self.tensors = tensors
 
-    def hidden(self, section="visual"):
-        return self.tensors["hidden"][section]
+    def at(self, layer):
+        return self if layer == self.layer else self.tensors["at"][layer]
+
+    def hidden(self, section="visual", before=0):
+        return self.tensors["hidden_before" if before else "hidden"][section]
 
     def normed_hidden(self, section="visual"):
         return self.tensors["normed_hidden"][section]
@@ -46,8 +52,14 @@ class ArrayView(View):
     def keys(self, section="visual"):
         return self.tensors["keys"][section]
 
-    def attention(self, rows, ahead=False):
-        return self.tensors["ahead" if ahead else "attention"][:, rows]
+    def queries(self):
+        return self.tensors["queries"]
+
+    def transition(self, layer):
+        return self.tensors["transitions"][layer]
+
+    def attention(self, rows, ahead=False, rotary=True):
+        return self.tensors[("ahead" if ahead else "attention") + ("" if rotary else "_plain")][:, rows]
 
     def embeddings(self, section="visual"):
         return self.tensors["embeddings"][section]
@@ -127,11 +139,16 @@ def random_view(
         seed=seed,
         grid=grid or grid_of(count),
         hidden=both(count, 16),
+        hidden_before=both(count, 16),
+        queries=visual(4, count, 8, dim=1),
+        transitions={1: visual(count).softmax(dim=0)},
         normed_hidden=both(count, 16),
         keys=both(2, count, 8, dim=1),
         embeddings=both(count, 16),
         attention=visual(4, text_count, count, dim=2).softmax(dim=2),
         ahead=visual(4, text_count, count, dim=2).softmax(dim=2),
+        attention_plain=visual(4, text_count, count, dim=2).softmax(dim=2),
+        ahead_plain=visual(4, text_count, count, dim=2).softmax(dim=2),
         saliency=visual(count).softmax(dim=0),
         early_saliency=visual(count).softmax(dim=0),
         received=visual(count).softmax(dim=0),

@@ -10,10 +10,11 @@ from array_view import ArrayView, sections
 from safetensors import safe_open
 from torch.nn.functional import normalize
 
-from infohorizon.measure.states import query_entropy
+from infohorizon.engine.reading import turned
 from infohorizon.strategies import create
 from infohorizon.strategies.apet import residuals, spread
 from infohorizon.strategies.base import Selection
+from infohorizon.strategies.entropyprune import query_entropy
 
 GOLDEN_DIR = Path(os.environ.get("GOLDEN_DIR") or Path(__file__).parents[1] / "data" / "golden")
 
@@ -42,13 +43,16 @@ def assert_kept(name: str, shown: ArrayView, case: dict, tensors: dict[str, torc
     assert kept.tolist() == sorted(tensors["kept"].tolist()), f"{name}, case {case['case']}"
 
 
+def last_row(row: torch.Tensor, case: dict) -> torch.Tensor:
+    """Attention as a view shows it; only the last prompt token's row is recorded: any other would show as NaN."""
+    attention = torch.full((len(row), case["text_count"], case["visual_count"]), torch.nan)
+    attention[:, -1] = row.narrow(1, case["visual_start"], case["visual_count"])
+    return attention
+
+
 def test_golden_fastv():
     for case, tensors in cases("fastv"):
-        row = tensors["attention_last_row"]
-        # Only the last prompt token's row is recorded: any other would show as NaN.
-        attention = torch.full((len(row), case["text_count"], case["visual_count"]), torch.nan)
-        attention[:, -1] = row[:, case["visual_start"] :][:, : case["visual_count"]]
-        assert_kept("fastv", view(case, attention=attention), case, tensors)
+        assert_kept("fastv", view(case, attention=last_row(tensors["attention_last_row"], case)), case, tensors)
 
 
 def test_golden_sparsevlm():
@@ -93,10 +97,99 @@ def test_golden_vispruner():
         assert_kept("vispruner", shown, case, tensors)
 
 
+def test_golden_pyramiddrop():
+    for case, tensors in cases("pyramiddrop"):
+        assert_kept("pyramiddrop", view(case, ahead=last_row(tensors["attention_last_row"], case)), case, tensors)
+
+
+def test_golden_vscan_decoder():
+    """Without rotary embedding, as on Qwen; on LLaVA the rule is that of pyramiddrop."""
+    for case, tensors in cases("vscan_decoder"):
+        row = last_row(tensors["attention_last_row"], case)
+        if case["variant"] == "llava":
+            assert_kept("pyramiddrop", view(case, ahead=row), case, tensors)
+        else:
+            assert_kept("vscan-decoder", view(case, ahead_plain=row), case, tensors)
+
+
+def test_golden_v2drop():
+    for case, tensors in cases("v2drop"):
+        start, count = case["visual_start"], case["visual_count"]
+        shown = view(
+            case,
+            hidden=sections(tensors["hidden"], start, count),
+            hidden_before=sections(tensors["hidden_before"], start, count),
+        )
+        torch.testing.assert_close(create("v2drop").score(shown, case["keep"]), tensors["variation"])
+        assert_kept("v2drop", shown, case, tensors)
+
+
+def test_golden_transprune():
+    """Transitions of earlier stages are those of the sequence that was there, gathered to the tokens left."""
+    every_layer = {"golden": {"strategy": "transprune", "since": 0}}
+    for case, tensors in cases("transprune"):
+        transitions: list[torch.Tensor] = []
+        start, count = case["visual_start"], case["visual_count"]
+        for stage, (layers, keep) in enumerate(zip(case["layers_per_stage"], case["kept_per_stage"], strict=True)):
+            for layer in range(layers):
+                parts = {
+                    name: tensors[f"stage{stage}.layer{layer}.{name}"]
+                    for name in ("attention_in", "attention_out", "ffn_in", "ffn_out")
+                }
+                whole = turned(parts["attention_in"], parts["attention_out"]) + turned(
+                    parts["ffn_in"], parts["ffn_out"]
+                )
+                transitions.append(whole.narrow(0, start, count))
+            shown = ArrayView(
+                count,
+                case["text_count"],
+                start,
+                layer=len(transitions),
+                ahead=tensors[f"stage{stage}.attention_text_rows"].narrow(2, start, count),
+                transitions=dict(enumerate(transitions)),
+            )
+            strategy = create("golden", every_layer)
+            torch.testing.assert_close(strategy.score(shown, keep), tensors[f"stage{stage}.score"])
+            kept = strategy.select(shown, keep).kept
+            assert kept.tolist() == tensors[f"stage{stage}.kept"].tolist()
+            transitions, count = [values[kept] for values in transitions], len(kept)
+
+
+def row_without_rotary(stage: str, tensors: dict[str, torch.Tensor], case: dict) -> torch.Tensor:
+    """Softmax row of the last token over the whole sequence, from a layer's input and weights, (heads, sequence)."""
+    hidden, heads, width = tensors[f"{stage}.hidden"], case["heads"], case["head_width"]
+    normed = hidden * (hidden.square().mean(dim=1, keepdim=True) + case["rms_eps"]).rsqrt()
+    normed = normed * tensors[f"{stage}.input_norm_weight"]
+    query = (tensors[f"{stage}.q_weight"] @ normed[-1]).view(heads, 1, width)
+    key = (normed @ tensors[f"{stage}.k_weight"].T).unflatten(1, (case["key_value_heads"], width)).transpose(0, 1)
+    key = key.repeat_interleave(heads // case["key_value_heads"], dim=0)
+    return (query @ key.transpose(1, 2) / width**0.5).softmax(dim=-1)[:, 0]
+
+
+def test_golden_feather():
+    for case, tensors in cases("feather"):
+        start, present = case["visual_start"], torch.arange(case["visual_count"])
+        left = 1 - case["reduction_ratio"]
+        for stage, keep in (("stage0", int(len(present) * left)), ("stage1", case["kept_per_stage"][1])):
+            row = row_without_rotary(stage, tensors, case)
+            here = {**case, "visual_count": len(present)}
+            shown = ArrayView(
+                len(present), case["text_count"], start, attention_plain=last_row(row, here), grid=case["grid"]
+            )
+            shown.present = present
+            stride = case["stride"] if stage == "stage0" else 0
+            strategy = create("golden", {"golden": {"strategy": "feather", "stride": stride}})
+            torch.testing.assert_close(strategy.score(shown, keep), tensors[f"{stage}.attention"])
+            present = present[strategy.select(shown, keep).kept]
+            assert present.tolist() == tensors[f"{stage}.kept"].tolist()
+        assert present.tolist() == tensors["kept"].tolist()
+
+
 def test_golden_entropyprune():
     """The score of every token, not only the kept set that follows from it."""
     for case, tensors in cases("entropyprune"):
         queries = sections(tensors["queries"], case["visual_start"], case["visual_count"], dim=1)["visual"]
+        assert_kept("entropyprune", view(case, queries=queries), case, tensors)
         scores = query_entropy(queries)
         torch.testing.assert_close(scores, tensors["entropy"], rtol=1e-9, atol=1e-9)
         assert scores.topk(case["keep"]).indices.tolist() == tensors["order"].tolist()

@@ -21,7 +21,14 @@ def test_registry_agrees_with_the_class(name):
     assert name == type(strategy).name == module.replace("_", "-")
     facts = REGISTRY[name]
     assert facts.location == f"{module}:{type(strategy).__name__}"
-    assert facts[1:] == (strategy.first_layer, strategy.random, strategy.keeps_none, strategy.merges, strategy.repeats)
+    assert facts[1:] == (
+        strategy.first_layer,
+        strategy.random,
+        strategy.keeps_none,
+        strategy.merges,
+        strategy.repeats,
+        strategy.reads,
+    )
     assert strategy.paper and strategy.needs and type(strategy).__doc__
 
 
@@ -51,7 +58,7 @@ def test_example_of_contributing(tmp_path):
     assert create("mine", settings).select(view, 20).kept.tolist() == sorted(longest.tolist())
     assert create("mine", settings).name == "mine"
     assert names(settings)[-1] == "mine"
-    assert entry("mine", settings)[1:] == (0, False, False, False, None)
+    assert entry("mine", settings)[1:] == (0, False, False, False, None, "nothing")
 
 
 def test_options():

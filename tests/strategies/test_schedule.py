@@ -61,6 +61,10 @@ def test_stages_may_be_plain_tuples() -> None:
             "stages.0: strategy 'fastv' acts from layer 1 on.",
         ),
         (
+            {"stages": [{"layer": 4, "strategy": "dart", "options": {"read": 0.5}, "keep": 1}], "model": {"depth": 8}},
+            "stages.0: strategy 'dart' acts from layer 5 on.",
+        ),
+        (
             {"stages": [{"layer": 1, "strategy": "fastv", "keep": 0}]},
             "stages.0: strategy 'fastv' cannot keep 0 tokens; use drop-all, or keep 1.",
         ),
@@ -103,3 +107,17 @@ def test_nothing_is_written_that_could_not_be_read(tmp_path: Path) -> None:
 def test_options_that_a_strategy_does_not_take() -> None:
     with pytest.raises(UserError, match=r"stage at layer 1: .*no option depth"):
         Schedule([(1, "fastv", 2, {"depth": 3})]).stages[0].create()
+
+
+@pytest.mark.parametrize(
+    ("stage", "elsewhere"),
+    [
+        (Stage(4, "fastv", 0.5), False),
+        (Stage(4, "fastv", 0.5, {"read": 2}), True),
+        (Stage(4, "transprune", 0.5), True),
+        (Stage(4, "random", 0.5, {"match": "transprune"}), True),
+        (Stage(4, "random", 0.5, {"match": "dart"}), False),
+    ],
+)
+def test_which_stages_read_other_layers(stage, elsewhere):
+    assert stage.reads_elsewhere == elsewhere

@@ -167,7 +167,27 @@ def test_names_become_folders(name, section, config):
         ),
         (
             {"sweep": {"layers": [0, 1]}},
-            "sweep.layers: strategy 'random-as-dart' reads attention or keys of the layer before",
+            "sweep.layers: strategy 'random-as-dart' reads what the layer before computes",
+        ),
+        (
+            {"strategies": {"x": {"strategy": "fastv", "read": 4}}, "sweep": {"strategies": ["x"], "layers": [3, 5]}},
+            "sweep.layers: strategy 'x' reads what layer 4 computes and cannot act at layer 3; use layers from 4 on",
+        ),
+        (
+            {"strategies": {"x": {"strategy": "dart", "read": 0.5}}, "sweep": {"strategies": ["x"], "layers": [4]}},
+            "sweep.layers: strategy 'x' reads what layer 4 gives out and cannot act at layer 4; use layers from 5",
+        ),
+        (
+            {"strategies": {"x": {"strategy": "fastv", "read": 8}}, "sweep": {"strategies": ["x"]}},
+            "strategies.x.read: small has no layer 8; its layers are 0 to 7.",
+        ),
+        (
+            {"strategies": {"x": {"strategy": "fastv", "read": -1}}, "sweep": {"strategies": ["x"]}},
+            "strategies: x: read is -1; give a layer's number from 0 on, or a fraction of the depth below 1.",
+        ),
+        (
+            {"strategies": {"x": {"strategy": "holov", "read": 1}}, "sweep": {"strategies": ["x"]}},
+            "strategies: x: HoloV has no option read.",
         ),
         ({"schedule_run": {"names": ["divprun-64"]}}, "schedule_run.names: there is no 'divprun-64': did you mean 'd"),
         ({"strategies": {"mine": "gone.py"}, "sweep": {"strategies": ["mine"]}}, "strategies: gone.py does not exist."),
@@ -194,7 +214,7 @@ def test_what_the_check_refuses(changes, expected, config):
     [
         ([[1, "randon", 2]], "schedules.x: there is no 'randon': did you mean 'random'?"),
         ([[8, "random", 2]], "schedules.x: small has no layer 8"),
-        ([[0, "fastv", 2]], "schedules.x: strategy 'fastv' reads attention or keys of the layer before and cannot act"),
+        ([[0, "fastv", 2]], "schedules.x: strategy 'fastv' reads what the layer before computes and cannot act"),
         (
             [[3, "random", 4], [2, "random", 2]],
             "schedules.x: layer 2 comes after layer 3 on small (8 layers); give each",
@@ -204,7 +224,7 @@ def test_what_the_check_refuses(changes, expected, config):
     ],
 )
 def test_schedules(stages, expected, config):
-    changes = {"schedules": {"x": {"stages": stages}}, "schedule_run": {"names": "all"}}
+    changes = {"schedules": {"x": {"stages": stages}}, "schedule_run": {"names": ["x"]}}
     assert complain(merged(config, changes)).startswith(expected)
 
 

@@ -157,7 +157,8 @@ def pruning_inputs(names):
 
 def sweep_layers(wildcards):
     """Strategy → layers at which it acts."""
-    first = {s: strategy_registry.entry(s, config["strategies"]).first_layer for s in STRATEGIES}
+    own = config["strategies"]
+    first = {s: strategy_registry.first_layer(s, own, depth(wildcards)) for s in STRATEGIES}
     return {name: layers("sweep", wildcards, max(1, layer)) for name, layer in first.items()}
 
 

@@ -2,7 +2,7 @@
 
 from functools import cache, partial
 
-from infohorizon.engine import Trace
+from infohorizon.engine import prefill
 from infohorizon.measure.states import state_rows
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import Images
@@ -21,8 +21,7 @@ def main(job: Job) -> None:
 
     def measure(question_id: str, missing: list[dict]) -> list[dict]:
         row = questions.rows[question_id]
-        prompt = model().prompt(row["question"], images[row["image_id"]])
-        trace = Trace(model().language_model, prompt, visual_queries=True)
+        trace = prefill(model().language_model, model().prompt(row["question"], images[row["image_id"]]))
         rows = state_rows(trace, [key["layer"] for key in missing])
         return [{"question_id": question_id, **one} for one in rows]
 

@@ -1,4 +1,4 @@
-"""The only place that touches transformers' decoder internals: attention, caches, calling a layer, precision.
+"""The place that touches transformers' decoder internals: attention, caches, calling a layer, precision.
 
 Works with transformers 4.57 to 5.x through public points alone: `AttentionInterface.register`, any object with an
 `update` method as `past_key_values`, `position_embeddings=(cos, sin)`, and the submodule names that all decoder

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from infohorizon.engine.language_model import LanguageModel, Positions
 from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer, tapping
+from infohorizon.engine.reading import Projections, projections, transition
 
 
 @dataclass
@@ -69,12 +70,9 @@ class Trace:
 
     Below the layer of its last pruning a trace shares its parent's states. `visual[j]` are the original indices of
     the visual tokens present at layer j, `places[j]` all present tokens' places in `ropes[j]`.
-
-    Args:
-        visual_queries: keep the queries of visual tokens, too; nothing but a study of them needs these.
     """
 
-    def __init__(self, language_model: LanguageModel, prompt: Prompt, visual_queries: bool = False) -> None:
+    def __init__(self, language_model: LanguageModel, prompt: Prompt) -> None:
         depth, device = language_model.depth, prompt.embeddings.device
         self.language_model, self.prompt = language_model, prompt
         self.visual = [torch.arange(prompt.count, device=device)] * depth
@@ -84,7 +82,7 @@ class Trace:
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
         self._queries: list[Tensor] = []
-        self._all_queries = visual_queries
+        self._transitions: dict[int, Tensor] = {}
         self._final: Tensor | None = None
         self._scaling = 1.0  # of attention scores; each layer's call says it
 
@@ -111,18 +109,18 @@ class Trace:
     def queries(self, layer: int) -> Tensor:
         """Post-RoPE queries of the suffix tokens, (heads, M, head width)."""
         self._run_through(layer)
-        return self._queries[layer][:, -self.prompt.suffix :]
+        return self._queries[layer]
 
     def visual_queries(self, layer: int) -> Tensor:
-        """Post-RoPE queries of the visual tokens present at the layer, (heads, N, head width).
+        """Post-RoPE queries of the visual tokens present at the layer, (heads, N, head width); made when asked."""
+        return self._projections(layer).queries[:, self.prompt.start : -self.prompt.suffix]
 
-        Raises:
-            ValueError: the trace was not told to keep them.
-        """
-        if not self._all_queries:
-            raise ValueError("this trace keeps no visual queries")
-        self._run_through(layer)
-        return self._queries[layer][:, : -self.prompt.suffix]
+    def transition(self, layer: int) -> Tensor:
+        """How much the layer's attention and MLP turn each token of the sequence, (S,): see `reading.turned`."""
+        if layer not in self._transitions:
+            rope = self.ropes[layer].at(self.places[layer][None])
+            self._transitions[layer] = transition(self.language_model.layers[layer], self.hidden(layer), rope)
+        return self._transitions[layer]
 
     def final(self) -> Tensor:
         """Final-normed states of the last prompt token and the forced tokens, (1 + forced, d).
@@ -134,12 +132,20 @@ class Trace:
             self._run_next()
         return self._final
 
-    def attention(self, layer: int, rows: Tensor) -> Tensor:
-        """Softmax attention of suffix tokens `rows` (indices 0 … M−1), (heads, rows, S), fp32 or fp64."""
+    def attention(self, layer: int, rows: Tensor, rotary: bool = True) -> Tensor:
+        """Softmax attention of suffix tokens `rows` (indices 0 … M−1), (heads, rows, S), fp32 or fp64.
+
+        Args:
+            rotary: False leaves the rotary embedding out; queries and keys are then made anew.
+        """
         rows = rows.to(self.device)
-        queries, keys = self.queries(layer)[:, rows], self.keys(layer)
+        if rotary:
+            queries, keys, scaling = self.queries(layer), self.keys(layer), self._scaling
+        else:
+            queries, keys, scaling = self._projections(layer, rotary=False)
+        queries = queries[:, -self.prompt.suffix :][:, rows]
         own = keys.shape[1] - self.prompt.suffix + rows  # each row's own index among the keys
-        return attention_rows(queries, keys, own, self._scaling)
+        return attention_rows(queries, keys, own, scaling)
 
     def prune(
         self, layer: int, kept: Tensor, positions: Positions = "original", states: Tensor | None = None
@@ -167,6 +173,7 @@ class Trace:
         pruned._hidden = [*self._hidden[:layer], hidden]
         pruned._keys, pruned._values = self._keys[:layer], self._values[:layer]
         pruned._queries, pruned._final = self._queries[:layer], None
+        pruned._transitions = {j: turned for j, turned in self._transitions.items() if j < layer}
         return pruned
 
     def _remaining(self, layer: int, kept: Tensor) -> Tensor:
@@ -184,6 +191,11 @@ class Trace:
             x[start : start + len(present)] += self.prompt.additions[layer][present].to(x)
         return x
 
+    def _projections(self, layer: int, rotary: bool = True) -> Projections:
+        cos, sin = self.ropes[layer].at(self.places[layer][None])
+        rope = (cos, sin) if rotary else (torch.ones_like(cos), torch.zeros_like(sin))
+        return projections(self.language_model.layers[layer], self.hidden(layer), rope)
+
     def _run_through(self, layer: int) -> None:
         while len(self._keys) <= layer:
             self._run_next()
@@ -196,8 +208,7 @@ class Trace:
         cache, rope = PrefixCache(), self.ropes[j].at(self.places[j][None])
 
         def tap(_: nn.Module, query: Tensor, __: Tensor, scaling: float) -> None:
-            first = self.prompt.start if self._all_queries else -self.prompt.suffix
-            self._queries.append(query[0, :, first:].clone())
+            self._queries.append(query[0, :, -self.prompt.suffix :].clone())
             self._scaling = scaling
 
         with tapping(tap):

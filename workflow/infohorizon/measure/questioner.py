@@ -131,7 +131,7 @@ def choose(strategy: Strategy, view: View, count: int) -> Selection:
     keep = tokens_of(view.amount, count)
     if keep >= view.count and not strategy.sizes_itself:
         return Selection(torch.arange(view.count))
-    chosen = strategy.select(view, keep)
+    chosen = strategy.choose(view, keep)
     return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, strategy.name, view.layer))
 
 

@@ -1,8 +1,8 @@
 """Matrix entropy of the visual states, layer by layer: forward only, without a label.
 
 EntropyPrune (Wang et al., arXiv 2602.17196) reports that the matrix entropy of the visual tokens collapses at one
-layer, and prunes there. Its code has no rule for finding that layer (analysis/collapse.py has one); the score that it
-prunes by is here, too, as that code computes it.
+layer, and prunes there. Its code has no rule for finding that layer (analysis/collapse.py has one); beside the entropy
+stands the score that it prunes by (strategies/entropyprune.py).
 """
 
 import math
@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 
 from infohorizon.engine import Trace
-
-HEAD_WIDTH = 128  # the authors average wider heads' neighbouring components down to this
-LEAST = 1e-10  # their lower bound of an eigenvalue
+from infohorizon.strategies.entropyprune import query_entropy
 
 
 @torch.inference_mode()
 def state_rows(trace: Trace, layers: Sequence[int]) -> list[dict[str, Any]]:
-    """What the states table holds of one question, layers ascending; the trace must keep visual queries.
+    """What the states table holds of one question, layers ascending.
 
     Returns: rows with layer, entropy and query_entropy (None at layer 0: its queries are those of the layer before).
     """
@@ -52,22 +50,3 @@ def matrix_entropy(states: Tensor) -> float:
     if most == 1 or total == 0:
         return 0.0
     return float(torch.special.entr(spectrum / total).sum()) / math.log(most)
-
-
-def query_entropy(queries: Tensor) -> Tensor:
-    """EntropyPrune's score of each token, (N,), float64: entropy over heads of the token's queries.
-
-    With a token's H queries, centred on their mean over heads, as the rows of Q: −Σ λ ln λ / ln H over the eigenvalues
-    λ of Q Qᵀ / H. As in the authors' code (YahongWang1/EntropyPrune at 9fc1cbb) the matrix is not scaled to trace 1, so
-    that eigenvalues above 1 count negative: a large spread between heads gives a low score.
-
-    Args:
-        queries: (H, N, head width), after the rotary embedding.
-    """
-    x = queries.to(torch.promote_types(queries.dtype, torch.float32)).transpose(0, 1)  # (N, H, head width)
-    heads, width = x.shape[1:]
-    if width > HEAD_WIDTH and width % HEAD_WIDTH == 0:
-        x = x.unflatten(2, (HEAD_WIDTH, -1)).mean(dim=3)
-    x = (x - x.mean(dim=1, keepdim=True)).double()  # centred in the queries' precision, as theirs
-    spectrum = torch.linalg.eigvalsh(x @ x.transpose(1, 2) / heads).clamp_min(LEAST)
-    return torch.special.entr(spectrum).sum(dim=1) / math.log(max(heads, 2))

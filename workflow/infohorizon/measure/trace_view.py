@@ -1,6 +1,7 @@
 """What strategies see, taken from a trace: computed when asked, never before."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 import torch
@@ -23,7 +24,9 @@ class Run(Protocol):
     def visual(self) -> Sequence[Tensor] | Mapping[int, Tensor]: ...
     def hidden(self, layer: int) -> Tensor: ...
     def keys(self, layer: int) -> Tensor: ...
-    def attention(self, layer: int, rows: Tensor) -> Tensor: ...
+    def visual_queries(self, layer: int) -> Tensor: ...
+    def transition(self, layer: int) -> Tensor: ...
+    def attention(self, layer: int, rows: Tensor, rotary: bool = True) -> Tensor: ...
 
 
 class TraceView(View):
@@ -50,30 +53,53 @@ class TraceView(View):
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
         self.project = project
+        self.depth, self.leaving = trace.language_model.depth, layer
         _, self.question_id, self.repeat = key
         self.amount, self.present, self.grid = amount, trace.visual[layer], encoded.grid
         self.count, self.visual_start = len(self.present), prompt.start
         self.text_count = prompt.suffix - prompt.forced
 
-    def _section(self, section: Section, states: Tensor) -> Tensor:
-        """Rows of the asked section; `states` holds all present tokens in its second-last dimension."""
-        first = self.visual_start if section == "visual" else self.visual_start + self.count
-        length = self.count if section == "visual" else self.text_count
-        return states[..., first : first + length, :]
+    def at(self, layer: int) -> "TraceView":
+        view = copy(self)
+        view.layer = layer
+        return view
 
-    def hidden(self, section: Section = "visual") -> Tensor:
-        return self._section(section, self.trace.hidden(self.layer))
+    def _visual(self, layer: int) -> Tensor | slice:
+        """Where the tokens are in the sequence of a layer; more may have been there than are left."""
+        there = self.trace.visual[layer]
+        if len(there) == self.count:
+            return slice(self.visual_start, self.visual_start + self.count)
+        return self.visual_start + torch.searchsorted(there, self.present)
+
+    def _section(self, section: Section, states: Tensor, layer: int) -> Tensor:
+        """Rows of the asked section; `states` holds all tokens of the layer in its second-last dimension."""
+        if section == "visual":
+            return states[..., self._visual(layer), :]
+        first = self.visual_start + len(self.trace.visual[layer])
+        return states[..., first : first + self.text_count, :]
+
+    def hidden(self, section: Section = "visual", before: int = 0) -> Tensor:
+        layer = self.layer - before
+        return self._section(section, self.trace.hidden(layer), layer)
 
     def normed_hidden(self, section: Section = "visual") -> Tensor:
         return self.trace.language_model.norm(self.hidden(section))
 
     def keys(self, section: Section = "visual") -> Tensor:
         keys = self.trace.keys(self.layer - 1)
-        return self._section(section, keys.to(torch.promote_types(keys.dtype, torch.float32)))
+        return self._section(section, keys.to(torch.promote_types(keys.dtype, torch.float32)), self.layer - 1)
 
-    def attention(self, rows: Tensor, ahead: bool = False) -> Tensor:
-        weights = self.trace.attention(self.layer if ahead else self.layer - 1, rows)
-        return weights[..., self.visual_start : self.visual_start + self.count]
+    def queries(self) -> Tensor:
+        queries = self.trace.visual_queries(self.layer - 1)
+        there = torch.searchsorted(self.trace.visual[self.layer - 1], self.present)
+        return queries.to(torch.promote_types(queries.dtype, torch.float32))[:, there]
+
+    def transition(self, layer: int) -> Tensor:
+        return self.trace.transition(layer)[self._visual(layer)]
+
+    def attention(self, rows: Tensor, ahead: bool = False, rotary: bool = True) -> Tensor:
+        layer = self.layer if ahead else self.layer - 1
+        return self.trace.attention(layer, rows, rotary)[..., self._visual(layer)]
 
     def embeddings(self, section: Section = "visual") -> Tensor:
         prompt = self.trace.prompt
@@ -104,14 +130,14 @@ class TraceView(View):
     def information(self, by: Measure = "first token") -> Tensor:
         if self.oracle is None:
             raise UserError("strategy 'information' needs the information table of this model and benchmark.")
-        return self.oracle(self.layer, by).to(self.present.device)[self.present]
+        return self.oracle(self.leaving, by).to(self.present.device)[self.present]
 
     def places(self) -> Tensor:
         present, columns = self.present.cpu(), self.grid[1]
         return torch.stack([present // columns, present % columns], dim=1)
 
     def generator(self, keep: int) -> torch.Generator:
-        return torch.Generator().manual_seed(seed_of(*self.key, self.layer, keep))
+        return torch.Generator().manual_seed(seed_of(*self.key, self.leaving, keep))
 
     def _cached(self, values: Tensor) -> Tensor:
         values = values.to(self.present.device)

@@ -74,6 +74,11 @@ def check_model(model: Any, schedule: Schedule) -> None:
     for stage in schedule.stages:
         if stage.informed:
             raise UserError(f"strategy '{stage.strategy}' reads the label, which nobody knows here: take another one.")
+        if stage.reads_elsewhere:
+            raise UserError(
+                f"strategy '{stage.strategy}' reads other layers than the one where tokens leave and the one before, "
+                "which prune does not keep: take another strategy, or leave option `read` out."
+            )
     deep = len(getattr(model.config.vision_config, "deepstack_visual_indexes", None) or ())
     if schedule.stages and schedule.stages[0].layer < deep:
         raise UserError(f"this {name} adds to its visual tokens up to layer {deep - 1}: begin at layer {deep}.")

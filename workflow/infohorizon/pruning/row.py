@@ -52,32 +52,49 @@ class RowRun:
         self.here, self.before = here, before
         self.own, self.row = slice(layout.padding(number), None), layout.rows[number]
         self._keys = keys
-        self.visual = {layer: self.row.present}
+        self.visual = {layer - 1: self.row.present, layer: self.row.present}
         positions = torch.arange(len(embeddings), device=embeddings.device)
         self.prompt = Prompt(embeddings, positions, self.row.before, count, grid)
-        self.language_model: Any = SimpleNamespace(norm=twin.model.model.language_model.norm, enter=widened)
+        self.language_model: Any = SimpleNamespace(
+            norm=twin.model.model.language_model.norm, enter=widened, depth=len(twin.layers)
+        )
 
     def hidden(self, layer: int) -> Tensor:
-        """States entering the layer, (S, d)."""
-        assert layer == self.layer
-        return widened(self.here.states[self.number, self.own])
+        """States entering this layer or the one before, (S, d)."""
+        return widened(self._entering(layer).states[self.number, self.own])
 
     def keys(self, layer: int) -> Tensor:
         """Post-RoPE keys of the layer before, (key/value heads, S, head width)."""
         assert layer == self.layer - 1 and self._keys is not None
         return self._keys[self.number, :, self.own]
 
-    def attention(self, layer: int, rows: Tensor) -> Tensor:
+    def visual_queries(self, layer: int) -> Tensor:
+        """Post-RoPE queries of the visual tokens in the layer before, (heads, N, head width)."""
+        start = self.own.start + self.row.before
+        visual = slice(start, start + len(self.row.present))
+        return self.twin.queries_and_keys(layer, *self._entering(layer).row(self.number, visual)).queries
+
+    def transition(self, layer: int) -> Tensor:
+        """What no row of a call knows: the layers further down have passed."""
+        raise AssertionError("the plan refuses strategies that read several layers")
+
+    def attention(self, layer: int, rows: Tensor, rotary: bool = True) -> Tensor:
         """Softmax attention of suffix tokens `rows`, (heads, rows, S), of this layer or the one before."""
         rows = rows.to(self.here.states.device)
         own = self.row.length - self.row.after + rows  # among the row's tokens
-        if layer == self.layer:
-            queries, keys, scaling = self.twin.queries_and_keys(layer, *self.here.row(self.number, self.own))
+        entering = self._entering(layer)
+        if layer == self.layer or not rotary:  # keys are made, too: there are none yet, or other ones
+            states, (cos, sin) = entering.row(self.number, self.own)
+            rope = (cos, sin) if rotary else (torch.ones_like(cos), torch.zeros_like(sin))
+            queries, keys, scaling = self.twin.queries_and_keys(layer, states, rope)
             return attention_rows(queries[:, own], keys, own, scaling)
-        assert self.before is not None
-        asked = self.before.row(self.number, self.own.start + own)
-        queries, _, scaling = self.twin.queries_and_keys(layer, *asked)
+        queries, _, scaling = self.twin.queries_and_keys(layer, *entering.row(self.number, self.own.start + own))
         return attention_rows(queries, self.keys(layer), own, scaling)
+
+    def _entering(self, layer: int) -> Entering:
+        found = self.here if layer == self.layer else self.before
+        assert found is not None and layer in self.visual
+        return found
 
 
 def widened(states: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from infohorizon.engine.layers import ATTENTION, tapping
+from infohorizon.engine.layers import ATTENTION
+from infohorizon.engine.reading import Projections, projections
 from infohorizon.errors import UserError
 from infohorizon.models.architectures import architecture_of
 from infohorizon.models.base import Encoded
@@ -34,26 +35,13 @@ class Twin:
         self.model.set_attn_implementation(ATTENTION)
         self.layers = self.model.model.language_model.layers
 
-    def queries_and_keys(self, layer: int, states: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, float]:
+    def queries_and_keys(self, layer: int, states: Tensor, rope: tuple[Tensor, Tensor]) -> Projections:
         """Post-RoPE queries and keys of tokens that enter a layer; nothing but their projections is computed.
 
         Args:
             states: (tokens, d); rope: cos and sin, (…, 1, tokens, head width).
-        Returns: (heads, tokens, head width), (key/value heads, tokens, head width), the scaling of their product.
         """
-        parts = self.layers[layer]
-
-        def tap(_: nn.Module, query: Tensor, key: Tensor, scaling: float) -> None:
-            raise _Seen(query[0], key[0], scaling)
-
-        try:
-            with tapping(tap):
-                parts.self_attn(
-                    hidden_states=parts.input_layernorm(states[None]), position_embeddings=rope, attention_mask=None
-                )
-        except _Seen as seen:
-            return seen.found
-        raise AssertionError("attention was not tapped")
+        return projections(self.layers[layer], states, rope)
 
     @cached_property
     def reader(self) -> Any:
@@ -110,13 +98,6 @@ class Image:
         if name.startswith("_") or name not in Encoded.__dataclass_fields__:
             raise AttributeError(name)
         return getattr(self.encoded, name)
-
-
-class _Seen(Exception):
-    """Leaves an attention module once its queries and keys are there."""
-
-    def __init__(self, *found: Any) -> None:
-        self.found = found
 
 
 def images_of(twin: Twin, inputs: Mapping[str, Any], counts: Sequence[int]) -> list[Image]:

@@ -8,11 +8,13 @@ from infohorizon.strategies.registry import (
     check,
     create,
     entry,
+    first_layer,
     is_informed,
     is_oracle,
     matched_by,
     modules_of,
     names,
+    read_of,
     source_of,
 )
 
@@ -24,10 +26,12 @@ __all__ = [
     "check",
     "create",
     "entry",
+    "first_layer",
     "is_informed",
     "is_oracle",
     "matched_by",
     "modules_of",
     "names",
+    "read_of",
     "source_of",
 ]

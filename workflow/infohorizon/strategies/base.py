@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
+from infohorizon.units import layer_of
+
 Section = Literal["visual", "text"]
 Measure = Literal["first token", "whole answer"]  # what of the label information is about
+Reads = Literal["nothing", "layer", "output", "layers"]
 
 
 class View:
@@ -19,7 +22,9 @@ class View:
     of a schedule the view shows the tokens that survived the first.
 
     Attributes:
-        layer: decoder layer at whose input the tokens leave.
+        layer: decoder layer at whose input the tokens leave; with option `read`, the one where they would have to
+            leave for what is read to be what was published.
+        depth: number of decoder layers.
         count: number of visual tokens N at this point.
         text_count: number of text tokens M after the image.
         visual_start: tokens before the image, i.e. absolute position of visual token 0 in the sequence.
@@ -29,6 +34,7 @@ class View:
     """
 
     layer: int
+    depth: int
     count: int
     text_count: int
     visual_start: int
@@ -38,8 +44,12 @@ class View:
     amount: float
     repeat: int
 
-    def hidden(self, section: Section = "visual") -> Tensor:
-        """Hidden states entering `layer`, (tokens, width)."""
+    def at(self, layer: int) -> "View":
+        """The same tokens as they are seen at another layer, up to 1 above the one at whose input they leave."""
+        raise NotImplementedError
+
+    def hidden(self, section: Section = "visual", before: int = 0) -> Tensor:
+        """Hidden states entering `layer` − `before`, (tokens, width)."""
         raise NotImplementedError
 
     def normed_hidden(self, section: Section = "visual") -> Tensor:
@@ -50,12 +60,22 @@ class View:
         """Post-RoPE keys of layer − 1, unrepeated, (key/value heads, tokens, head width)."""
         raise NotImplementedError
 
-    def attention(self, rows: Tensor, ahead: bool = False) -> Tensor:
+    def queries(self) -> Tensor:
+        """Post-RoPE queries of layer − 1 of the visual tokens, (heads, N, head width)."""
+        raise NotImplementedError
+
+    def transition(self, layer: int) -> Tensor:
+        """How much attention and MLP of a lower layer turned each token, (N,); the softmax in it ran over the whole
+        sequence that was there (engine/reading.py)."""
+        raise NotImplementedError
+
+    def attention(self, rows: Tensor, ahead: bool = False, rotary: bool = True) -> Tensor:
         """Softmax attention of the given text tokens over the visual tokens, (heads, rows, N).
 
         Args:
             rows: indices into the text section, 0 … M−1; M−1 is the last prompt token.
             ahead: of `layer` itself instead of layer − 1. The softmax runs over the whole visible sequence.
+            rotary: False leaves the rotary embedding out.
         """
         raise NotImplementedError
 
@@ -123,6 +143,9 @@ class Strategy(ABC):
             whether kept sets equal those that their code gave; how this one differs; what it reads from the view; and
             whether it needs no training.
         first_layer: lowest decoder layer at which it is defined (1 where it reads attention or keys of layer − 1).
+        reads: what it looks at in a decoder layer, and with option `read` in another one: `layer` (what enters it, its
+            queries, keys or attention), `layers` (others below it, too), `output` (what it gives out, so that it must
+            lie below the layer where tokens leave), or `nothing`.
         random: True where repeats differ.
         repeats: most repeats that are worth their cost; None for as many as configured.
         keeps_none: True for strategies that take no keep (drop-all).
@@ -139,15 +162,27 @@ class Strategy(ABC):
     differs: ClassVar[str] = ""
     training_free: ClassVar[bool] = True
     first_layer: ClassVar[int] = 0
+    reads: ClassVar[Reads] = "nothing"
+    read: int | float | None = None
     random: bool = False
     repeats: int | None = None
     keeps_none: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     sizes_itself: ClassVar[bool] = False
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, read: int | float | None = None, **options: Any) -> None:
+        """`read`: the layer that is looked at, a number or a fraction of the depth; None for the published one."""
+        if read is not None and self.reads == "nothing":
+            options["read"] = read
         if options:
             raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(options))}")
+        self.read = None if read is None else checked_layer("read", read)
+
+    def choose(self, view: View, keep: int) -> Selection:
+        """`select`, as the layer says that option `read` names."""
+        if self.read is not None:
+            view = view.at(layer_of(self.read, view.depth) + self.first_layer)
+        return self.select(view, keep)
 
     @abstractmethod
     def select(self, view: View, keep: int) -> Selection:
@@ -163,6 +198,18 @@ class ScoreStrategy(Strategy):
 
     def select(self, view: View, keep: int) -> Selection:
         return Selection(top(self.score(view, keep), keep))
+
+
+def checked_layer(option: str, layer: int | float) -> int | float:
+    """The layer, if it is a number from 0 on or a fraction below 1 of the depth.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    whole = type(layer) is int and layer >= 0
+    if not whole and not (type(layer) is float and 0 <= layer < 1):
+        raise ValueError(f"{option} is {layer!r}; give a layer's number from 0 on, or a fraction of the depth below 1")
+    return layer
 
 
 def top(scores: Tensor, keep: int) -> Tensor:

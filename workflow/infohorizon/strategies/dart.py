@@ -24,6 +24,7 @@ class DART(Strategy):
     licence = "Apache-2.0"
     golden = True
     first_layer = 1
+    reads = "output"
 
     def select(self, view: View, keep: int) -> Selection:
         if keep >= view.count:

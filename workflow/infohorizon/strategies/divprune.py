@@ -26,6 +26,7 @@ class DivPrune(Strategy):
     licence = "CC BY-NC"
     golden = True
     differs = "float32, and no token is picked twice; option `faithful` is as theirs"
+    reads = "layer"
 
     def __init__(self, faithful: bool = False, **options: Any) -> None:
         super().__init__(**options)

@@ -16,6 +16,7 @@ class FastV(ScoreStrategy):
     licence = "none"
     golden = True
     first_layer = 1
+    reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:
         last = torch.tensor([view.text_count - 1])

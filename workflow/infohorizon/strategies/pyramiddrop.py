@@ -18,7 +18,9 @@ class PyramidDrop(ScoreStrategy):
     needs = "attention of the last prompt token in this layer"
     published = "layers 8, 16 and 24 of 32"
     licence = "MIT"
+    golden = True
     differs = "a fraction becomes a number of tokens by rounding half up, theirs is cut off"
+    reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:
         last = torch.tensor([view.text_count - 1])

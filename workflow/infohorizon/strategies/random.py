@@ -33,7 +33,7 @@ class Random(Strategy):
     def select(self, view: View, keep: int) -> Selection:
         generator = view.generator(keep)
         order = torch.randperm(view.count, generator=generator)
-        matched = None if self.match is None else self.match.select(view, keep).kept.cpu()
+        matched = None if self.match is None else self.match.choose(view, keep).kept.cpu()
         if not self.block:
             return Selection(order[: keep if matched is None else len(matched)].sort().values)
         places = view.places() // self.block

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infohorizon.errors import UserError, suggestion
+from infohorizon.units import layer_of
 
 if TYPE_CHECKING:
     from infohorizon.strategies.base import Strategy
@@ -23,17 +24,23 @@ class Entry(NamedTuple):
     keeps_none: bool = False
     merges: bool = False
     repeats: int | None = None
+    reads: str = "nothing"
 
 
 REGISTRY = {
     "random": Entry("random:Random", random=True),
     "drop-all": Entry("drop_all:DropAll", keeps_none=True),
     "information": Entry("information:Information"),
-    "fastv": Entry("fastv:FastV", first_layer=1),
-    "sparsevlm": Entry("sparsevlm:SparseVLM", first_layer=1),
-    "dart": Entry("dart:DART", first_layer=1),
-    "divprune": Entry("divprune:DivPrune"),
-    "pyramiddrop": Entry("pyramiddrop:PyramidDrop"),
+    "fastv": Entry("fastv:FastV", first_layer=1, reads="layer"),
+    "sparsevlm": Entry("sparsevlm:SparseVLM", first_layer=1, reads="layer"),
+    "dart": Entry("dart:DART", first_layer=1, reads="output"),
+    "divprune": Entry("divprune:DivPrune", reads="layer"),
+    "pyramiddrop": Entry("pyramiddrop:PyramidDrop", reads="layer"),
+    "v2drop": Entry("v2drop:V2Drop", first_layer=1, reads="output"),
+    "transprune": Entry("transprune:TransPrune", reads="layers"),
+    "feather": Entry("feather:Feather", first_layer=1, reads="layer"),
+    "vscan-decoder": Entry("vscan_decoder:VScanDecoder", reads="layer"),
+    "entropyprune": Entry("entropyprune:EntropyPrune", first_layer=1, reads="layer"),
     "fastervlm": Entry("fastervlm:FasterVLM"),
     "vispruner": Entry("vispruner:VisPruner"),
     "visionzip": Entry("visionzip:VisionZip", merges=True),
@@ -75,7 +82,20 @@ def entry(name: str, settings: Settings | None = None) -> Entry:
             return facts._replace(first_layer=max(facts.first_layer, entry(matched, settings).first_layer))
         return facts
     cls = _load(Path(source))
-    return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none, cls.merges)
+    return Entry(f"{source}:{cls.__name__}", cls.first_layer, cls.random, cls.keeps_none, cls.merges, reads=cls.reads)
+
+
+def read_of(name: str, settings: Settings | None = None) -> int | float | None:
+    """Option `read` of a strategy: the layer that it looks at; None for the published one."""
+    return _resolve(name, settings)[1].get("read")
+
+
+def first_layer(name: str, settings: Settings | None, depth: int) -> int:
+    """The lowest layer at which a strategy can act on a model of `depth` layers: it cannot read above where it acts."""
+    facts, read = entry(name, settings), read_of(name, settings)
+    if matched := matched_by(name, settings):
+        return first_layer(matched, settings, depth)
+    return facts.first_layer if read is None else layer_of(read, depth) + (facts.reads == "output")
 
 
 def source_of(name: str, settings: Settings | None = None) -> str:

@@ -61,10 +61,25 @@ class Stage(NamedTuple):
         """
         return registry.entry(self._name, self._settings)
 
+    def first_layer(self, depth: int | None) -> int:
+        """The lowest layer at which the strategy can act; a fraction of an unknown depth says nothing.
+
+        Raises:
+            UserError: there is no such strategy.
+        """
+        return registry.first_layer(self._name, self._settings, depth or 0)
+
     @property
     def informed(self) -> bool:
         """Whether the strategy reads what is known of the label."""
         return registry.is_informed(self._name, self._settings)
+
+    @property
+    def reads_elsewhere(self) -> bool:
+        """Whether the strategy reads other layers than the one where tokens leave and the one before."""
+        name = registry.matched_by(self._name, self._settings) or self._name
+        facts = registry.entry(name, self._settings)
+        return facts.reads == "layers" or registry.read_of(name, self._settings) is not None
 
     @property
     def _own(self) -> bool:
@@ -111,8 +126,8 @@ class Schedule:
                 raise UserError(f"{key}: layer {stage.layer} comes after layer {last}; layers must ascend.")
             if self.depth is not None and stage.layer >= self.depth:
                 raise UserError(f"{key}: layer {stage.layer} is not there; the model has {self.depth}, from 0 on.")
-            if stage.layer < facts.first_layer:
-                raise UserError(f"{key}: strategy '{stage.strategy}' acts from layer {facts.first_layer} on.")
+            if stage.layer < (first := stage.first_layer(self.depth)):
+                raise UserError(f"{key}: strategy '{stage.strategy}' acts from layer {first} on.")
             if stage.keep == 0 and not facts.keeps_none:
                 raise UserError(f"{key}: strategy '{stage.strategy}' cannot keep 0 tokens; use drop-all, or keep 1.")
             last = stage.layer

@@ -22,6 +22,7 @@ class SparseVLM(ScoreStrategy):
     golden = True
     differs = "dropped tokens are not merged back (as in the authors' second version)"
     first_layer = 1
+    reads = "layer"
 
     def raters(self, view: View) -> Tensor:
         """Text tokens whose share of the visual tokens' softmax similarity is above the average."""

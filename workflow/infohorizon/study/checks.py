@@ -23,7 +23,7 @@ from infohorizon.study.configuration import (
     strategies_of,
 )
 from infohorizon.study.protocols import protocol_of
-from infohorizon.units import layers_of
+from infohorizon.units import layer_of, layers_of
 
 ANSWERED = ("information", "removals", "sweep", "schedule_run")  # compared with the unpruned answer of each question
 PROMPTS = ("chat_template", "vicuna_v1")
@@ -55,6 +55,9 @@ def check(config: Config) -> None:
     for model, depth in depths.items():
         for section in ("information", "removals", "states"):
             _within(f"{section}.layers", config[section]["layers"], model, depth)
+        for name in [name for name in all_strategies(config) if name in config["strategies"]]:
+            if (read := strategies.read_of(name, config["strategies"])) is not None:
+                _within(f"strategies.{name}.read", [read], model, depth)
         _sweep(config, model, depth)
         for name in schedules_of(config):
             _schedule(config, name, model, depth)
@@ -112,9 +115,9 @@ def _sweep(config: Config, model: str, depth: int) -> None:
     _within("sweep.layers", layers, model, depth)
     for name in config["sweep"]["strategies"]:
         _known("sweep.strategies", name, strategies.names(own))
-        first = strategies.entry(name, own).first_layer
+        first = strategies.first_layer(name, own, depth)
         for layer in layers_of(layers, depth, max(1, first)):
-            _acts("sweep.layers", name, first, layer)
+            _acts("sweep.layers", name, config, layer, depth)
 
 
 def _schedule(config: Config, name: str, model: str, depth: int) -> None:
@@ -125,7 +128,7 @@ def _schedule(config: Config, name: str, model: str, depth: int) -> None:
     for layer, strategy, keep in stages_of(config, name, depth):
         entry = strategies.entry(strategy, own)
         _within(key, [layer], model, depth)
-        _acts(key, strategy, entry.first_layer, layer)
+        _acts(key, strategy, config, layer, depth)
         if layer <= last:
             raise UserError(
                 f"{key}: layer {layer} comes after layer {last} on {model} ({depth} layers); give each stage a higher "
@@ -201,12 +204,19 @@ def _within(key: str, spec: Any, model: str, depth: int) -> None:
             raise UserError(f"{key}: {model} has no layer {layer}; its layers are 0 to {depth - 1}.")
 
 
-def _acts(key: str, strategy: str, first: int, layer: int) -> None:
+def _acts(key: str, strategy: str, config: Config, layer: int, depth: int) -> None:
+    """A strategy acts no earlier than what it reads allows."""
+    own = config["strategies"]
+    first = strategies.first_layer(strategy, own, depth)
     if layer < first:
-        raise UserError(
-            f"{key}: strategy '{strategy}' reads attention or keys of the layer before and cannot act at layer "
-            f"{layer}; use layers from {first} on."
-        )
+        read = strategies.read_of(strategies.matched_by(strategy, own) or strategy, own)
+        reads, or_else = "reads what the layer before computes", ""
+        if read is not None:
+            seen = layer_of(read, depth)
+            reads = f"reads what layer {seen} {'gives out' if first > seen else 'computes'}"
+            or_else = f", or a lower `read` than {read}"
+        what = f"strategy '{strategy}' {reads} and cannot act at layer {layer}"
+        raise UserError(f"{key}: {what}; use layers from {first} on{or_else}.")
 
 
 def _known(key: str, name: str, names: Iterable[str] | Mapping[str, Any]) -> None:

@@ -114,6 +114,6 @@ def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:
     for spec, strategy, keep in config["schedules"][schedule]["stages"]:
         layer = layer_of(spec, depth)
         if isinstance(spec, float):
-            layer = max(layer, strategies.entry(strategy, config["strategies"]).first_layer)
+            layer = max(layer, strategies.first_layer(strategy, config["strategies"], depth))
         stages.append([layer, strategy, keep])
     return stages

@@ -121,7 +121,7 @@ def measure_removals(load: Workload, config: Config) -> Cost:
 
 
 def measure_states(load: Workload, config: Config) -> Cost:
-    """One prefill; the eigenvalues are left out."""
+    """One prefill; the queries of visual tokens, made anew, and the eigenvalues are left out."""
     layers = layers_of(config["states"]["layers"], load.shape.layers)
     each = Cost(prefill_flops(load.shape, load.sequence), disk=len(layers) * STATES_ROW)
     return each * load.questions(config["states"].get("limit"))
@@ -133,7 +133,8 @@ def sweep_strategies(load: Workload, config: Config) -> Cost:
     each = Cost(prefill_flops(load.shape, load.sequence))
     for name in settings["strategies"]:
         entry = strategies.entry(name, config["strategies"])
-        layers = layers_of(settings["layers"], load.shape.layers, max(1, entry.first_layer))
+        first = strategies.first_layer(name, config["strategies"], load.shape.layers)
+        layers = layers_of(settings["layers"], load.shape.layers, max(1, first))
         repeats = min(settings["repeats"], entry.repeats or settings["repeats"]) if entry.random else 1
         for keep in [0] if entry.keeps_none else settings["keep"]:
             kept = tokens_of(keep, load.tokens)
