@@ -18,6 +18,7 @@ from infohorizon.figures import examples, style
 from infohorizon.figures.heatmaps import heatmaps_figure, overlaid, seen, upsampled
 from infohorizon.figures.horizon import horizon_figure
 from infohorizon.figures.information import information_figure
+from infohorizon.figures.reads import reads_figure
 from infohorizon.figures.removals import removals_figure
 from infohorizon.figures.schedules import schedules_figure
 from infohorizon.figures.states import states_figure
@@ -148,6 +149,21 @@ def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
     assert len(legend(figure)) == len(STRATEGIES) + 2
 
 
+def test_reads_places_what_was_measured(data: Data) -> None:
+    """`fastv` reads the layer before; `divprune` is taken for a variant that reads at three eighths of the depth."""
+    families = {"fastv": {"fastv": (None, 1), "divprune": (0.375, 1)}}
+    figure = reads_figure(data.metrics, families, dict.fromkeys(MODELS, DEPTH), MODELS, BENCHMARKS)
+    panels = np.array([axes for axes in figure.axes if axes.images]).reshape(6, 2)
+    assert [panel.get_title() for panel in panels[0]] == ["fastv, keep 16 tokens", "fastv, keep 12.5 %"]
+    drawn = panels[5, 1].images[0].get_array().filled(np.nan)  # reading, strong, an eighth
+    expected = np.full((DEPTH, DEPTH), np.nan)
+    for layer in range(1, DEPTH):
+        for name, read in (("fastv", layer - 1), ("divprune", round(0.375 * DEPTH))):
+            own = data.sweep.filter(model="strong", benchmark="reading", strategy=name, keep=KEEPS[1], layer=layer)
+            expected[read, layer] = 100 * own["score"].mean()
+    np.testing.assert_allclose(drawn, expected)
+
+
 def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
     figure = horizon_figure(data.horizon, MODELS, BENCHMARKS)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
@@ -220,6 +236,7 @@ def test_stages_that_were_not_run_give_a_figure_that_says_so() -> None:
         removals_figure(nothing, {}, MODELS, BENCHMARKS),
         states_figure(nothing, {}, MODELS, BENCHMARKS),
         sweep_figure(nothing, nothing, MODELS, BENCHMARKS),
+        reads_figure(nothing, {}, {}, MODELS, BENCHMARKS),
         schedules_figure(nothing, nothing, MODELS, BENCHMARKS),
         horizon_figure(nothing, MODELS, BENCHMARKS),
         heatmaps_figure([]),

@@ -36,6 +36,21 @@ def test_a_fractional_layer_below_the_first_possible_one_means_that_one():
     assert configuration.stages_of(CONFIG, "merge", 8) == [[0, "visionzip", 4]]
 
 
+def test_strategies_that_read_several_layers():
+    own = {"early": {"strategy": "fastv", "read": 1}, "half": {"strategy": "fastv", "read": 0.5}}
+    own |= {"grid": {"strategy": "feather", "stride": 3, "read": 2}, "alias": "holov"}
+    swept = ["random", "fastv", "early", "half", "feather", "grid", "holov", "alias"]
+    config = {"strategies": own, "sweep": {"strategies": swept}}
+    assert configuration.read_layers(config) == {"fastv": {"fastv": (None, 1), "early": (1, 1), "half": (0.5, 1)}}
+
+
+def test_a_strategy_acts_no_lower_than_it_reads():
+    """A fractional layer below what is read means the first possible one, as for all strategies."""
+    config = {**CONFIG, "strategies": {"late": {"strategy": "fastv", "read": 3}}}
+    config["schedules"] = {"early": {"stages": [[0.1, "late", 0.5]]}}
+    assert configuration.stages_of(config, "early", 8) == [[3, "late", 0.5]]
+
+
 def test_depth_of_a_folder_as_the_hub_has_it(tmp_path, monkeypatch):
     """LLaVA-1.5-7B's config.json does not name its depth, Qwen2.5-VL's has no text_config."""
     monkeypatch.chdir(tmp_path)

@@ -80,6 +80,13 @@ def test_a_sweep_runs_the_question_once_for_all_strategies():
     assert sweep_strategies(LOAD, both).disk == expected.disk + 10 * 4 * 4 * KEPT
 
 
+def test_a_sweep_starts_where_a_strategy_can_act():
+    settings = {"layers": "all", "limit": None, "keep": [4], "repeats": 1, "strategies": ["early", "late"]}
+    own = {"early": "fastv", "late": {"strategy": "fastv", "read": 2}}
+    each = [cost.resume_flops(SHAPE, layer, 4 + 5, 35) + 2 * TOKEN for layer in (1, 2, 2)]
+    assert sweep_strategies(LOAD, configuration(sweep=settings, strategies=own)).flops == 10 * (PREFILL + sum(each))
+
+
 def test_schedules():
     config = configuration(schedule_run={"names": "all", "limit": None})
     config["schedules"] = {"half": {"stages": [[1, "fastv", 4], [2, "drop-all", 0]]}}

@@ -50,6 +50,7 @@ BENCHMARKS = config["run"]["benchmarks"]
 REMOVALS = config["removals"]["names"]
 STRATEGIES = config["sweep"]["strategies"]
 SCHEDULES = configuration.schedules_of(config)
+READ = configuration.read_layers(config)
 SHARDS = list(range(config["shards"]))
 CPU_ENV = "../../envs/cpu.yaml"
 GPU_ENV = "../../envs/gpu.yaml"

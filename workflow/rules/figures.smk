@@ -1,7 +1,8 @@
 # Figures: one job each, over all models and benchmarks, since importing matplotlib costs more than drawing.
 # REQUIRED INPUTS: benchmarks/…, information/…, removals/…, states/…, schedules/…, vision/… (grid sizes), metrics.arrow,
 # horizon.arrow
-# OUTPUTS: figures/{information,removals,states,sweep,horizon,schedules,heatmaps}.svg and .png
+# OUTPUTS: figures/{information,removals,states,sweep,horizon,schedules,heatmaps}.svg and .png; reads, where a strategy is
+# swept at several read layers
 
 
 NAMES = {"models": MODELS, "benchmarks": BENCHMARKS}
@@ -130,6 +131,37 @@ rule draw_sweep:
         "Figure: each benchmark's metric by layer for every strategy"
     script:
         "../scripts/draw_sweep.py"
+
+
+rule draw_reads:
+    input:
+        metrics=f"{RESULTS}/metrics.arrow",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/reads.svg",
+            category="Figures",
+            caption="../report/reads.rst",
+        ),
+        png=f"{RESULTS}/figures/reads.png",
+    log:
+        f"{RESULTS}/logs/draw_reads.log",
+    benchmark:
+        f"{RESULTS}/timings/draw_reads.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        **NAMES,
+        depths=DEPTHS,
+        families=READ,
+        code=code("draw_reads"),
+    message:
+        "Figure: each benchmark's metric by the layer that is read and the layer where tokens leave"
+    script:
+        "../scripts/draw_reads.py"
 
 
 rule draw_horizons:

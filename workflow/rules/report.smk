@@ -3,6 +3,8 @@
 # OUTPUTS: report.html
 
 FIGURES = ["information", "removals", "states", "horizon", "sweep", "schedules", "heatmaps"]
+if READ:
+    FIGURES.insert(FIGURES.index("schedules"), "reads")
 PAGE = ["report.html.j2", "style.css", "explorer.js"]
 
 

@@ -1,6 +1,7 @@
 """What a configuration means: which strategies and schedules run, at which layers, on how deep a model. No torch."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,21 @@ def schedules_of(config: Config) -> list[str]:
     """Names of the schedules that run."""
     names = config["schedule_run"]["names"]
     return list(config["schedules"]) if names == "all" else names
+
+
+def read_layers(config: Config) -> dict[str, dict[str, tuple[int | float | None, int]]]:
+    """Strategies that are swept at several read layers: strategy and other options → name → where that one reads.
+
+    Where: option `read`, or None, and how many layers below the one where tokens leave it then reads.
+    """
+    own, found = config["strategies"], defaultdict[str, dict[str, tuple[int | float | None, int]]](dict)
+    for name in config["sweep"]["strategies"]:
+        setting = own.get(name, {})
+        options = setting if isinstance(setting, Mapping) else {}
+        rest = [f"{key}: {value}" for key, value in options.items() if key not in ("strategy", "read")]
+        family = ", ".join([strategies.source_of(name, own), *rest])
+        found[family][name] = (strategies.read_of(name, own), strategies.entry(name, own).first_layer)
+    return {family: members for family, members in found.items() if len({read for read, _ in members.values()}) > 1}
 
 
 def strategies_of(config: Config, schedule: str) -> list[str]:
