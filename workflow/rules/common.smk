@@ -31,6 +31,7 @@ from infohorizon import units
 from infohorizon.benchmarks import datafiles
 from infohorizon.errors import UserError
 from infohorizon.models import hub
+from infohorizon.pipeline import gpus as machine
 from infohorizon.pipeline.digest import code, content
 from infohorizon import schema
 from infohorizon.study import checks, configuration, protocols
@@ -43,6 +44,12 @@ try:
     checks.check(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# On one machine no more jobs hold a GPU at a time than there are, unless `--resources gpu=…` says otherwise; a cluster
+# has limits of its own.
+if "gpu" not in workflow.global_resources and not workflow.global_resources["_nodes"].value:
+    if cards := machine.visible():
+        workflow.register_resource("gpu", len(cards))
 
 RESULTS = config["results"].rstrip("/")
 MODELS = config["run"]["models"]

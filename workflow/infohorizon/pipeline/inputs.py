@@ -14,7 +14,8 @@ from infohorizon.benchmarks.base import Task
 from infohorizon.engine import Batch
 from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
-from infohorizon.pipeline.job import Job
+from infohorizon.pipeline import gpus
+from infohorizon.pipeline.job import Job, log
 from infohorizon.seeding import digest_of
 from infohorizon.study.sharding import select
 from infohorizon.tables.resumable import Compute
@@ -100,11 +101,17 @@ def group_digest(job: Job, *decisive: Any) -> str:
 
 
 def open_model(job: Job) -> VisionLanguageModel:
-    """The job's model, on the job's threads, set to its protocol."""
+    """The job's model, on the job's threads and on a GPU of its own where there are several, set to its protocol."""
+    name, configured = job.wildcards.model, job.config["models"][job.wildcards.model]
+    if configured["device"] == "auto":
+        gpus.lease()
+    gpus.expect(configured["device"], name)
     torch.set_num_threads(job.threads)
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
-    settings = {**job.config["models"][job.wildcards.model], **job.params.protocol, "revision": record["commit"]}
-    return models.load(record["folder"] or record["source"], settings)
+    settings = {**configured, **job.params.protocol, "revision": record["commit"]}
+    model = models.load(record["folder"] or record["source"], settings)
+    log.info("%s on %s", name, gpus.described(model))
+    return model
 
 
 def open_batch(job: Job, model: VisionLanguageModel) -> Batch:
