@@ -9,7 +9,7 @@ import pytest
 from array_view import SELECTORS, random_view
 
 from infohorizon.errors import UserError
-from infohorizon.strategies import REGISTRY, create, entry, names
+from infohorizon.strategies import REGISTRY, create, entry, first_layer, names
 
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
@@ -59,6 +59,24 @@ def test_example_of_contributing(tmp_path):
     assert create("mine", settings).name == "mine"
     assert names(settings)[-1] == "mine"
     assert entry("mine", settings)[1:] == (0, False, False, False, None, "nothing")
+
+
+def test_a_strategy_of_ones_own_reads_another_layer(tmp_path):
+    """What the view of that layer shows, where the class says that it reads one."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from infohorizon.strategies.base import ScoreStrategy\n"
+        "class Mine(ScoreStrategy):\n"
+        "    name, first_layer, reads = 'mine', 1, 'layer'\n"
+        "    def score(self, view, keep):\n"
+        "        return view.keys()[0].norm(dim=1)\n"
+    )
+    settings = {"moved": {"strategy": str(file), "read": 0.5}}
+    view, other = random_view(20), random_view(20, seed=1)
+    view.tensors["at"] = {4: other}  # where it would act on what layer 3 of 6 computes
+    expected = other.keys()[0].norm(dim=1).topk(5).indices
+    assert create("moved", settings).choose(view, 5).kept.tolist() == sorted(expected.tolist())
+    assert first_layer("moved", settings, 6) == 3 and entry("moved", settings).reads == "layer"
 
 
 def test_options():
