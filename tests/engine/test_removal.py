@@ -1,4 +1,4 @@
-"""Every way to take visual tokens or text away against the naive reference, on both architectures."""
+"""Every way to take visual tokens or text away against the naive reference, on every architecture."""
 
 import pytest
 import torch

@@ -32,6 +32,8 @@ def study(folder: Path, questions: list[dict], **settings) -> None:
         "run": {"models": ["llava", "qwen"], "benchmarks": ["mine"]},
         "models": {"llava": {"source": "llava"}, "qwen": {"source": "qwen"}},
         "benchmarks": {"mine": {"source": "data", "task": "vqa", **settings}},
+        "information": {"layers": "all"},
+        "sweep": {"layers": "all"},
         "schedule_run": {"names": []},
     }
     (folder / "study.yaml").write_text(json.dumps(configuration))

@@ -288,6 +288,24 @@ def test_a_flat_configuration_of_qwen2_vl(family, tmp_path):
     assert models.load(str(folder), {}).depth == family.model.depth
 
 
+def test_the_hubs_configuration_of_qwen3_vl(family, tmp_path):
+    """Its tower has the model's own type, and RoPE's base stands beside `rope_scaling`."""
+    only(family, "qwen3_vl")
+    folder = shutil.copytree(family.folder, tmp_path / "copy")
+    config = json.loads((folder / "config.json").read_text())
+    text, vision = config["text_config"], config["vision_config"]
+    rope = text.pop("rope_parameters", None) or text["rope_scaling"]
+    text["rope_theta"] = rope.pop("rope_theta", text.get("rope_theta"))
+    text["rope_scaling"] = rope
+    vision["model_type"] = "qwen3_vl"
+    vision.pop("rope_parameters", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    model = models.load(str(folder), {})
+    trace = prefill(model.language_model, model.prompt(family.question, model.encode([family.image])[0]))
+    ours = model.language_model.logits(trace.final()[-1]).softmax(-1)
+    torch.testing.assert_close(ours, family.naive.probabilities(), atol=1e-4, rtol=0)
+
+
 def test_llava_interleave_has_an_odd_grid_of_whole_patches(tmp_path):
     """384 pixels in patches of 14: 27 × 27 tokens cover 378 pixels; every patch is taken, none is a class token."""
     folder = write_interleave(tmp_path)
