@@ -34,7 +34,7 @@ test-slow: setup
 # time), laid over the environment.
 test-oldest: setup build/transformers-4.57
 	PYTHONPATH=build/transformers-4.57:workflow $(PYTEST) -m "not slow" \
-	  tests/engine tests/measure tests/models
+	  tests/engine tests/measure tests/models tests/pruning
 
 build/transformers-4.57:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
@@ -70,6 +70,7 @@ bench: setup
 	python bench/prefill_rate.py
 	python bench/growth.py docs/growth.png
 	python bench/efficiency.py
+	python bench/latency.py
 
 # The newest versions that the requirements allow, as pins (envs/pins.py).
 pins: setup

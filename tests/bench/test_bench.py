@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 import common
 import efficiency
 import growth
+import latency
 import prefill_rate
 import pruning_sweep
 import token_information
@@ -61,4 +62,9 @@ def test_every_script_runs_small(tmp_path: Path) -> None:
     assert token_information.compare(case, repeats=1).count("|") == common.table_head().splitlines()[0].count("|")
     trace = efficiency.prefill(common.RandomModel(width=64, depth=8, side=4, text=6), [Stage(2, "fastv", 0.5)])
     assert efficiency.present(trace) == [57] * 2 + [49] * 6
+    model, inputs = latency.geometry_of_7b(layers=4, width=128, side=6)
+    schedule = latency.stages_of(latency.SHARES["fastv-50, drop"], 4)
+    assert [stage.layer for stage in schedule.stages] == [1, 3]
+    whole, short = latency.compare(model, inputs, schedule, answer=3, repeats=1)
+    assert whole.selection == 0 < short.selection < short.prefill
     assert prefill_rate.share(common.RandomModel(width=64, depth=2, side=4, text=6), repeats=1) > 0

@@ -27,6 +27,14 @@ class Asking:
     plain: Any
     questions: Sequence[tuple[str, Image.Image]]
 
+    def __post_init__(self) -> None:
+        self.questioner = Questioner(self.model, self.model.batch(), TOKENS)
+        self.asked = [
+            Asked(str(number), question, "a", self.model.encode([image])[0])
+            for number, (question, image) in enumerate(self.questions)
+        ]
+        self.traces = [self.questioner.trace(asked) for asked in self.asked]
+
     def inputs(self, numbers: Sequence[int] | None = None) -> dict[str, Tensor]:
         """What a processor makes of some questions (all), padded in front."""
         rows = []
@@ -46,20 +54,15 @@ class Asking:
             found[name] = torch.cat(parts)
         return found
 
-    def asked(self, number: int) -> Asked:
-        question, image = self.questions[number]
-        return Asked(str(number), question, "a", self.model.encode([image])[0])
-
-    def engine(self, number: int, schedule: Schedule, tokens: int = TOKENS) -> list[int]:
+    def engine(self, number: int, schedule: Schedule) -> list[int]:
         """Token ids of the answer to one question under the engine's run of a schedule."""
-        asked, used = self.asked(number), {stage.strategy: stage.create() for stage in schedule.stages}
-        questioner = Questioner(self.model, self.model.batch(), tokens)
+        used = {stage.strategy: stage.create() for stage in schedule.stages}
+        question = self.questioner, self.traces[number], self.asked[number]
         spoken, self.model.answer_text = self.model.answer_text, list
         try:
-            run = run_schedule(questioner, questioner.trace(asked), asked, schedule.stages, used, schedule.positions)
+            return run_schedule(*question, schedule.stages, used, schedule.positions)["answer"]
         finally:
             self.model.answer_text = spoken
-        return run["answer"]
 
     def answers(self, output: Tensor, inputs: dict[str, Tensor]) -> list[list[int]]:
         """Token ids of the answers that generate gave, without what ends them."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from PIL import Image, ImageOps
 from transformers import AutoModelForImageTextToText
 
@@ -49,6 +50,7 @@ def test_questions_one_by_one(asking: Asking, tmp_path: Path) -> None:
     assert changed > 10
 
 
+@pytest.mark.skipif(transformers.__version__ < "5", reason="the bundled models are saved by transformers 5")
 @pytest.mark.parametrize("name", ["mini-llava", "mini-llava-weak"])
 def test_the_bundled_models(name: str, tmp_path: Path) -> None:
     folder, picture = ROOT / "resources/models" / name, Image.open(ROOT / "docs/picture.png").convert("RGB")

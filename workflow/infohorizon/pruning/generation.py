@@ -1,5 +1,6 @@
 """What generate may be told inside `prune`: whatever goes on token by token, with a cache that can shrink."""
 
+from inspect import signature
 from typing import Any
 
 from infohorizon.errors import UserError
@@ -37,6 +38,12 @@ def check_arguments(model: Any, given: dict[str, Any], plan: Plan) -> None:
         )
     if given.get("input_ids") is None or given.get("inputs_embeds") is not None:
         raise UserError("prune finds the image by its tokens: give generate `input_ids`, not `inputs_embeds`.")
+    typed = "mm_token_type_ids" in signature(model.forward).parameters  # transformers 5
+    if typed and given.get("image_grid_thw") is not None and given.get("mm_token_type_ids") is None:
+        raise UserError(
+            "without `mm_token_type_ids` transformers puts the image on one line: give generate all that the processor "
+            "returns."
+        )
     if not plan.attention.startswith("flash") and plan.attention not in ATTENTIONS:
         raise UserError(f"prune cannot mask attention of kind '{plan.attention}': load the model with sdpa or flash.")
 
