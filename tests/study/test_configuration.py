@@ -36,6 +36,21 @@ def test_a_fractional_layer_below_the_first_possible_one_means_that_one():
     assert configuration.stages_of(CONFIG, "merge", 8) == [[0, "visionzip", 4]]
 
 
+@pytest.mark.parametrize(
+    ("specs", "depth", "layers"),
+    [
+        ([0.21875, 0.28125, 0.375], 32, [7, 9, 12]),
+        ([0.21875, 0.28125, 0.375], 8, [2, 3, 4]),
+        ([0.5, 0.5], 8, [4, 4]),  # not ascending, so a mistake: left for the check to refuse
+        ([2, 0.25], 8, [2, 2]),
+    ],
+)
+def test_ascending_fractions_that_fall_on_one_layer(specs, depth, layers):
+    schedules = {"x": {"stages": [[spec, "random", 0.5] for spec in specs]}}
+    stages = configuration.stages_of({"strategies": {}, "schedules": schedules}, "x", depth)
+    assert [layer for layer, _, _ in stages] == layers
+
+
 def test_strategies_that_read_several_layers():
     own = {"early": {"strategy": "fastv", "read": 1}, "half": {"strategy": "fastv", "read": 0.5}}
     own |= {"grid": {"strategy": "feather", "stride": 3, "read": 2}, "alias": "holov"}

@@ -124,12 +124,16 @@ def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:
     """A schedule's stages [layer, strategy, keep] on a model of `depth` layers.
 
     A fractional layer that falls below the strategy's first possible one means that one: LLaVA's layer 1 of 32 has no
-    counterpart in 8 layers.
+    counterpart in 8 layers. Two ascending fractions that fall on one layer mean that and the next, as LLaVA's 7 and 9.
     """
-    stages = []
+    stages: list[list[Any]] = []
+    before: int | float = 1
     for spec, strategy, keep in config["schedules"][schedule]["stages"]:
         layer = layer_of(spec, depth)
         if isinstance(spec, float):
             layer = max(layer, strategies.first_layer(strategy, config["strategies"], depth))
+            if isinstance(before, float) and spec > before:
+                layer = max(layer, stages[-1][0] + 1)
         stages.append([layer, strategy, keep])
+        before = spec
     return stages
