@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from cases import make_case
+from checkpoints import WRITERS
 from infohorizon import strategies
 from infohorizon.engine import Batch
 from infohorizon.measure.questioner import Asked, Questioner, Setting
@@ -12,6 +14,12 @@ from infohorizon.units import tokens_of
 
 SELECTORS = [name for name in strategies.REGISTRY if name != "kept"]  # which reads a file
 FEWER = {"drop-all", "dart", "stride", "pool"}  # none, 4 + 8k, or a grid that fits
+
+
+@pytest.fixture(scope="module", params=list(WRITERS))
+def case(request, tmp_path_factory):
+    """Every architecture, not only those of the paper."""
+    return make_case(request.param, tmp_path_factory.mktemp(request.param), "float32")
 
 
 def asker(case, rows="auto"):
