@@ -37,6 +37,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/verify.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/recommend.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/train.smk"
 

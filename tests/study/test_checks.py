@@ -80,9 +80,30 @@ def test_studies_of_published_models_have_a_plan(name, said, monkeypatch):
     assert said in printed and "measure_information" in printed
 
 
+def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
+    changes = {"sweep": {"strategies": ["information", "copy"]}, "recommend": {"hybrids": []}}
+    changes |= {"strategies": {"copy": {"strategy": "random", "match": "fastv"}}}
+    config = merged(config, changes)
+    schema.check(config, SCHEMA)
+    validate(config, str(SCHEMA))
+    checks.check(config)
+    with pytest.raises(UserError, match=r"^recommend: sweep.strategies has none that can be recommended .*random\.$"):
+        checks.check_recommend(config)
+    config["sweep"]["strategies"].append("random")
+    checks.check_recommend(config)
+    late = {"late": {"stages": [[0.5, "random", 0.5], [9, "drop-all", 0]], "positions": "original"}}
+    config = merged(config, {"schedules": late, "recommend": {"hybrids": ["late"]}})
+    checks.check(config)
+    with pytest.raises(UserError, match=r"^schedules.late: small has no layer 9; its layers are 0 to 7\.$"):
+        checks.check_recommend(config)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        ({"recommend": {"budgets": [0.5, 1]}}, "recommend.budgets.1: 1 is not valid; it must be a share of the unp"),
+        ({"recommend": {"stages": 4}}, "recommend.stages: 4 is not valid; it must be at most 3."),
+        ({"recommend": {"hybrids": ["divprun-64"]}}, "recommend.hybrids: there is no 'divprun-64': did you mean 'd"),
         ({"resutls": "x"}, "resutls is not a key of the configuration: did you mean 'results'?"),
         ({"sweep": {"layer": [1]}}, "sweep.layer is not a key of the configuration: did you mean 'layers'?"),
         ({"models": {"x": {"dtype": "float32"}}}, "models.x.source is missing."),

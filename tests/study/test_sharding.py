@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infohorizon.seeding import seed_of
-from infohorizon.study.sharding import select, shard_of
+from infohorizon.study.sharding import SPLITS, in_split, select, shard_of
 
 
 @st.composite
@@ -85,3 +85,23 @@ def test_every_process_draws_and_deals_alike() -> None:
 def test_different_draws_have_different_seeds(draws: list[tuple]) -> None:
     assert len({seed_of(*draw) for draw in draws}) == len(draws)
     assert all(0 <= seed_of(*draw) < 2**63 for draw in draws)
+
+
+@given(benchmarks(), st.integers(0, 5), limits)
+@settings(deadline=None)
+def test_splits_never_mix_and_do_not_depend_on_what_else_there_is(
+    questions: pl.DataFrame, seed: int, limit: int | None
+) -> None:
+    search, held_out = (in_split(questions, split, seed) for split in SPLITS)
+    assert sorted(ids(search) + ids(held_out)) == sorted(ids(questions))
+    assert not set(search["image_id"]) & set(held_out["image_id"])
+    fewer = select(questions, limit)
+    assert ids(in_split(fewer, "search", seed)) == [one for one in ids(fewer) if one in set(ids(search))]
+
+
+def test_a_split_is_about_half_and_depends_on_the_seed_alone() -> None:
+    questions = pl.DataFrame({"image_id": [f"image-{number}" for number in range(2000)]})
+    found = [set(in_split(questions, "search", seed)["image_id"]) for seed in (0, 0, 1)]
+    assert found[0] == found[1] and all(900 < len(one) < 1100 for one in found)
+    assert 400 < len(found[0] & found[2]) < 600
+    assert "image-1" in found[0] and "image-0" not in found[0]  # the same in every process and version

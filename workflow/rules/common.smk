@@ -34,7 +34,7 @@ from infohorizon.models import hub
 from infohorizon.pipeline import gpus as machine
 from infohorizon.pipeline.digest import code, content
 from infohorizon import schema
-from infohorizon.study import checks, configuration, protocols
+from infohorizon.study import checks, configuration, protocols, sharding
 
 SCHEMA = str(LIBRARY / "schemas" / "config.schema.yaml")
 try:

@@ -36,6 +36,17 @@ def cluster(values: Array, images: NDArray) -> Clusters:
     return Clusters(sums, np.bincount(codes).astype(np.float64)[:, None])
 
 
+def pooled(parts: Sequence[Clusters]) -> Clusters:
+    """Several benchmarks as one in which each has the same weight: its mean is the mean of their means.
+
+    Sums and sizes are weighted so that the largest benchmark counts as it is; sizes are (G, 1).
+    """
+    questions = [part.sizes.sum() for part in parts]
+    weights = [max(questions) / count for count in questions]
+    sums = np.concatenate([part.sums * weight for part, weight in zip(parts, weights, strict=True)])
+    return Clusters(sums, np.concatenate([part.sizes * weight for part, weight in zip(parts, weights, strict=True)]))
+
+
 @lru_cache(maxsize=2)
 def resample(images: int, resamples: int, seed: int) -> Array:
     """Weights (1 + resamples, images): row 0 counts every image once, each other row draws with replacement."""

@@ -1,7 +1,7 @@
 """Schedules: [(layer, strategy, keep), …] on one question, tokens really leaving at each stage."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from infohorizon.engine import Positions, Trace, unpruned
 from infohorizon.measure.questioner import Asked, Questioner, Setting
@@ -9,9 +9,39 @@ from infohorizon.strategies.base import Strategy
 from infohorizon.strategies.schedule import Stage
 
 
+class Plan(NamedTuple):
+    """The stages of a schedule, layers ascending, and the positions of the tokens that stay."""
+
+    stages: Sequence[Stage]
+    positions: Positions
+
+
 def repeats_of(stages: Sequence[Stage], strategies: Mapping[str, Strategy], repeats: int) -> int:
     """How often a schedule runs: `repeats` if any of its stages draws at random, else once."""
     return repeats if any(strategies[stage.strategy].random for stage in stages) else 1
+
+
+def run_schedules(
+    questioner: Questioner,
+    asked: Asked,
+    plans: Mapping[str, Plan],
+    strategies: Mapping[str, Strategy],
+    runs: Iterable[tuple[str, int]],
+) -> list[dict[str, Any]]:
+    """Answer one question under several schedules, which share its unpruned layers.
+
+    Args:
+        plans: by the names of the schedules.
+        runs: (schedule, repeat).
+
+    Returns: for each run schedule, and the row of `run_schedule`.
+    """
+    trace, rows = questioner.trace(asked), []
+    for name, repeat in runs:
+        stages, positions = plans[name]
+        row = run_schedule(questioner, trace, asked, stages, strategies, positions, repeat)
+        rows.append({"schedule": name, **row})
+    return rows
 
 
 def run_schedule(

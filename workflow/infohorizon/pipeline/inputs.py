@@ -1,7 +1,7 @@
 """What the scripts that run a model open: the model, their share of the questions, and the digests of both."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,12 @@ class Questions:
         return asked.join(pl.DataFrame(keys), how="cross", maintain_order="left_right")
 
 
-def open_questions(job: Job, limit: int | None = None) -> Questions:
-    """This shard's questions, as many as `limit` says."""
+def open_questions(
+    job: Job, limit: int | None = None, among: Callable[[pl.DataFrame], pl.DataFrame] = lambda questions: questions
+) -> Questions:
+    """This shard's questions, as many as `limit` says of those that `among` leaves of the benchmark table."""
     path, vision = job.input.questions, tables.read_cells(job.input.vision)
-    frame = select(tables.read(path, "benchmark"), limit, int(job.wildcards.shard), job.config["shards"])
+    frame = select(among(tables.read(path, "benchmark")), limit, int(job.wildcards.shard), job.config["shards"])
     rows = {row["question_id"]: row for row in asked(job, frame).to_dicts()}
     image = {name: [digest, vision["groups"]] for name, digest in vision["items"].items()}
     digests = {

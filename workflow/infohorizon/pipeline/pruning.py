@@ -13,11 +13,11 @@ def strategy_digests(job: Job) -> dict[str, str]:
     return {name: _digest(job, [name]) for name in job.params.code["strategies"]}
 
 
-def schedule_digests(job: Job) -> dict[str, str]:
+def schedule_digests(job: Job, schedules: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Schedule → digest of its stages, of their strategies, and of all else that decides its cells."""
     return {
         name: _digest(job, sorted({strategy for _, strategy, _ in plan["stages"]}), plan)
-        for name, plan in job.params.cells["schedules"].items()
+        for name, plan in schedules.items()
     }
 
 

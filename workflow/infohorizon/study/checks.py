@@ -18,6 +18,7 @@ from infohorizon.study.configuration import (
     all_strategies,
     depth_of,
     own_strategies,
+    recommendable,
     schedules_of,
     stages_of,
     strategies_of,
@@ -40,6 +41,8 @@ def check(config: Config) -> None:
             _known(f"run.{key}", name, config[key])
     for name in schedules_of(config):
         _known("schedule_run.names", name, config["schedules"])
+    for name in config["recommend"]["hybrids"]:
+        _known("recommend.hybrids", name, config["schedules"])
     for name in config["run"]["benchmarks"]:
         _benchmark(f"benchmarks.{name}", config["benchmarks"][name])
     for name in config["run"]["models"]:
@@ -61,12 +64,32 @@ def check(config: Config) -> None:
         _sweep(config, model, depth)
         for name in schedules_of(config):
             _schedule(config, name, model, depth)
+            if (baseline := config["schedules"][name].get("baseline")) is not None:
+                _known(f"schedules.{name}.baseline", baseline, schedules_of(config))
     for section in ANSWERED:
         _answered(config, section)
     for section in _oracle_sections(config):
         _oracle_questions(config, section)
     for model, depth in depths.items():
         _oracle_layers(config, model, depth)
+
+
+def check_recommend(config: Config) -> None:
+    """Check what only `recommend` needs: something to choose from, and hybrids that can run on every model.
+
+    Raises:
+        UserError: the first mistake.
+    """
+    if not recommendable(config):
+        raise UserError(
+            "recommend: sweep.strategies has none that can be recommended (those that read the label or kept sets "
+            "cannot be used on new images); add one, such as random."
+        )
+    for name in config["recommend"]["hybrids"]:
+        if any(strategies.is_informed(strategy, config["strategies"]) for strategy in strategies_of(config, name)):
+            raise UserError(f"recommend.hybrids: {name} reads the label, so it cannot be recommended; remove it.")
+        for model in config["run"]["models"]:
+            _schedule(config, name, model, depth_of(model, config["models"][model]))
 
 
 def _benchmark(key: str, settings: Config) -> None:
@@ -121,7 +144,7 @@ def _sweep(config: Config, model: str, depth: int) -> None:
 
 
 def _schedule(config: Config, name: str, model: str, depth: int) -> None:
-    """Known strategies at ascending layers that the model has, and a baseline that runs, too."""
+    """Known strategies at ascending layers that the model has."""
     key, own, last = f"schedules.{name}", config["strategies"], -1
     for strategy in strategies_of(config, name):
         _known(key, strategy, strategies.names(own))
@@ -137,8 +160,6 @@ def _schedule(config: Config, name: str, model: str, depth: int) -> None:
         if keep == 0 and not entry.keeps_none:
             raise UserError(f"{key}: strategy '{strategy}' cannot keep 0 tokens; use drop-all, or keep at least 1.")
         last = layer
-    if (baseline := config["schedules"][name].get("baseline")) is not None:
-        _known(f"{key}.baseline", baseline, schedules_of(config))
 
 
 def _answered(config: Config, section: str) -> None:

@@ -120,6 +120,28 @@ def merging(config: Config) -> list[str]:
     return sorted(name for name in all_strategies(config) if strategies.entry(name, own).merges)
 
 
+def recommendable(config: Config) -> list[str]:
+    """Names of the swept strategies that a recommended schedule may use.
+
+    Those that read the label or kept sets cannot be used on new images, and a random one that copies a strategy's
+    number of tokens is a control.
+    """
+    own = config["strategies"]
+    return [
+        name
+        for name in config["sweep"]["strategies"]
+        if not strategies.is_informed(name, own)
+        and strategies.source_of(name, own) != KEPT
+        and strategies.matched_by(name, own) is None
+    ]
+
+
+def tried_strategies(config: Config) -> list[str]:
+    """Names of all strategies that `recommend` may run: its search's, the configured hybrids', and random."""
+    hybrids = [name for schedule in config["recommend"]["hybrids"] for name in strategies_of(config, schedule)]
+    return sorted({"random", *recommendable(config), *hybrids})
+
+
 def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:
     """A schedule's stages [layer, strategy, keep] on a model of `depth` layers.
 

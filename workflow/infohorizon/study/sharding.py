@@ -1,9 +1,14 @@
-"""Which questions a job works on: a limit and a shard, both stable under reordering and under each other."""
+"""Which questions a job works on: a split, a limit and a shard, stable under reordering and under each other."""
 
 import hashlib
 from zlib import crc32
 
 import polars as pl
+
+from infohorizon.seeding import seed_of
+
+SPLITS = ("search", "held-out")
+"""What is chosen on questions of the first is judged on those of the second."""
 
 
 def select(questions: pl.DataFrame, limit: int | None = None, shard: int = 0, shards: int = 1) -> pl.DataFrame:
@@ -26,3 +31,12 @@ def select(questions: pl.DataFrame, limit: int | None = None, shard: int = 0, sh
 def shard_of(image_id: str, shards: int) -> int:
     """The shard an image and all its questions belong to."""
     return crc32(image_id.encode()) % shards
+
+
+def in_split(questions: pl.DataFrame, split: str, seed: int) -> pl.DataFrame:
+    """Rows of the benchmark table in one of the SPLITS, each about half of the images, in the table's order.
+
+    An image and all its questions belong to one split, whatever else the table holds.
+    """
+    own = [SPLITS[seed_of("split", seed, image) % len(SPLITS)] == split for image in questions["image_id"]]
+    return questions.filter(pl.Series(own, dtype=pl.Boolean))

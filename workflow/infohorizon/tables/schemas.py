@@ -367,6 +367,42 @@ TABLES: dict[str, Table] = {
             "images": Column(pa.int32(), "their images"),
         },
     ),
+    "recommendation": Table(
+        "recommend/{model}/recommendation.arrow",
+        "a schedule in a role, for one budget, on one benchmark of one split",
+        {
+            "model": _model,
+            "unit": Column(pa.string(), "what the budget limits: tokens, flops or kv, as in config.yaml"),
+            "budget": Column(pa.float64(), "largest share of the unpruned run's cost"),
+            "split": Column(pa.string(), "search: the questions it was chosen on; held-out: others, for the verdict"),
+            "benchmark": Column(
+                pa.string(), "benchmark name in config.yaml; empty: the mean over all, equally weighted"
+            ),
+            "role": Column(
+                pa.string(),
+                "winner: smallest loss on the search split; single, hybrid: the same of those with one stage, and of "
+                "the configured ones; random: one stage at layer 0; candidate: all others that were tried",
+            ),
+            "schedule": Column(pa.string(), "its name in the schedules tables under recommend/"),
+            "stages": Column(pa.string(), "JSON: [layer, strategy, keep], …; keep is a fraction of the tokens, or 0"),
+            "questions": Column(pa.int32(), "questions behind the loss"),
+            "images": Column(pa.int32(), "their images"),
+            "mean_tokens": Column(pa.float64(), "mean visual tokens over all layers, as really kept"),
+            "token_share": Column(pa.float64(), "the same as a share of the image's tokens"),
+            "cost": Column(
+                pa.float64(), "share of the unpruned run's cost in closed form, if strategies keep what is asked"
+            ),
+            "predicted": Column(pa.float64(), "loss by the search; null where the sweep says nothing about a stage"),
+            "loss": Column(
+                pa.float64(), "mean unpruned score − score, or share of answers that differ (recommend.loss)"
+            ),
+            "low": Column(pa.float64(), "lower end of its interval"),
+            "high": Column(pa.float64(), "upper end"),
+            "difference": Column(pa.float64(), "mean paired difference, loss − the winner's loss; null for the winner"),
+            "difference_low": Column(pa.float64(), "lower end of its interval"),
+            "difference_high": Column(pa.float64(), "upper end"),
+        },
+    ),
     "findings": Table(
         "findings.arrow",
         "a claim of the paper as a whole, or one of its cases, decided",

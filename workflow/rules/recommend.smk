@@ -1,0 +1,184 @@
+# The pruning schedule that loses least under a budget, from a finished sweep: `snakemake recommend`; not part of `all`.
+# REQUIRED INPUTS: benchmarks/…, models/…, vision/…, answers/…, sweep/… of the run
+# OUTPUTS: recommend/{model}/: candidates.json, chosen.json, recommendation.arrow, recommendation.md, figure, and
+# schedule-{budget}.json for each budget; recommend/{split}/schedules/{model}/{benchmark}/part-{shard}.arrow
+
+RECOMMEND = config["recommend"]
+TRIED = configuration.tried_strategies(config)
+
+
+wildcard_constraints:
+    split=names(sharding.SPLITS),
+
+
+def of_model(wildcards, *stages):
+    """A model's tables of these stages, all benchmarks of the run."""
+    return {
+        "questions": QUESTIONS,
+        "model": f"{RESULTS}/models/{wildcards.model}.json",
+        **{
+            stage.rpartition("/")[2]: [
+                path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)
+            ]
+            for stage in ("vision", "answers", *stages)
+        },
+    }
+
+
+def searched(wildcards):
+    """What the search reads; a study from which nothing can be recommended is refused here, before any job."""
+    try:
+        checks.check_recommend(config)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return of_model(wildcards, "sweep")
+
+
+def tried(wildcards):
+    """What a job reads that runs schedules: all candidates on one split, the chosen ones on the other."""
+    chosen = {"search": "candidates", "held-out": "chosen"}[wildcards.split]
+    return {
+        **asked(wildcards),
+        "candidates": f"{RESULTS}/recommend/{wildcards.model}/{chosen}.json",
+    }
+
+
+def hybrids(wildcards):
+    """The configured hybrids with their layers on the wildcard's model."""
+    return {
+        name: {
+            "positions": config["schedules"][name]["positions"],
+            "stages": configuration.stages_of(config, name, depth(wildcards)),
+        }
+        for name in RECOMMEND["hybrids"]
+    }
+
+
+rule search_schedules:
+    input:
+        unpack(searched),
+    output:
+        f"{RESULTS}/recommend/{{model}}/candidates.json",
+    log:
+        f"{RESULTS}/logs/search_schedules/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/timings/search_schedules/{{model}}.tsv"
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: {
+            **RECOMMEND,
+            "hybrids": hybrids(wildcards),
+            "strategies": configuration.recommendable(config),
+            "positions": config["sweep"]["positions"],
+            "seed": config["seed"],
+        },
+        code=code("search_schedules"),
+    message:
+        "Searching for the schedules of {wildcards.model}"
+    script:
+        "../scripts/search_schedules.py"
+
+
+rule try_schedules:
+    input:
+        unpack(tried),
+    output:
+        f"{RESULTS}/recommend/{{split}}/schedules/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
+    log:
+        f"{RESULTS}/logs/try_schedules/{{split}}/{{model}}/{{benchmark}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/timings/try_schedules/{{split}}/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    conda:
+        GPU_ENV
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=growing(24000),
+        runtime=growing(480),
+    params:
+        settings=pruning_settings(TRIED),
+        protocol=protocol,
+        cells={
+            "repeats": config["sweep"]["repeats"],
+            "answered": config["answers"].get("limit"),
+            "limit": RECOMMEND["limit"],
+            "shards": config["shards"],
+        },
+        code=pruning_code("try_schedules", TRIED),
+        scoring=scoring,
+    message:
+        "Trying schedules on {wildcards.benchmark} by {wildcards.model} ({wildcards.split}), part {wildcards.shard}"
+    script:
+        "../scripts/try_schedules.py"
+
+
+rule choose_schedules:
+    input:
+        unpack(lambda wildcards: of_model(wildcards, "recommend/search/schedules")),
+        candidates=rules.search_schedules.output[0],
+    output:
+        f"{RESULTS}/recommend/{{model}}/chosen.json",
+    log:
+        f"{RESULTS}/logs/choose_schedules/{{model}}.log",
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        settings={"loss": RECOMMEND["loss"]},
+        code=code("choose_schedules"),
+    message:
+        "Choosing the schedules of {wildcards.model}"
+    script:
+        "../scripts/choose_schedules.py"
+
+
+rule recommend_schedules:
+    input:
+        unpack(lambda wildcards: of_model(wildcards)),
+        search=lambda wildcards: of_model(wildcards, "recommend/search/schedules")["schedules"],
+        held_out=lambda wildcards: of_model(wildcards, "recommend/held-out/schedules")["schedules"],
+        candidates=rules.search_schedules.output[0],
+        chosen=rules.choose_schedules.output[0],
+    output:
+        table=f"{RESULTS}/recommend/{{model}}/recommendation.arrow",
+        page=f"{RESULTS}/recommend/{{model}}/recommendation.md",
+        svg=f"{RESULTS}/recommend/{{model}}/recommendation.svg",
+        png=f"{RESULTS}/recommend/{{model}}/recommendation.png",
+        schedules=[
+            f"{RESULTS}/recommend/{{model}}/schedule-{budget:g}.json"
+            for budget in RECOMMEND["budgets"]
+        ],
+    log:
+        f"{RESULTS}/logs/recommend_schedules/{{model}}.log",
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        settings={
+            **{key: RECOMMEND[key] for key in ("unit", "budgets", "loss")},
+            "confidence": config["horizon"]["confidence"],
+            "resamples": config["horizon"]["resamples"],
+            "seed": config["seed"],
+            "strategies": {n: v for n, v in config["strategies"].items() if n in TRIED},
+        },
+        code=code("recommend_schedules"),
+    message:
+        "The recommendation for {wildcards.model}"
+    script:
+        "../scripts/recommend_schedules.py"
+
+
+rule recommend:
+    input:
+        expand(f"{RESULTS}/recommend/{{model}}/recommendation.arrow", model=MODELS),
