@@ -23,6 +23,7 @@ from infohorizon.figures.removals import removals_figure
 from infohorizon.figures.schedules import schedules_figure
 from infohorizon.figures.states import states_figure
 from infohorizon.figures.sweep import sweep_figure
+from infohorizon.strategies import REGISTRY
 
 
 class Data:
@@ -290,6 +291,7 @@ def test_a_metric_without_an_interval_is_drawn_without_bars(data: Data) -> None:
 
 def test_strategies_keep_their_looks_and_unknown_ones_get_their_own() -> None:
     assert style.strategy_look("drop_all") == style.strategy_look("drop-all")
+    assert REGISTRY.keys() - {"kept"} <= style.STRATEGIES.keys()
     known = [style.strategy_look(name) for name in style.STRATEGIES]
     unknown = [style.strategy_look(name, ["mine", "yours", "fastv"]) for name in ("mine", "yours")]
     assert len({*known, *unknown}) == len(style.STRATEGIES) + 2

@@ -82,6 +82,19 @@ STRATEGIES = {
     "visionzip": Look("#8C5A2B", "<"),
     "pyramiddrop": Look("#D55E00", ">", (0, (5, 1.5))),
     "holov": Look("#009E73", "h", (0, (5, 1.5))),
+    "stride": Look("#000000", "s", DASHES[1]),
+    "pool": Look("#000000", "D", DASHES[1]),
+    "stratified": Look("#000000", "^", DASHES[1]),
+    "v2drop": Look("#0072B2", "v", DASHES[1]),
+    "transprune": Look("#CC79A7", "D", DASHES[1]),
+    "feather": Look("#E69F00", "P", DASHES[1]),
+    "vscan-decoder": Look("#56B4E9", "s", DASHES[1]),
+    "entropyprune": Look("#7B4FA3", "o", DASHES[1]),
+    "vscan": Look("#56B4E9", "^", DASHES[3]),
+    "cdpruner": Look("#0072B2", "s", DASHES[3]),
+    "scope": Look("#D55E00", "D", DASHES[3]),
+    "hiprune": Look("#E69F00", "h", DASHES[3]),
+    "apet": Look("#7B4FA3", "v", DASHES[3]),
 }
 
 
