@@ -16,7 +16,7 @@ from infohorizon.measure import Asked, Questioner, run_schedule
 from infohorizon.strategies.schedule import Schedule, Stage
 
 TOKENS = 6
-NEEDY = ("information", "transprune")  # an oracle, and one that reads several layers
+NEEDY = ("information",)  # an oracle
 
 
 @dataclass
@@ -96,6 +96,9 @@ def schedules(model: Any, kept: Path) -> list[Schedule]:
         second = Stage(max(facts.first_layer, 2), name, keep, options)
         rest = [(depth - 2, "random", 4), (depth - 1, "pyramiddrop", 2)]
         found.append(Schedule([second, *(rest if keep else [])], "contiguous"))
+    for name, facts in strategies.REGISTRY.items():  # those that read another layer than the one where tokens leave
+        if facts.reads not in ("nothing", "layers"):
+            found.append(Schedule([(3, "stride", 12), (4, name, 5, {"read": 1}), (5, "random", 3)], "original"))
     return found
 
 

@@ -15,7 +15,7 @@ from infohorizon.models.base import Encoded
 from infohorizon.pruning.cache import PrunedCache
 from infohorizon.pruning.layout import Layout, Row, mask_of
 from infohorizon.pruning.plan import Plan
-from infohorizon.pruning.row import Entering, Rope, RowRun
+from infohorizon.pruning.row import Entering, Rope, RowRun, Seen
 from infohorizon.pruning.twin import Image, bytes_of, images_of
 
 
@@ -37,7 +37,7 @@ class Call:
     def __init__(self, plan: Plan, given: dict[str, Any], question_ids: Sequence[str] | None) -> None:
         self.plan, self.given, self.question_ids = plan, given, question_ids
         stages = {stage.layer for stage in plan.schedule.stages}
-        self.cache = PrunedCache({layer - 1 for layer in stages})
+        self.cache = PrunedCache(set().union(*plan.read.values()))
         self.segments = [sum(layer <= number for layer in stages) for number in range(plan.depth)]
         self.layouts: list[Layout] = []
         self.selecting = 0.0
@@ -98,7 +98,7 @@ class Call:
             if stage is not None:
                 states, self._told = self._prune(stage, Entering(states, told["position_embeddings"]))
             told = told | self._told
-            if layer + 1 in self.plan.stage_at:
+            if layer in self.cache.watched:
                 self._entering[layer] = Entering(states, told["position_embeddings"])
         elif stage is not None:
             self._told = self._continued(self.layouts[self.segments[layer]], states)
@@ -122,8 +122,7 @@ class Call:
                 first = left.padding(number) + left.rows[number].before
                 states[number, first : first + len(kept)] = merged.to(states)
         self.layouts.append(left)
-        self._entering.clear()
-        self.cache.kept_keys.clear()
+        self._forget(self.plan.schedule.stages[stage].layer)
         rope = self._rope(left, places, states, here.rope)
         return states, {**self._masked(left, states), "position_embeddings": rope}
 
@@ -135,13 +134,24 @@ class Call:
         assert self._embeddings is not None
         image, layer = self._images[number], plan.schedule.stages[stage].layer
         count = len(self.layouts[0].rows[number].present)
-        before, keys = self._entering.get(layer - 1), self.cache.kept_keys.get(layer - 1)
+        seen = {layer: Seen(here, layout, None)}
+        for below in plan.read[layer]:
+            known = self.layouts[self.segments[below]]
+            seen[below] = Seen(self._entering[below], known, self.cache.kept_keys[below])
         embeddings = self._embeddings[number, self.layouts[0].padding(number) :]
-        run = RowRun(plan.twin, layer, layout, number, here, before, keys, embeddings, count, image.grid)
+        run = RowRun(plan.twin, number, seen, embeddings, self.layouts[0].rows[number], image.grid)
         key = (plan.seed, self._ids[number], 0)
         keep = plan.schedule.stages[stage].keep
         view = TraceView(run, layer, cast(Encoded, image), plan.twin.projected, key, amount=keep)
         return choose(plan.strategies[stage], view, count)
+
+    def _forget(self, layer: int) -> None:
+        """Let go of what only strategies up to a layer read."""
+        later = set().union(*(read for stage, read in self.plan.read.items() if stage > layer))
+        self.cache.watched = later
+        for known in (self._entering, self.cache.kept_keys):
+            for below in known.keys() - later:
+                del known[below]
 
     def _rope(self, layout: Layout, places: Tensor, states: Tensor, rope: Rope) -> Rope:
         """cos and sin of the tokens that are left: their own, or those of their new places."""

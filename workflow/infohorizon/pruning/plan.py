@@ -33,6 +33,11 @@ class Plan:
         self.schedule, self.seed = schedule, seed
         self.strategies = [stage.create() for stage in schedule.stages]
         self.stage_at = {stage.layer: number for number, stage in enumerate(schedule.stages)}
+        # Which layers below a stage's own it may read: the one before, or all of them.
+        self.read = {
+            stage.layer: set(range(0 if stage.reads_elsewhere else max(stage.layer - 1, 0), stage.layer))
+            for stage in schedule.stages
+        }
         self.decoder = model.model.language_model
         self.depth = len(self.decoder.layers)
         self.image_token_id = model.config.image_token_id
@@ -74,11 +79,6 @@ def check_model(model: Any, schedule: Schedule) -> None:
     for stage in schedule.stages:
         if stage.informed:
             raise UserError(f"strategy '{stage.strategy}' reads the label, which nobody knows here: take another one.")
-        if stage.reads_elsewhere:
-            raise UserError(
-                f"strategy '{stage.strategy}' reads other layers than the one where tokens leave and the one before, "
-                "which prune does not keep: take another strategy, or leave option `read` out."
-            )
     deep = len(getattr(model.config.vision_config, "deepstack_visual_indexes", None) or ())
     if schedule.stages and schedule.stages[0].layer < deep:
         raise UserError(f"this {name} adds to its visual tokens up to layer {deep - 1}: begin at layer {deep}.")

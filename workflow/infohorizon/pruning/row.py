@@ -1,13 +1,15 @@
 """What a strategy's view reads of one row of transformers' own pass, in place of the engine's trace."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from infohorizon.engine.reading import transition
 from infohorizon.engine.trace import Prompt, attention_rows
-from infohorizon.pruning.layout import Layout
+from infohorizon.pruning.layout import Layout, Row
 from infohorizon.pruning.twin import Twin
 
 Rope = tuple[Tensor, Tensor]
@@ -25,76 +27,71 @@ class Entering(NamedTuple):
         return self.states[number, tokens], (cos, sin)
 
 
+class Seen(NamedTuple):
+    """What is known of a layer: what entered it, in which layout, and the keys that it cached (None: not yet)."""
+
+    entering: Entering
+    layout: Layout
+    keys: Tensor | None
+
+
 class RowRun:
-    """One row at the input of `layer`, with the names that a Trace has.
+    """One row at the input of a layer, with the names that a Trace has.
 
     Args:
-        number: of the row in `layout`, which says what enters the layer.
-        here, before: what enters this layer, and what entered the one before (None at layer 0).
-        keys: cached keys of the layer before, (B, key/value heads, n, head width).
+        number: of the row.
+        seen: layer → what is known of it, for this layer and those below that a strategy may read.
         embeddings: (S, d) the row's input embeddings, all visual tokens among them.
+        grid: of the image.
     """
 
     def __init__(
-        self,
-        twin: Twin,
-        layer: int,
-        layout: Layout,
-        number: int,
-        here: Entering,
-        before: Entering | None,
-        keys: Tensor | None,
-        embeddings: Tensor,
-        count: int,
-        grid: tuple[int, int],
+        self, twin: Twin, number: int, seen: Mapping[int, Seen], embeddings: Tensor, whole: Row, grid: tuple[int, int]
     ) -> None:
-        self.twin, self.layer, self.number = twin, layer, number
-        self.here, self.before = here, before
-        self.own, self.row = slice(layout.padding(number), None), layout.rows[number]
-        self._keys = keys
-        self.visual = {layer - 1: self.row.present, layer: self.row.present}
+        self.twin, self.number, self.seen = twin, number, seen
+        self.visual = {layer: known.layout.rows[number].present for layer, known in seen.items()}
         positions = torch.arange(len(embeddings), device=embeddings.device)
-        self.prompt = Prompt(embeddings, positions, self.row.before, count, grid)
-        self.language_model: Any = SimpleNamespace(
-            norm=twin.model.model.language_model.norm, enter=widened, depth=len(twin.layers)
-        )
+        self.prompt = Prompt(embeddings, positions, whole.before, len(whole.present), grid)
+        norm = twin.model.model.language_model.norm
+        self.language_model: Any = SimpleNamespace(norm=norm, enter=widened, depth=len(twin.layers))
 
     def hidden(self, layer: int) -> Tensor:
-        """States entering this layer or the one before, (S, d)."""
-        return widened(self._entering(layer).states[self.number, self.own])
+        """States entering the layer, (S, d)."""
+        return widened(self._own(layer)[0])
 
     def keys(self, layer: int) -> Tensor:
-        """Post-RoPE keys of the layer before, (key/value heads, S, head width)."""
-        assert layer == self.layer - 1 and self._keys is not None
-        return self._keys[self.number, :, self.own]
+        """Post-RoPE keys of a layer below this one, (key/value heads, S, head width)."""
+        keys = self.seen[layer].keys
+        assert keys is not None
+        return keys[self.number, :, self.seen[layer].layout.padding(self.number) :]
 
     def visual_queries(self, layer: int) -> Tensor:
-        """Post-RoPE queries of the visual tokens in the layer before, (heads, N, head width)."""
-        start = self.own.start + self.row.before
-        visual = slice(start, start + len(self.row.present))
-        return self.twin.queries_and_keys(layer, *self._entering(layer).row(self.number, visual)).queries
+        """Post-RoPE queries of the visual tokens, (heads, N, head width)."""
+        row, padding = self.seen[layer].layout.rows[self.number], self.seen[layer].layout.padding(self.number)
+        start = padding + row.before
+        visual = slice(start, start + len(row.present))
+        return self.twin.queries_and_keys(layer, *self.seen[layer].entering.row(self.number, visual)).queries
 
     def transition(self, layer: int) -> Tensor:
-        """What no row of a call knows: the layers further down have passed."""
-        raise AssertionError("the plan refuses strategies that read several layers")
+        """How much the layer's attention and MLP turn each token, (S,)."""
+        return transition(self.twin.layers[layer], *self._own(layer))
 
     def attention(self, layer: int, rows: Tensor, rotary: bool = True) -> Tensor:
-        """Softmax attention of suffix tokens `rows`, (heads, rows, S), of this layer or the one before."""
-        rows = rows.to(self.here.states.device)
-        own = self.row.length - self.row.after + rows  # among the row's tokens
-        entering = self._entering(layer)
-        if layer == self.layer or not rotary:  # keys are made, too: there are none yet, or other ones
-            states, (cos, sin) = entering.row(self.number, self.own)
+        """Softmax attention of suffix tokens `rows`, (heads, rows, S)."""
+        known, (states, (cos, sin)) = self.seen[layer], self._own(layer)
+        own = len(states) - known.layout.rows[self.number].after + rows.to(states.device)  # among the row's tokens
+        if known.keys is None or not rotary:  # keys are made, too: there are none yet, or other ones
             rope = (cos, sin) if rotary else (torch.ones_like(cos), torch.zeros_like(sin))
             queries, keys, scaling = self.twin.queries_and_keys(layer, states, rope)
             return attention_rows(queries[:, own], keys, own, scaling)
-        queries, _, scaling = self.twin.queries_and_keys(layer, *entering.row(self.number, self.own.start + own))
+        rope = cos[..., own, :], sin[..., own, :]
+        queries, _, scaling = self.twin.queries_and_keys(layer, states[own], rope)
         return attention_rows(queries, self.keys(layer), own, scaling)
 
-    def _entering(self, layer: int) -> Entering:
-        found = self.here if layer == self.layer else self.before
-        assert found is not None and layer in self.visual
-        return found
+    def _own(self, layer: int) -> tuple[Tensor, Rope]:
+        """The row's tokens at a layer: states (S, d), cos and sin."""
+        known = self.seen[layer]
+        return known.entering.row(self.number, slice(known.layout.padding(self.number), None))
 
 
 def widened(states: Tensor) -> Tensor:
