@@ -15,7 +15,7 @@ from transformers import AttentionInterface, AutoModelForImageTextToText
 from transformers.masking_utils import AttentionMaskInterface, flash_attention_mask
 
 from cases import make_case
-from infohorizon import prune
+from infohorizon import prune, strategies
 from infohorizon.measure.reference import Drop
 from infohorizon.pruning import Schedule
 from infohorizon.study.cost import head_flops, layer_flops
@@ -226,3 +226,23 @@ def test_prompts_without_an_image_stay_whole(asking: Asking) -> None:
     with prune(asking.plain, [(1, "fastv", 3)]) as pruned:
         assert torch.equal(asking.plain.generate(**only), whole)
     assert pruned.report()[0].tokens == [[text.shape[1]] * asking.model.depth]
+
+
+def test_16_bit_models_keep_their_precision(question, tmp_path) -> None:
+    """Strategies read wider states, the model's own stay as they are; rounding costs what it does anyway."""
+    (case, inputs), (schedule, drops) = question, planned(tmp_path, "contiguous")
+    plain = AutoModelForImageTextToText.from_pretrained(case.folder, dtype=torch.bfloat16).eval()
+    settings = {"max_new_tokens": 1, "output_logits": True, "return_dict_in_generate": True}
+    with prune(plain, schedule) as pruned:
+        pruned.question_ids = ["q"]
+        out = plain.generate(**inputs, **settings)
+    assert out.past_key_values.layers[-1].keys.dtype == torch.bfloat16
+    own = plain.generate(**inputs, **settings).logits[0][0]
+    rounding = (own - case.naive.logits([], [])).norm()  # of the unpruned model
+    assert (out.logits[0][0] - case.naive.logits([], drops)).norm() < 2 * rounding
+    for name, facts in strategies.REGISTRY.items():
+        if name not in ("information", "kept"):
+            stage = (max(facts.first_layer, 2), name, 0 if facts.keeps_none else 8)
+            with prune(plain, [stage]) as pruned:
+                plain.generate(**inputs, **settings)
+            assert pruned.report()[0].visual[0][-1] < len(case.encoded.features), name
