@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infohorizon.errors import UserError
-from infohorizon.strategies.schedule import Schedule, Stage, from_json, read, write
+from infohorizon.strategies.schedule import Schedule, Stage, configured, from_json, read, write
 
 WHOLE = {
     "version": 1,
@@ -121,3 +121,14 @@ def test_options_that_a_strategy_does_not_take() -> None:
 )
 def test_which_stages_read_other_layers(stage, elsewhere):
     assert stage.reads_elsewhere == elsewhere
+
+
+def test_a_name_of_the_configuration_becomes_a_strategy_with_options(tmp_path: Path) -> None:
+    own = {"spread": {"strategy": "random", "block": 4}, "mine": "path/to/mine.py"}
+    assert configured(3, "spread", 0.5, own) == Stage(3, "random", 0.5, {"block": 4})
+    assert configured(3, "mine", 8, own) == Stage(3, "path/to/mine.py", 8)
+    assert configured(0, "divprune", 0.25, own) == Stage(0, "divprune", 0.25)
+    chosen = Schedule([configured(3, "spread", 0.5, own)], "original", depth=8)
+    write(tmp_path / "schedule.json", chosen)
+    assert read(tmp_path / "schedule.json") == chosen
+    assert chosen.stages[0].create().block == 4

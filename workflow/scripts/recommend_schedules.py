@@ -16,7 +16,7 @@ from infohorizon.figures import style
 from infohorizon.figures.recommendation import recommendation_figure
 from infohorizon.pipeline.job import Job, run
 from infohorizon.report.recommendation import page
-from infohorizon.strategies import registry, schedule
+from infohorizon.strategies import schedule
 
 EVIDENCE = ("questions", "images", "mean_tokens", "loss", "low", "high")
 
@@ -61,7 +61,7 @@ def recommended(
         for split in ("search", "held-out")
     }
     return schedule.Schedule(
-        [stage(*one, job.params.settings["strategies"]) for one in plan["stages"]],
+        [schedule.configured(*one, job.params.settings["strategies"]) for one in plan["stages"]],
         plan["positions"],
         source=record["source"],
         revision=record["revision"],
@@ -69,15 +69,6 @@ def recommended(
         protocol=protocols,
         evidence={"budget": budget, "unit": unit, "loss": loss, **losses},
     )
-
-
-def stage(layer: int, strategy: str, keep: int | float, own: registry.Settings) -> schedule.Stage:
-    """A stage whose strategy is named as the registry names it; a name of the configuration becomes options."""
-    if strategy not in own:
-        return schedule.Stage(layer, strategy, keep)
-    setting = own[strategy]
-    options = {} if isinstance(setting, str) else {key: value for key, value in setting.items() if key != "strategy"}
-    return schedule.Stage(layer, registry.source_of(strategy, own), keep, options or None)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,19 @@ class Stage(NamedTuple):
         return {self._name: {**(self.options or {}), "strategy": self.strategy}} if self._own else None
 
 
+def configured(layer: int, name: str, keep: int | float, settings: registry.Settings) -> Stage:
+    """A stage whose strategy has a name of the configuration: what it stands for becomes `strategy` and `options`.
+
+    Args:
+        settings: `strategies:` of the configuration.
+    """
+    if name not in settings:
+        return Stage(layer, name, keep)
+    setting = settings[name]
+    options = {} if isinstance(setting, str) else {key: value for key, value in setting.items() if key != "strategy"}
+    return Stage(layer, registry.source_of(name, settings), keep, options or None)
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Stages in ascending layers, and what they were chosen for.
