@@ -126,21 +126,30 @@ def _order(found: Found) -> tuple:
 
 def _all(curves: Curves, prices: Prices, budget: float, most: int) -> Iterator[Found]:
     """For each set of layers and strategies the best keeps."""
-    chooses = Curves([n for n in curves.names if n != DROP_ALL], curves.layers, curves.loss[: _choosers(curves)])
+    drops = DROP_ALL in curves.names
+    ranked = _ranked(curves)
     for number in range(1, most + 1):
         for where in combinations(range(len(curves.layers)), number):
-            if chooses.names:
-                yield from _best(chooses, prices, budget, where, None)
-            if len(chooses.names) < len(curves.names):
-                yield from _dropping(curves, chooses, prices, budget, where)
+            yield from _best(ranked, prices, budget, where, None)
+            if drops:
+                yield from _dropping(curves, ranked, prices, budget, where)
 
 
-def _choosers(curves: Curves) -> int:
-    return len(curves.names) - (DROP_ALL in curves.names)
+class _Ranked(NamedTuple):
+    """Curves of the strategies that keep something, and which are best: (S, L, N + 1), strategies by rank, NaN last."""
+
+    curves: Curves
+    order: NDArray[np.int64]
+
+
+def _ranked(curves: Curves) -> _Ranked:
+    names = [name for name in curves.names if name != DROP_ALL]
+    own = Curves(names, curves.layers, curves.loss[: len(names)])
+    return _Ranked(own, np.argsort(own.loss, axis=0)[:RANKS])
 
 
 def _dropping(
-    curves: Curves, chooses: Curves, prices: Prices, budget: float, where: tuple[int, ...]
+    curves: Curves, ranked: _Ranked, prices: Prices, budget: float, where: tuple[int, ...]
 ) -> Iterator[Found]:
     """Schedules that end with no visual token."""
     last = where[-1]
@@ -150,18 +159,20 @@ def _dropping(
     if len(where) == 1:
         if prices.share((stage,)) <= budget + ROUNDING:
             yield Found((stage,), loss)
-    elif chooses.names:
-        for stages, before in _best(chooses, prices, budget, where[:-1], curves.layers[last]):
-            yield Found((*stages, stage), before + loss)
+        return
+    for stages, before in _best(ranked, prices, budget, where[:-1], curves.layers[last]):
+        yield Found((*stages, stage), before + loss)
 
 
 def _best(
-    curves: Curves, prices: Prices, budget: float, where: tuple[int, ...], dropped: int | None
+    ranked: _Ranked, prices: Prices, budget: float, where: tuple[int, ...], dropped: int | None
 ) -> Iterator[Found]:
     """For stages at these layers (indices), with every token dropped at another one after them, each set of strategies
     with its best keeps."""
+    curves, by_rank = ranked
+    if not curves.names:
+        return
     tokens = _keeps(prices, budget, [curves.layers[index] for index in where], dropped)
-    by_rank = np.argsort(curves.loss, axis=0)[:RANKS]  # NaN last
     rows = np.arange(len(tokens))
     losses, strategies = [], []
     for ranks in product(range(len(by_rank)), repeat=len(where)):
@@ -171,7 +182,8 @@ def _best(
     loss, chosen, row = np.concatenate(losses), np.concatenate(strategies), np.tile(rows, len(losses))
     known = np.flatnonzero(np.isfinite(loss))
     order = known[np.argsort(loss[known], kind="stable")]
-    for index in order[np.sort(np.unique(chosen[order], axis=0, return_index=True)[1])]:
+    sets = chosen @ len(curves.names) ** np.arange(len(where))  # a number for each set of strategies
+    for index in order[np.unique(sets[order], return_index=True)[1]]:
         names = [curves.names[strategy] for strategy in chosen[index]]
         layers = [curves.layers[w] for w in where]
         stages = zip(layers, names, map(int, tokens[row[index]]), strict=True)
