@@ -28,9 +28,9 @@ def differing_answers(study: Study, split: str) -> pl.DataFrame:
     """schedule, loss: share of answers that are not the unpruned one; images: who they are about."""
     folder = study.folder / "results"
     place = "tiny/tiny-mme/part-0.arrow"
-    tried = pl.read_ipc(folder / f"recommend/{split}/schedules" / place, memory_map=False)
-    full = pl.read_ipc(folder / "answers" / place, memory_map=False).filter(condition="full")
-    questions = pl.read_ipc(folder / "benchmarks/tiny-mme.arrow", memory_map=False)
+    tried = pl.read_ipc(folder / f"recommend/{split}/schedules" / place)
+    full = pl.read_ipc(folder / "answers" / place).filter(condition="full")
+    questions = pl.read_ipc(folder / "benchmarks/tiny-mme.arrow")
     rows = tried.join(full, on="question_id", suffix="_full").join(questions, on="question_id")
     return rows.group_by("schedule").agg(
         loss=(pl.col("answer") != pl.col("answer_full")).mean(), images=pl.col("image_id").unique()
@@ -39,7 +39,7 @@ def differing_answers(study: Study, split: str) -> pl.DataFrame:
 
 def test_the_recommendation_follows_from_the_tables(study):
     folder = study.folder / "results/recommend/tiny"
-    table = pl.read_ipc(folder / "recommendation.arrow", memory_map=False)
+    table = pl.read_ipc(folder / "recommendation.arrow")
     images = {}
     for split in ("search", "held-out"):
         losses = differing_answers(study, split)
