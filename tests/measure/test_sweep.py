@@ -14,6 +14,8 @@ from infohorizon.measure.reference import Drop
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.strategies.base import Selection, Strategy
+from infohorizon.strategies.divprune import DivPrune
+from infohorizon.strategies.vispruner import VisPruner
 from infohorizon.units import tokens_of
 
 LAYERS, KEEPS = [1, 3, 5], [3, 0.4]
@@ -89,6 +91,25 @@ def test_strategies_give_the_same_alone_and_in_one_bracket(case):
         other = next(alone[setting.strategy])
         assert abs(row.pop("label_probability") - other.pop("label_probability")) < 1e-5
         assert row == other
+
+
+def test_a_choice_that_serves_several_settings_is_made_once(case, monkeypatch):
+    """DivPrune's order of a layer serves all keeps; a choice by the image alone serves all layers."""
+    made = []
+
+    def counted(method):
+        def wrapper(self, *arguments):
+            made.append(self.name)
+            return method(self, *arguments)
+
+        return wrapper
+
+    monkeypatch.setattr(DivPrune, "order", counted(DivPrune.order))
+    monkeypatch.setattr(VisPruner, "select", counted(VisPruner.select))
+    for name, times in (("divprune", len(LAYERS)), ("vispruner", len(KEEPS))):
+        made.clear()
+        rows = sweep(case, name)
+        assert len(rows) == len(LAYERS) * len(KEEPS) and made == [name] * times
 
 
 def test_random_depends_on_seed_layer_keep_and_repeat_and_on_nothing_else(case):

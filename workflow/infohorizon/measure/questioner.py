@@ -111,14 +111,24 @@ class Questioner:
     def _projected(self, features: Tensor) -> Tensor:
         return self.model.visual_embeddings(features.to(self.model.device, self.model.dtype))
 
-    def select(self, trace: Trace, asked: Asked, strategies: Mapping[str, Strategy], setting: Setting) -> Selection:
+    def select(
+        self,
+        trace: Trace,
+        asked: Asked,
+        strategies: Mapping[str, Strategy],
+        setting: Setting,
+        notes: dict[Any, Any] | None = None,
+    ) -> Selection:
         """Which visual tokens stay under one setting; fractions are of the image's own token count.
+
+        Args:
+            notes: what strategies remember of this trace from one setting to the next.
 
         Raises:
             UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
         """
         key = (self.seed, asked.question_id, setting.repeat)
-        view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, setting.keep)
+        view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, setting.keep, notes)
         return choose(strategies[setting.strategy], view, trace.prompt.count)
 
 

@@ -10,6 +10,7 @@ import torch
 from infohorizon.engine import Positions, Trace, resume
 from infohorizon.measure.questioner import Asked, Keep, Questioner, Setting
 from infohorizon.strategies.base import Selection, Strategy
+from infohorizon.units import tokens_of
 
 
 def settings_of(strategy: Strategy, layers: Sequence[int], keeps: Sequence[Keep], repeats: int) -> list[Setting]:
@@ -33,7 +34,7 @@ def run_sweep(
 
     Returns: rows with strategy, layer, keep, repeat, kept, tokens, answer, label_probability.
     """
-    selections = [questioner.select(trace, asked, strategies, setting) for setting in settings]
+    selections = _selections(questioner, trace, asked, strategies, settings)
     batches: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for index, selection in enumerate(selections):
         batches[len(selection.kept), selection.states is not None].append(index)
@@ -53,6 +54,26 @@ def run_sweep(
         members.sort(key=lambda index: settings[index].layer)
         questioner.batch.slices(len(members), size + trace.prompt.suffix, partial(run, members))
     return rows
+
+
+def _selections(
+    questioner: Questioner,
+    trace: Trace,
+    asked: Asked,
+    strategies: Mapping[str, Strategy],
+    settings: Sequence[Setting],
+) -> list[Selection]:
+    """What stays under each setting; larger keeps choose first, since strategies may remember their order."""
+    notes: dict[Any, Any] = {}
+    served: dict[Any, Selection] = {}
+    chosen: dict[int, Selection] = {}
+    for index in sorted(range(len(settings)), key=lambda i: -tokens_of(settings[i].keep, trace.prompt.count)):
+        setting = settings[index]
+        key = (setting.strategy, setting.keep) if strategies[setting.strategy].once else index
+        if key not in served:
+            served[key] = questioner.select(trace, asked, strategies, setting, notes)
+        chosen[index] = served[key]
+    return [chosen[index] for index in range(len(settings))]
 
 
 def _row(setting: Setting, selection: Selection, answer: Mapping[str, Any]) -> dict[str, Any]:

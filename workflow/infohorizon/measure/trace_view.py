@@ -38,6 +38,7 @@ class TraceView(View):
         key: what seeds random draws beside layer and keep: (seed, question_id, repeat).
         amount: keep as configured.
         oracle: (layer, of what) → (N,) information of all tokens of the image; None where no table was given.
+        notes: what strategies remember of this trace; None for nothing yet.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class TraceView(View):
         key: tuple[int, str, int] = (0, "", 0),
         oracle: Callable[[int, Measure], Tensor] | None = None,
         amount: float = 0,
+        notes: dict[Any, Any] | None = None,
     ) -> None:
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
@@ -58,6 +60,7 @@ class TraceView(View):
         self.amount, self.present, self.grid = amount, trace.visual[layer], encoded.grid
         self.count, self.visual_start = len(self.present), prompt.start
         self.text_count = prompt.suffix - prompt.forced
+        self.notes = {} if notes is None else notes
 
     def at(self, layer: int) -> "TraceView":
         view = copy(self)

@@ -1,6 +1,7 @@
 """What a pruning strategy is: from a lazy view of the visual tokens to the indices that stay."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -31,6 +32,8 @@ class View:
         grid: rows and columns of the image's visual tokens.
         present: (N,) indices of the tokens in that grid; 0 … N−1 unless an earlier stage removed some.
         question_id, amount, repeat: the cell: amount is keep as configured (a count or a fraction).
+        notes: what strategies remember of this question for its other layers and keeps; larger keeps are asked first.
+            Keys begin with the strategy's name and hold whatever else the remembered value depends on.
     """
 
     layer: int
@@ -43,6 +46,10 @@ class View:
     question_id: str
     amount: float
     repeat: int
+
+    @cached_property
+    def notes(self) -> dict[Any, Any]:
+        return {}
 
     def at(self, layer: int) -> "View":
         """The same tokens as they are seen at another layer, up to 1 above the one at whose input they leave."""
@@ -150,6 +157,7 @@ class Strategy(ABC):
         repeats: most repeats that are worth their cost; None for as many as configured.
         keeps_none: True for strategies that take no keep (drop-all).
         merges: True where kept tokens take new states; `verify` leaves such rows out.
+        once: True where the choice depends on image, question and keep alone: one serves all layers of a sweep.
         sizes_itself: True where `keep` does not say how many tokens stay: even a keep above N asks for a selection.
     """
 
@@ -168,6 +176,7 @@ class Strategy(ABC):
     repeats: int | None = None
     keeps_none: ClassVar[bool] = False
     merges: ClassVar[bool] = False
+    once: ClassVar[bool] = False
     sizes_itself: ClassVar[bool] = False
 
     def __init__(self, read: int | float | None = None, **options: Any) -> None:

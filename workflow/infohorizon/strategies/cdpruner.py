@@ -39,6 +39,7 @@ class CDPruner(Strategy):
     name = "cdpruner"
     paper = "Zhang et al., Beyond Attention or Similarity … (CDPruner), NeurIPS 2025, arXiv 2506.10967"
     needs = "input embeddings of image and text; vision features (option)"
+    once = True
     published = "before the decoder"
     licence = "Apache-2.0"
     golden = True

@@ -33,22 +33,26 @@ class DivPrune(Strategy):
         self.faithful = faithful
 
     def order(self, view: View, keep: int) -> Tensor:
-        """The picks in the order in which they are made."""
+        """The picks in the order in which they are made; no value is read back from the device on the way."""
         hidden = view.hidden().half() if self.faithful else view.hidden().float()
         hidden = normalize(hidden, dim=1)
         distance = 1 - hidden @ hidden.T
         keep = min(keep, view.count)
 
         nearest_other = distance.clone().fill_diagonal_(torch.inf).amin(dim=1)
-        picks = torch.empty(keep, dtype=torch.long, device=hidden.device)
-        picks[0] = nearest_other.argmax()
-        nearest_pick = distance[picks[0]].clone()
-        for i in range(1, keep):
+        pick = nearest_other.argmax(keepdim=True)
+        picks, nearest_pick = [pick], distance.index_select(0, pick)[0]
+        for _ in range(1, keep):
             if not self.faithful:
-                nearest_pick[picks[i - 1]] = -torch.inf
-            picks[i] = nearest_pick.argmax()
-            torch.minimum(nearest_pick, distance[picks[i]], out=nearest_pick)
-        return picks
+                nearest_pick.index_fill_(0, pick, -torch.inf)
+            pick = nearest_pick.argmax(keepdim=True)
+            picks.append(pick)
+            nearest_pick = torch.minimum(nearest_pick, distance.index_select(0, pick)[0])
+        return torch.cat(picks)
 
     def select(self, view: View, keep: int) -> Selection:
-        return Selection(self.order(view, keep).unique(sorted=True))
+        """The picks for a smaller keep are the first of those for a larger one: a layer's order is made once."""
+        key = ("divprune", self.faithful, view.layer)
+        if len(view.notes.get(key, ())) < min(keep, view.count):
+            view.notes[key] = self.order(view, keep)
+        return Selection(view.notes[key][:keep].unique(sorted=True))

@@ -11,6 +11,7 @@ class FasterVLM(ScoreStrategy):
     name = "fastervlm"
     paper = "Zhang et al., [CLS] Attention is All You Need … (FasterVLM), 2024, arXiv 2412.01818v1"
     needs = "vision-tower saliency"
+    once = True
     published = "before the decoder"
     licence = "Apache-2.0"
     golden = True

@@ -25,6 +25,7 @@ class HiPrune(Strategy):
     name = "hiprune"
     paper = "Liu et al., HiPrune: Training-Free Visual Token Pruning …, Findings of ACL 2026, arXiv 2508.00553"
     needs = "attention received in a middle and a late layer of the vision tower"
+    once = True
     published = "before the decoder"
     licence = "MIT"
     golden = True

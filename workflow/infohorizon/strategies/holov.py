@@ -26,6 +26,7 @@ class HoloV(Strategy):
     name = "holov"
     paper = "Zou et al., Don't Just Chase “Highlighted Tokens” in MLLMs (HoloV), NeurIPS 2025, arXiv 2510.02912"
     needs = "vision-tower saliency"
+    once = True
     published = "before the decoder"
     licence = "Apache-2.0"
     golden = True

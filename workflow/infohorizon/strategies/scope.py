@@ -26,6 +26,7 @@ class Scope(Strategy):
     name = "scope"
     paper = "Deng et al., SCOPE: Saliency-Coverage Oriented Token Pruning …, NeurIPS 2025"
     needs = "vision-tower saliency; vision features"
+    once = True
     published = "before the decoder"
     licence = "none"
     golden = True

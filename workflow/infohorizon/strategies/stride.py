@@ -22,6 +22,7 @@ class Stride(Strategy):
     name = "stride"
     paper = "baseline"
     needs = "nothing"
+    once = True
 
     def select(self, view: View, keep: int) -> Selection:
         return Selection(cells(view.places(), keep).middles)

@@ -24,6 +24,7 @@ class VisPruner(Strategy):
     name = "vispruner"
     paper = "Zhang et al., Beyond Text-Visual Attention … (VisPruner), ICCV 2025, arXiv 2412.01818"
     needs = "vision-tower saliency; vision features"
+    once = True
     published = "before the decoder"
     licence = "Apache-2.0"
     golden = True
