@@ -14,7 +14,10 @@ def test_short(study: Study) -> None:
         "layer 6 of 8 on; from layer 6 on dropping every visual token costs at most 0.1 of score; 2 of 2 strategies "
         "are shown to be no better than random from some layer on."
     )
-    claims = [line.split(" | ")[:2] for line in text.splitlines() if line.startswith("| ")][2:]
+    scores, _, claims_table = text.split("\n\n")
+    assert len(scores.splitlines()) == 2 + len(sentences)
+    assert "| base | knowledge | exact accuracy | % | 20 | 75.00 [" in scores
+    claims = [line.split(" | ")[:2] for line in claims_table.splitlines()][2:]
     assert [decision for _, decision in claims] == ["holds"] * 3 + ["undecided"] * 3
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
+
 from infohorizon import tables
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.report import rows, verdicts
 
 
 def short(folder: Path) -> str:
-    """What was found of each model on each benchmark, and which claims of the paper hold."""
-    return "\n".join([*_sentences(folder), "", *_claims(folder)]) + "\n"
+    """How well each model answers, what was found of it on each benchmark, and which claims of the paper hold."""
+    return "\n".join([*_own_scores(folder), "", *_sentences(folder), "", *_claims(folder)]) + "\n"
 
 
 def whole(folder: Path) -> str:
@@ -32,6 +34,13 @@ def whole(folder: Path) -> str:
         ),
     }
     return "\n".join(f"## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in sections.items())
+
+
+def _own_scores(folder: Path) -> list[str]:
+    """Each benchmark's own metric as a whole, unpruned and without the image."""
+    own = tables.read(folder / "metrics.arrow", "metrics").filter(pl.col("own"), category="")
+    cells = [[*row[:3], *row[4:8]] for row in rows.metrics(own)]
+    return _table(["model", "benchmark", "metric", "unit", "questions", "unpruned", "without the image"], cells)
 
 
 def _sentences(folder: Path) -> list[str]:

@@ -46,8 +46,9 @@ in training.
 LoRA on every linear layer of the decoder and a two-layer projector, nothing else, on about fifteen questions an image
 that share it through a block mask. The projector starts where each patch is carried to the sum of the language model's
 embeddings of the words that describe it (`mini/pretrained/alignment.py`). Scenes begin with one word and one shape; the
-share of fuller ones grows. Next-token loss on the answers alone, AdamW, constant rate with warm-up, linear to 0 over
-the last 30 % of the steps; the language model in bfloat16, what is trained in float32.
+share of fuller ones grows. A second, shorter round (`finish_steps`) shows full scenes alone and asks more of what is
+learned last. Next-token loss on the answers alone, AdamW; in each round the rate is constant after a warm-up and falls
+linearly to 0 over the last 30 % of the steps. The language model is in bfloat16, what is trained in float32.
 
 Data and length were chosen by answers on the validation split and by the time at hand; nothing was selected, and no
 loss added, for where visual tokens stop mattering.
