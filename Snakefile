@@ -42,6 +42,11 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/train.smk"
 
 
+onsuccess:
+    if Path(rules.build_report.output[0]).is_file():
+        print(f"\nDone. Open {rules.build_report.output[0]} in a browser.", file=sys.stderr)
+
+
 # Rules of your own, with everything that common.smk defines at hand.
 for path in config["own_rules"]:
 

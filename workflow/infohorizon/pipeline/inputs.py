@@ -109,11 +109,21 @@ def open_model(job: Job) -> VisionLanguageModel:
         gpus.lease()
     gpus.expect(configured["device"], name)
     torch.set_num_threads(job.threads)
+    _into_the_log()
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
     settings = {**configured, **job.params.protocol, "revision": record["commit"]}
     model = models.load(record["folder"] or record["source"], settings)
     log.info("%s on %s", name, gpus.described(model))
     return model
+
+
+def _into_the_log() -> None:
+    """What transformers has to say goes to the job's log, and its progress bars nowhere: terminals show jobs."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.disable_default_handler()
+    logging.enable_propagation()
 
 
 def open_batch(job: Job, model: VisionLanguageModel) -> Batch:
