@@ -104,6 +104,10 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
         ({"recommend": {"budgets": [0.5, 1]}}, "recommend.budgets.1: 1 is not valid; it must be a share of the unp"),
         ({"recommend": {"stages": 4}}, "recommend.stages: 4 is not valid; it must be at most 3."),
         ({"recommend": {"hybrids": ["divprun-64"]}}, "recommend.hybrids: there is no 'divprun-64': did you mean 'd"),
+        (
+            {"longest_job": 0},
+            "longest_job: 0 is not valid; it must be a number of minutes from 1, or null for no limit.",
+        ),
         ({"resutls": "x"}, "resutls is not a key of the configuration: did you mean 'results'?"),
         ({"sweep": {"layer": [1]}}, "sweep.layer is not a key of the configuration: did you mean 'layers'?"),
         ({"models": {"x": {"dtype": "float32"}}}, "models.x.source is missing."),

@@ -18,7 +18,7 @@ rule answer_questions:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(240),
+        runtime=minutes(240),
     params:
         settings=lambda wildcards: {"model": model_numbers(wildcards)},
         protocol=protocol,

@@ -98,6 +98,12 @@ def growing(start):
     return lambda wildcards, attempt: start * attempt
 
 
+def minutes(start):
+    """A job's time limit, which grows likewise, up to the longest that the partition allows."""
+    longest = config["longest_job"] or float("inf")
+    return lambda wildcards, attempt: min(start * attempt, longest)
+
+
 def depth(wildcards):
     """Decoder layers of the wildcard's model."""
     return configuration.depth_of(wildcards.model, model_settings(wildcards))

@@ -31,7 +31,7 @@ rule draw_information:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         code=code("draw_information"),
@@ -61,7 +61,7 @@ rule draw_removals:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         depths=DEPTHS,
@@ -92,7 +92,7 @@ rule draw_states:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         depths=DEPTHS,
@@ -123,7 +123,7 @@ rule draw_sweep:
     threads: 1
     resources:
         mem_mb=growing(16000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         code=code("draw_sweep"),
@@ -152,7 +152,7 @@ rule draw_reads:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         depths=DEPTHS,
@@ -183,7 +183,7 @@ rule draw_horizons:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         code=code("draw_horizons"),
@@ -214,7 +214,7 @@ rule draw_schedules:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         code=code("draw_schedules"),
@@ -246,7 +246,7 @@ rule draw_heatmaps:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         **NAMES,
         window=config["information"]["window"],

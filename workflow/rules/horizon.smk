@@ -26,7 +26,7 @@ rule estimate_horizons:
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         settings={
             "horizon": config["horizon"],

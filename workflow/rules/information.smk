@@ -18,7 +18,7 @@ rule measure_information:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(480),
+        runtime=minutes(480),
     params:
         settings=lambda wildcards: {
             "model": model_numbers(wildcards),

@@ -21,7 +21,7 @@ rule compute_metrics:
     threads: 1
     resources:
         mem_mb=growing(16000),
-        runtime=growing(120),
+        runtime=minutes(120),
     params:
         settings={
             "confidence": config["horizon"]["confidence"],

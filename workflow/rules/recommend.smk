@@ -68,7 +68,7 @@ rule search_schedules:
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         settings=lambda wildcards: {
             **RECOMMEND,
@@ -99,7 +99,7 @@ rule try_schedules:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(480),
+        runtime=minutes(480),
     params:
         settings=pruning_settings(TRIED),
         protocol=protocol,
@@ -130,7 +130,7 @@ rule choose_schedules:
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         settings={"loss": RECOMMEND["loss"]},
         code=code("choose_schedules"),
@@ -163,7 +163,7 @@ rule recommend_schedules:
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         settings={
             **{key: RECOMMEND[key] for key in ("unit", "budgets", "loss")},

@@ -42,7 +42,7 @@ rule build_report:
     threads: 1
     resources:
         mem_mb=growing(16000),
-        runtime=growing(60),
+        runtime=minutes(60),
     params:
         study={
             **NAMES,

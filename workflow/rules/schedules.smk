@@ -22,7 +22,7 @@ rule run_schedules:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(480),
+        runtime=minutes(480),
     params:
         settings=pruning_settings(SCHEDULE_STRATEGIES),
         protocol=protocol,

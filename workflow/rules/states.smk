@@ -18,7 +18,7 @@ rule measure_states:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(120),
+        runtime=minutes(120),
     params:
         settings=lambda wildcards: {"model": model_numbers(wildcards)},
         protocol=protocol,

@@ -18,7 +18,7 @@ rule sweep_strategies:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(480),
+        runtime=minutes(480),
     params:
         settings=lambda wildcards: {
             **pruning_settings(STRATEGIES)(wildcards),

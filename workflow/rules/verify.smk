@@ -18,7 +18,7 @@ rule verify_tables:
     resources:
         gpu=gpus,
         mem_mb=growing(48000),
-        runtime=growing(120),
+        runtime=minutes(120),
     params:
         settings=lambda wildcards: {
             "information": config["information"],

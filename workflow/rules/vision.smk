@@ -20,7 +20,7 @@ rule encode_images:
     resources:
         gpu=gpus,
         mem_mb=growing(24000),
-        runtime=growing(120),
+        runtime=minutes(120),
     params:
         settings=lambda wildcards: {"model": seen(wildcards)},
         protocol=protocol,
