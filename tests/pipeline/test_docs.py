@@ -58,10 +58,10 @@ def results(tmp_path):
         for c in ("full", "blind")
     ]
     where = tmp_path / "results"
-    tables.write(where / "answers/mini-llava/reading/part-0.arrow", "answers", answers, {})
+    tables.write(where / "answers/smol-llava/places/part-0.arrow", "answers", answers, {})
     columns = tables.TABLES["information"].columns
     row = {name: 1 if name in ("layer", "window") else 0.25 for name in columns} | {"question_id": "q0"}
-    tables.write(where / "information/mini-llava/reading/part-0.arrow", "information", [row], {})
+    tables.write(where / "information/smol-llava/places/part-0.arrow", "information", [row], {})
     tables.write(where / "horizon.arrow", "horizon", [], {"stage": "horizon"})
     return tmp_path
 

@@ -18,8 +18,9 @@ from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING, Criterion, 
 from infohorizon.analysis.horizons import FACTORS, Whose
 from infohorizon.analysis.statistics import holm
 
-READING_TASKS = {"reading", "textvqa", "ocrbench", "docvqa", "chartqa"}
+READING_TASKS = {"reading", "places", "textvqa", "ocrbench", "docvqa", "chartqa"}
 HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", "undecided", "not measurable"
+ONE = {HOLDS: "holds", FAILS: "does not hold", OPEN: "is undecided", UNMEASURED: "is not measurable"}
 SEVERAL = {HOLDS: "hold", FAILS: "do not hold", OPEN: "are undecided", UNMEASURED: "are not measurable"}
 SCORES = ("scores",)
 
@@ -176,6 +177,7 @@ def combine(decisions: Sequence[str]) -> str:
 def _counts(decisions: Sequence[str], tested: int, level: float) -> str:
     if not decisions:
         return "This study has no case of it."
-    counts = [f"{decisions.count(name)} {several}" for name, several in SEVERAL.items() if name in decisions]
+    number = {name: decisions.count(name) for name in SEVERAL}
+    counts = [f"{count} {(ONE if count == 1 else SEVERAL)[name]}" for name, count in number.items() if count]
     chance = f"without a correction, chance alone would refute about {tested * level:.1f} of the {tested} tested"
     return f"Of {len(decisions)} cases {', '.join(counts)}; {chance}."
