@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+import torch
 from huggingface_hub import errors
 
 from infohorizon import models
@@ -160,16 +161,16 @@ def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch)
     job = SimpleNamespace(
         threads=1,
         input=SimpleNamespace(model=str(file)),
-        config={"models": {"m": {"source": "a/b", "dtype": "float16", "revision": None}}},
+        config={"models": {"m": {"source": "a/b", "dtype": "float16", "device": "cpu", "revision": None}}},
         params=SimpleNamespace(protocol={"image": "pad"}),
         wildcards=SimpleNamespace(model="m"),
     )
     inputs.open_model(job)
-    assert loaded == {"source": "a/b", "dtype": "float16", "revision": COMMIT, "image": "pad"}
+    assert loaded == {"source": "a/b", "dtype": "float16", "device": "cpu", "revision": COMMIT, "image": "pad"}
     assert inputs.model_record(job) == {"source": "a/b", "revision": COMMIT, "layers": 6}
 
 
-FAKE = SimpleNamespace(depth=8)
+FAKE = SimpleNamespace(depth=8, device=torch.device("cpu"), dtype=torch.float16)
 
 
 def test_an_adapter_is_opened_where_it_was_merged(case, tmp_path, monkeypatch):
@@ -184,7 +185,7 @@ def test_an_adapter_is_opened_where_it_was_merged(case, tmp_path, monkeypatch):
     job = SimpleNamespace(
         threads=1,
         input=SimpleNamespace(model=str(tmp_path / "m.json")),
-        config={"models": {"m": {"source": str(adapter)}}},
+        config={"models": {"m": {"source": str(adapter), "device": "cpu"}}},
         params=SimpleNamespace(protocol={}),
         wildcards=SimpleNamespace(model="m"),
     )
