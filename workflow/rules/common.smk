@@ -57,6 +57,7 @@ BENCHMARKS = config["run"]["benchmarks"]
 REMOVALS = config["removals"]["names"]
 STRATEGIES = config["sweep"]["strategies"]
 SCHEDULES = configuration.schedules_of(config)
+RECOMMEND = config["recommend"]
 READ = configuration.read_layers(config)
 SHARDS = list(range(config["shards"]))
 CPU_ENV = "../../envs/cpu.yaml"

@@ -261,3 +261,46 @@ def tables_here(wildcards):
             found["questions"].append(before_update(str(questions)))
             found["images"].append(before_update(str(images)))
     return found
+
+
+def of_model(wildcards, *stages):
+    """A model's tables of these stages, all benchmarks of the run."""
+    return {
+        "questions": QUESTIONS,
+        "model": f"{RESULTS}/models/{wildcards.model}.json",
+        **{
+            stage.rpartition("/")[2]: [
+                path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)
+            ]
+            for stage in ("vision", "answers", *stages)
+        },
+    }
+
+
+def searched(wildcards):
+    """What the search reads; a study from which nothing can be recommended is refused here, before any job."""
+    try:
+        checks.check_recommend(config)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return of_model(wildcards, "sweep")
+
+
+def tried(wildcards):
+    """What a job reads that runs schedules: all candidates on one split, the chosen ones on the other."""
+    chosen = {"search": "candidates", "held-out": "chosen"}[wildcards.split]
+    return {
+        **asked(wildcards),
+        "candidates": f"{RESULTS}/recommend/{wildcards.model}/{chosen}.json",
+    }
+
+
+def hybrids(wildcards):
+    """The configured hybrids with their layers on the wildcard's model."""
+    return {
+        name: {
+            "positions": config["schedules"][name]["positions"],
+            "stages": configuration.stages_of(config, name, depth(wildcards)),
+        }
+        for name in RECOMMEND["hybrids"]
+    }

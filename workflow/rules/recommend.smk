@@ -3,55 +3,11 @@
 # OUTPUTS: recommend/{model}/: candidates.json, chosen.json, recommendation.arrow, recommendation.md, figure, and
 # schedule-{budget}.json for each budget; recommend/{split}/schedules/{model}/{benchmark}/part-{shard}.arrow
 
-RECOMMEND = config["recommend"]
 TRIED = configuration.tried_strategies(config)
 
 
 wildcard_constraints:
     split=names(sharding.SPLITS),
-
-
-def of_model(wildcards, *stages):
-    """A model's tables of these stages, all benchmarks of the run."""
-    return {
-        "questions": QUESTIONS,
-        "model": f"{RESULTS}/models/{wildcards.model}.json",
-        **{
-            stage.rpartition("/")[2]: [
-                path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)
-            ]
-            for stage in ("vision", "answers", *stages)
-        },
-    }
-
-
-def searched(wildcards):
-    """What the search reads; a study from which nothing can be recommended is refused here, before any job."""
-    try:
-        checks.check_recommend(config)
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-    return of_model(wildcards, "sweep")
-
-
-def tried(wildcards):
-    """What a job reads that runs schedules: all candidates on one split, the chosen ones on the other."""
-    chosen = {"search": "candidates", "held-out": "chosen"}[wildcards.split]
-    return {
-        **asked(wildcards),
-        "candidates": f"{RESULTS}/recommend/{wildcards.model}/{chosen}.json",
-    }
-
-
-def hybrids(wildcards):
-    """The configured hybrids with their layers on the wildcard's model."""
-    return {
-        name: {
-            "positions": config["schedules"][name]["positions"],
-            "stages": configuration.stages_of(config, name, depth(wildcards)),
-        }
-        for name in RECOMMEND["hybrids"]
-    }
 
 
 rule search_schedules:
