@@ -24,7 +24,7 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without GPUs and batch system, whatever this one has."""
-    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", *gpus.SLURM):
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gpus, "NVIDIA", tmp_path / "none")
     monkeypatch.setattr(gpus, "_held", [])
@@ -78,11 +78,14 @@ def test_nothing_is_leased_where_there_is_no_choice(monkeypatch: pytest.MonkeyPa
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1" and not gpus._held
 
 
-@pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"])
-def test_a_gpu_that_torch_cannot_use_is_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_gpu_that_torch_cannot_use_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     gpus.expect("auto", "mine")  # no GPU, none expected
-    monkeypatch.setenv(name, "0")
+    (tmp_path / "gpus/0000:01:00.0").mkdir(parents=True)
+    monkeypatch.setattr(gpus, "NVIDIA", tmp_path / "gpus")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    gpus.expect("auto", "mine")  # hidden on purpose
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(UserError, match=r"there is a GPU on .* cannot use it: install .*models\.mine\.device: cpu"):
         gpus.expect("auto", "mine")
     gpus.expect("cpu", "mine")

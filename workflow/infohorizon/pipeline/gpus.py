@@ -15,7 +15,6 @@ from typing import Any, TextIO
 from infohorizon.errors import UserError
 
 NVIDIA = Path("/proc/driver/nvidia/gpus")  # a folder for each card, whatever torch is installed
-SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL")
 log = logging.getLogger("infohorizon")
 _held: list[TextIO] = []
 
@@ -54,11 +53,11 @@ def expect(device: str, model: str) -> None:
         device: as configured: auto, cpu, cuda, …
         model: its name in config.yaml.
     Raises:
-        UserError: there is a card, `device` is auto, and torch sees none.
+        UserError: the driver has a card that this process may use, `device` is auto, and torch sees none.
     """
     import torch
 
-    given = bool(visible()) or any(os.environ.get(name) for name in SLURM)
+    given = bool(visible()) and any(NVIDIA.glob("*"))
     if device == "auto" and given and not torch.cuda.is_available():
         build = f"was built for CUDA {torch.version.cuda}" if torch.version.cuda else "was built without CUDA"
         raise UserError(
