@@ -230,8 +230,8 @@ def test_a_failed_job_leaves_no_table_that_looks_finished(study: Edited) -> None
     study.configure(sweep=SWEEP | {"keep": [3, 2]})
     sabotage = (
         "workflow/infohorizon/measure/sweep.py",
-        "    selections = [",
-        "    raise RuntimeError\n    selections = [",
+        "    selections = _selections(",
+        "    raise RuntimeError\n    selections = _selections(",
     )
     study.edit(*sabotage)
     study.run(ok=False)
