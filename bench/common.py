@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -15,6 +16,9 @@ from infohorizon.models.geometry import Geometry, batch_bytes
 from infohorizon.study.workload import PREFIX
 
 
+SMOLLM2 = {"intermediate_size": 1536, "num_key_value_heads": 3, "vocab_size": 49152}  # of 135M, width 576
+
+
 class RandomModel:
     """A random decoder of LLaVA's proportions (FFN 2.7 × width, heads of 64), and one random question for it.
 
@@ -24,21 +28,22 @@ class RandomModel:
         width, depth: of the decoder.
         side: visual tokens of the image's side.
         text: tokens after the image.
+        more: other proportions, as fields of a LlamaConfig.
     """
 
     device = torch.device("cpu")
     stop_ids: Sequence[int] = ()
 
-    def __init__(self, width: int, depth: int, side: int, text: int) -> None:
+    def __init__(self, width: int, depth: int, side: int, text: int, **more: Any) -> None:
         torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=1000,
-            hidden_size=width,
-            intermediate_size=int(2.7 * width) // 8 * 8,
-            num_hidden_layers=depth,
-            num_attention_heads=width // 64,
-            attn_implementation=ATTENTION,
-        )
+        sizes = {
+            "vocab_size": 1000,
+            "hidden_size": width,
+            "intermediate_size": int(2.7 * width) // 8 * 8,
+            "num_hidden_layers": depth,
+            "num_attention_heads": width // 64,
+        }
+        config = LlamaConfig(**sizes | more, attn_implementation=ATTENTION)
         model = LlamaForCausalLM(config).eval().requires_grad_(False)
         self.language_model = LanguageModel(model.model, model.lm_head)
         count, length = side * side, PREFIX + side * side + text
@@ -49,7 +54,7 @@ class RandomModel:
             layers=depth,
             width=width,
             ffn=config.intermediate_size,
-            kv_width=width,
+            kv_width=config.num_key_value_heads * config.head_dim,
             vocabulary=config.vocab_size,
             tower=0,
             patches=1,

@@ -10,7 +10,7 @@ bound is the ratio of their floating-point operations, choosing left out.
 import argparse
 
 import torch
-from common import RandomModel, alternate, table_head, table_row
+from common import SMOLLM2, RandomModel, alternate, table_head, table_row
 
 from infohorizon import strategies
 from infohorizon.engine import unpruned
@@ -73,6 +73,7 @@ def main() -> None:
     for model, layers, keeps in (
         (RandomModel(width=512, depth=12, side=24, text=40), range(1, 12, 2), [32, 64, 128]),
         (RandomModel(width=128, depth=7, side=8, text=12), range(1, 7), [8, 16, 32]),
+        (RandomModel(width=576, depth=30, side=8, text=20, **SMOLLM2), range(3, 30, 3), [8]),
     ):
         swept = Sweep(model, list(layers), keeps)
         times = alternate(swept.baseline, swept.engine, repeats)

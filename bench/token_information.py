@@ -9,11 +9,12 @@ engine also measures each layer without any visual token, which the baseline lea
 """
 
 import argparse
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
-from common import RandomModel, alternate, table_head, table_row
+from common import SMOLLM2, RandomModel, alternate, table_head, table_row
 from torch import Tensor
 
 from infohorizon.engine.layers import PrefixCache, run_layer
@@ -34,12 +35,14 @@ class Case(NamedTuple):
     window: int = 2
     context: Literal["text", "image"] = "text"
     number: int | None = None  # of windows; None for all
+    more: Mapping[str, int] = {}  # of a LlamaConfig
 
 
 CASES = (
     Case("information, 2×2 windows", width=512, depth=8, side=24, text=40),
     Case("information, 2×2 windows", width=128, depth=8, side=12, text=12),
     Case("information, 2×2 windows", width=128, depth=8, side=8, text=12),
+    Case("information, SmolLM2-135M", width=576, depth=30, side=8, text=20, more=SMOLLM2),
     Case("leave-one-out, tokens", width=512, depth=8, side=24, text=40, window=1, context="image", number=24),
 )
 
@@ -114,7 +117,7 @@ def flop_bound(model: RandomModel, layers: list[int], kept: list[Tensor]) -> flo
 
 def compare(case: Case, repeats: int) -> str:
     """The table's row of one case."""
-    model = RandomModel(case.width, case.depth, case.side, case.text)
+    model = RandomModel(case.width, case.depth, case.side, case.text, **case.more)
     layers = list(range(1, case.depth))
     parts = windows(model.question.grid, case.window)
     chosen = spread(len(parts), case.number or len(parts))

@@ -2,13 +2,14 @@
 # `python -m infohorizon.mini.training.bundle results/train/NAME resources/models/NAME` puts a trained model into their
 # place: no rule does, because a study that reads such a folder must not want to train it first.
 # REQUIRED INPUTS: rendered/{task}/ for the evaluation
-# OUTPUTS: train/tower/, train/{model}/, and beside them .csv (history), .svg, .png (curves), .metrics.json, .card.md
+# OUTPUTS: train/tower/, train/{model}/, train/{control}/, and beside them .csv (history), .svg, .png (curves), .metrics.json, .card.md
 
 from infohorizon.mini.training import recipe
 
 RECIPE = recipe.load()
 TRAINED = list(RECIPE["models"])
 ADAPTERS = list(RECIPE["adapters"])
+CONTROLS = list(RECIPE["controls"]["arms"])
 
 
 # Both trainings keep a checkpoint beside their output (train/*.checkpoint) until they are done: a job that was killed
@@ -135,3 +136,40 @@ rule train:
             model=[*TRAINED, *ADAPTERS],
             file=["metrics.json", "card.md"],
         ),
+
+
+# Where does what smol-llava does come from? studies/controls.yaml studies the models that this rule trains.
+rule train_control:
+    input:
+        adapter=f"{config['models']['smol-llava']['source']}/{hub.ADAPTER}",
+        config=f"{config['models']['smol-llava']['source']}/config.json",
+        language_model=LANGUAGE_MODEL,
+    output:
+        model=directory(f"{RESULTS}/train/{{control}}"),
+        history=f"{RESULTS}/train/{{control}}.csv",
+        svg=f"{RESULTS}/train/{{control}}.svg",
+        png=f"{RESULTS}/train/{{control}}.png",
+    log:
+        f"{RESULTS}/logs/train_control/{{control}}.log",
+    benchmark:
+        f"{RESULTS}/timings/train_control/{{control}}.tsv"
+    wildcard_constraints:
+        control=names(CONTROLS),
+    conda:
+        CPU_ENV
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    params:
+        recipe=lambda wildcards: recipe.control_part(RECIPE, wildcards.control),
+        code=code("train_control"),
+    message:
+        "Training {wildcards.control}"
+    script:
+        "../scripts/train_control.py"
+
+
+rule train_controls:
+    input:
+        expand(f"{RESULTS}/train/{{control}}.csv", control=CONTROLS),

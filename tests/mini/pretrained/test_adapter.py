@@ -58,6 +58,31 @@ def test_only_lora_and_the_projector_are_trained_and_every_linear_layer_has_it(t
     assert all(p.dtype == torch.float32 for p in training.model.parameters() if p.requires_grad)
 
 
+def test_a_control_of_random_weights_is_trained_whole_and_assembles_to_what_was_trained(
+    tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path
+) -> None:
+    recipe = replace(ADAPTER, weights="random", dtype="float32")
+    training = moved(new_adapter_training(recipe, tower, read))
+    decoder_parameters = dict(training.model.model.language_model.named_parameters())
+    assert not any(isinstance(module, LowRank) for module in training.model.modules())
+    assert all(parameter.requires_grad for parameter in decoder_parameters.values())
+    fresh = new_adapter_training(recipe, tower, read).model.model.language_model
+    for name, weight in fresh.named_parameters():
+        assert "norm" in name or not torch.equal(weight, read.weights[name]), name
+    folder.save(training.model, SMOLLM2, tmp_path)
+    assembled = folder.assemble(tmp_path, read, SMOLLM2)
+    said, expected = logits(training, assembled.model), logits(training, training.model)
+    assert (said - expected).abs().max() < 0.05 * expected.std()  # stored in float16
+
+
+def test_the_tower_of_a_folder_is_the_one_that_was_saved(
+    training: Training, tower: CLIPVisionModel, tmp_path: Path
+) -> None:
+    folder.save(training.model, SMOLLM2, tmp_path)
+    for name, weight in folder.shipped_tower(tmp_path).state_dict().items():
+        torch.testing.assert_close(weight, tower.state_dict()[name], rtol=0, atol=0)
+
+
 def test_a_saved_adapter_assembles_to_what_was_trained(
     training: Training, tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path
 ) -> None:

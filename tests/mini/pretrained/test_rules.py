@@ -28,6 +28,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small["tower"] |= {"width": 32, "heads": 2, "intermediate": 32, "layers": 2, "steps": 20, "batch": 4}
     small["adapters"]["smol-llava"] |= {"rank": 2, "align_steps": 5, "steps": 40, "finish_steps": 10, "batch": 2}
     small["adapters"]["smol-llava"] |= {"simple_steps": 5, "mixed_at": 20}
+    small["controls"]["course"] |= {"rank": 2, "align_steps": 5, "steps": 40, "batch": 2}
+    small["controls"]["course"] |= {"simple_steps": 5, "mixed_at": 20}
     (folder / "workflow/infohorizon/mini/training/recipe.yaml").write_text(yaml.safe_dump(small))
     (folder / "results/language_models").mkdir(parents=True)
     tiny_gguf.write(folder / "results/language_models/smollm2.gguf")
@@ -63,6 +65,29 @@ def test_a_trained_adapter_becomes_a_model_of_a_study(project: Path) -> None:
     assert record["source"] == "tiny" and record["folder"] == "results/merged/tiny" and record["layers"] == 2
     assert models.load(str(project / "results/merged/tiny"), {"dtype": "float32"}).depth == 2
     assert "Nothing to be done" in run(project, "-m", "snakemake", *target).stderr
+
+
+def test_controls_become_models_of_a_study(project: Path) -> None:
+    """Of smol-llava's folder the controls take the tower alone, of the language model what the recipe says."""
+    (project / "controls.yaml").write_text((ROOT / "studies" / "controls.yaml").read_text())
+    shutil.copytree(project / "results/train/smol-llava", project / "tiny-smol")
+    study = yaml.safe_load((project / "controls.yaml").read_text())
+    study["models"]["smol-llava"] = {"source": "tiny-smol", "dtype": "float32"}
+    study |= {
+        "run": {"models": ["control-random", "control-whitened"], "benchmarks": ["countries"]},
+        "results": "results",
+    }
+    (project / "study.yaml").write_text(yaml.safe_dump(study))
+    arguments = ("-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", "--")
+    trained = run(project, *arguments, "results/train/control-random.csv", "results/train/control-whitened.csv")
+    assert trained.returncode == 0, trained.stderr
+    sizes = {
+        name: (project / f"results/train/{name}/adapter.safetensors").stat().st_size for name in study["run"]["models"]
+    }
+    assert sizes["control-random"] > sizes["control-whitened"]  # every weight, not LoRA alone
+    targets = [f"results/answers/{name}/countries/part-0.arrow" for name in study["run"]["models"]]
+    answered = run(project, *arguments, *targets)
+    assert answered.returncode == 0, answered.stderr
 
 
 def test_without_a_network_the_rule_says_so_in_one_sentence(project: Path) -> None:

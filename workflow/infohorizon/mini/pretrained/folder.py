@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import LlavaConfig, LlavaForConditionalGeneration
+from transformers import CLIPVisionModel, LlavaConfig, LlavaForConditionalGeneration
 
 from infohorizon.errors import UserError
 from infohorizon.mini.pretrained.language_model import LanguageModel
@@ -52,6 +52,15 @@ def assemble(folder: Path, read: LanguageModel, wheel: Wheel) -> Loaded:
     weights = merge(model.state_dict(), parts) | {name: part.float() for name, part in parts.items() if whole(name)}
     model.load_state_dict(weights)
     return Loaded(model.requires_grad_(False), new_processor(read))
+
+
+def shipped_tower(folder: Path) -> CLIPVisionModel:
+    """The vision tower of an adapter folder."""
+    tower = CLIPVisionModel(LlavaConfig.from_pretrained(folder).vision_config)
+    prefix = "model.vision_tower."
+    parts = load_file(folder / ADAPTER)
+    tower.load_state_dict({k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)})
+    return tower.eval()
 
 
 def whole(name: str) -> bool:

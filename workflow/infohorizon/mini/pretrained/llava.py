@@ -57,8 +57,11 @@ def new_processor(read: LanguageModel) -> LlavaProcessor:
     )
 
 
-def new_llava(read: LanguageModel, vision: CLIPVisionConfig) -> LlavaForConditionalGeneration:
-    """The language model as it is, in float32, behind a tower and a projector that are fresh."""
+def new_llava(read: LanguageModel, vision: CLIPVisionConfig, pretrained: bool = True) -> LlavaForConditionalGeneration:
+    """The language model as it is, in float32, behind a tower and a projector that are fresh.
+
+    pretrained: False for the same language model with random weights, as transformers initialises them.
+    """
     config = LlavaConfig(
         vision_config=vision,
         text_config=read.config,
@@ -69,7 +72,8 @@ def new_llava(read: LanguageModel, vision: CLIPVisionConfig) -> LlavaForConditio
         tie_word_embeddings=True,
     )
     model = LlavaForConditionalGeneration(config).eval()
-    model.model.language_model.load_state_dict(read.weights)
+    if pretrained:
+        model.model.language_model.load_state_dict(read.weights)
     model.tie_weights()
     model.generation_config = GenerationConfig(
         bos_token_id=read.config.bos_token_id,

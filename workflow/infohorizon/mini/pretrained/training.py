@@ -19,13 +19,21 @@ ALIGNED = 2  # added to the recipe's seed: scenes of their own
 
 
 def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: LanguageModel) -> Training:
-    """Frozen: the tower, and the language model in bfloat16. Trained, in float32: LoRA and the projector."""
+    """Frozen: the tower, and the pretrained language model. Trained, in float32: LoRA and the projector.
+
+    A decoder of random weights is trained whole, without LoRA.
+    """
     torch.manual_seed(recipe.seed)
-    model = new_llava(read, tower.config).requires_grad_(False)
+    pretrained = recipe.weights == "pretrained"
+    model = new_llava(read, tower.config, pretrained).requires_grad_(False)
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.multi_modal_projector.requires_grad_(True)
-    half_precision_decoder(model)
-    adapt(model.model.language_model, recipe.rank)
+    if recipe.dtype == "bfloat16":
+        half_precision_decoder(model)
+    if pretrained:
+        adapt(model.model.language_model, recipe.rank)
+    else:
+        model.model.language_model.requires_grad_(True)
     turn = Turn(new_processor(read))
 
     def ask(rng: np.random.Generator, scene: Scene, split: Split, step: int | None) -> list[RenderedQuestion]:

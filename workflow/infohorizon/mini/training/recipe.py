@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -90,11 +90,15 @@ class ModelRecipe(Course):
 class AdapterRecipe(Course):
     """Course of the training of a pretrained language model: LoRA of this rank, and the projector.
 
-    `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else.
+    `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else;
+    with 0 it starts from whitened features. `weights`: of the decoder, pretrained (and frozen beside LoRA) or random
+    (and all trained). `dtype`: of what is frozen.
     """
 
     rank: int
     align_steps: int
+    weights: Literal["pretrained", "random"] = "pretrained"
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
 
 
 def load() -> dict[str, Any]:
@@ -127,6 +131,18 @@ def adapter_part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
     if name not in recipe["adapters"]:
         raise UserError(f"{FILE.name} has no adapter '{name}': {suggestion(name, recipe['adapters'])}")
     return {**tower_part(recipe), "adapters": {name: recipe["adapters"][name]}}
+
+
+def control_part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
+    """The part that decides the control called `name`: the fields of an `AdapterRecipe`.
+
+    Raises:
+        UserError: the recipe has no such control.
+    """
+    controls = recipe["controls"]
+    if name not in controls["arms"]:
+        raise UserError(f"{FILE.name} has no control '{name}': {suggestion(name, controls['arms'])}")
+    return {**controls["course"], **controls["arms"][name]}
 
 
 def part(recipe: dict[str, Any], name: str) -> dict[str, Any]:
