@@ -15,7 +15,6 @@ from infohorizon.models.base import Encoded
 from infohorizon.models.geometry import Geometry, batch_bytes
 from infohorizon.study.workload import PREFIX
 
-
 SMOLLM2 = {"intermediate_size": 1536, "num_key_value_heads": 3, "vocab_size": 49152}  # of 135M, width 576
 
 
