@@ -25,6 +25,7 @@ def test_plan_counts_jobs_and_adds_up():
     rows = {row.rule: row for row in plan(config, loads)}
     jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
     jobs |= {
+        "answer_downsampled": 6,
         "measure_information": 6,
         "measure_removals": 6,
         "measure_states": 6,
@@ -40,12 +41,12 @@ def test_plan_counts_jobs_and_adds_up():
     assert rows["encode_images"].memory == cost.weight_bytes(LOAD.shape, 2) < rows["answer_questions"].memory
     lines = list(table(list(rows.values())))
     assert rows["measure_states"].memory > rows["measure_removals"].memory
-    assert len(lines) == 11 and lines[-1].split()[:2] == ["total", "45"]
+    assert len(lines) == 12 and lines[-1].split()[:2] == ["total", "51"]
 
 
-def test_without_schedules_and_removals_none_are_planned():
-    config = configuration(schedule_run={"names": []}, removals={"names": []})
-    assert not {"run_schedules", "measure_removals"} & {row.rule for row in plan(config, [LOAD])}
+def test_without_schedules_removals_and_smaller_images_none_are_planned():
+    config = configuration(schedule_run={"names": []}, removals={"names": []}, answers={"downsample": []})
+    assert not {"run_schedules", "measure_removals", "answer_downsampled"} & {row.rule for row in plan(config, [LOAD])}
 
 
 def snakemake(*arguments):

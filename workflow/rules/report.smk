@@ -14,6 +14,7 @@ rule build_report:
         images=IMAGES,
         vision=VISION,
         answers=ANSWERS,
+        downsample=SMALLER,
         information=INFORMATION,
         removals=REMOVED,
         states=STATES,

@@ -38,6 +38,7 @@ class Files:
     images: Sequence[str]
     vision: Sequence[str]
     answers: Sequence[str]
+    downsample: Sequence[str]
     information: Sequence[str]
     removals: Sequence[str]
     states: Sequence[str]
@@ -94,6 +95,7 @@ def build(files: Files, study: Study) -> str:
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
         best=rows.best_strategies(metrics, oracles(study.settings.get("strategies", {}))),
+        downsampled=rows.downsampled(metrics),
         swept=rows.strategies_over_layers(metrics),
         spellings=observations.other_spellings(files.answers).filter(pl.col("other") > 0).to_dicts(),
         horizons=rows.beside_collapse(rows.by_criterion(horizon, VANISHING), collapses(states)),
@@ -145,6 +147,7 @@ def _stages(files: Files) -> dict[str, Sequence[str]]:
         "benchmarks": files.questions,
         "vision": files.vision,
         "answers": files.answers,
+        "downsample": files.downsample,
         "information": files.information,
         "removals": files.removals,
         "states": files.states,

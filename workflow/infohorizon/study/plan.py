@@ -27,6 +27,7 @@ ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 COSTS = {
     "encode_images": workload.encode_images,
     "answer_questions": workload.answer_questions,
+    "answer_downsampled": workload.answer_downsampled,
     "measure_information": workload.measure_information,
     "measure_removals": workload.measure_removals,
     "measure_states": workload.measure_states,
@@ -84,7 +85,11 @@ def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
         Row("fetch_model", len(models), disk=sum(load.stored for load in models)),
         Row("build_benchmark", len({load.benchmark for load in loads})),
     ]
-    idle = {"run_schedules": not schedules_of(config), "measure_removals": not config["removals"]["names"]}
+    idle = {
+        "answer_downsampled": not config["answers"]["downsample"],
+        "measure_removals": not config["removals"]["names"],
+        "run_schedules": not schedules_of(config),
+    }
     rows += [_row(rule, loads, config) for rule in COSTS if not idle.get(rule)]
     return rows
 

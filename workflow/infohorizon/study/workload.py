@@ -80,6 +80,16 @@ def answer_questions(load: Workload, config: Config) -> Cost:
     return each * load.questions(config["answers"].get("limit"))
 
 
+def answer_downsampled(load: Workload, config: Config) -> Cost:
+    """Every image anew for each question, and an answer; where the number of tokens is fixed all of them are asked."""
+    cost, fixed = Cost(), load.shape.square is not None
+    for keep in config["answers"]["downsample"]:
+        tokens = load.tokens if fixed else tokens_of(keep, load.tokens)
+        flops = vision_flops(load.shape, tokens) + prefill_flops(load.shape, PREFIX + tokens + load.size.text)
+        cost += Cost(flops, disk=ANSWER_ROW) + _decode(load, rows=1)
+    return cost * load.questions(config["answers"].get("limit"))
+
+
 def measure_information(load: Workload, config: Config) -> Cost:
     """One prefill; per layer every window, and no visual token at all."""
     settings, text = config["information"], load.size.text
