@@ -280,15 +280,18 @@ def tables_here(wildcards):
     return found
 
 
+def of_all(wildcards, stage):
+    """A model's tables of one stage, all benchmarks of the run."""
+    return [path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)]
+
+
 def of_model(wildcards, *stages):
-    """A model's tables of these stages, all benchmarks of the run."""
+    """A model's tables of these stages, and what they are about."""
     return {
         "questions": QUESTIONS,
         "model": f"{RESULTS}/models/{wildcards.model}.json",
         **{
-            stage.rpartition("/")[2]: [
-                path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)
-            ]
+            stage.rpartition("/")[2]: of_all(wildcards, stage)
             for stage in ("vision", "answers", *stages)
         },
     }
@@ -310,6 +313,12 @@ def tried(wildcards):
         **asked(wildcards),
         "candidates": f"{RESULTS}/recommend/{wildcards.model}/{chosen}.json",
     }
+
+
+def recommended(wildcards):
+    """Recommendations that are already there, taken as they are: the page makes none."""
+    found = [Path(RESULTS) / "recommend" / model / "recommendation.arrow" for model in MODELS]
+    return [before_update(str(path)) for path in found if path.is_file()]
 
 
 def hybrids(wildcards):

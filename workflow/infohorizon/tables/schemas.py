@@ -409,10 +409,16 @@ TABLES: dict[str, Table] = {
             "role": Column(
                 pa.string(),
                 "winner: smallest loss on the search split; single, hybrid: the same of those with one stage, and of "
-                "the configured ones; random: one stage at layer 0; candidate: all others that were tried",
+                "the configured ones; random: one stage at layer 0; downsample: the image at lower resolution, nothing "
+                "pruned; candidate: all others that were tried",
             ),
-            "schedule": Column(pa.string(), "its name in the schedules tables under recommend/"),
-            "stages": Column(pa.string(), "JSON: [layer, strategy, keep], …; keep is a fraction of the tokens, or 0"),
+            "schedule": Column(
+                pa.string(), "its name in the schedules tables under recommend/; downsample KEEP for a smaller image"
+            ),
+            "stages": Column(
+                pa.string(),
+                "JSON: [layer, strategy, keep], …; keep is a fraction of the tokens, or 0; [] for downsample",
+            ),
             "questions": Column(pa.int32(), "questions behind the loss"),
             "images": Column(pa.int32(), "their images"),
             "mean_tokens": Column(pa.float64(), "mean visual tokens over all layers, as really kept"),
