@@ -19,6 +19,8 @@ from infohorizon.study.workload import (
     measure_states,
     run_schedules,
     sweep_strategies,
+    try_downsampled,
+    try_schedules,
 )
 
 PREFILL = cost.prefill_flops(SHAPE, 49)
@@ -41,6 +43,19 @@ def test_smaller_images_are_encoded_anew_and_asked_about_in_full():
     prefills = cost.prefill_flops(SHAPE, 42) + cost.prefill_flops(SHAPE, 44)
     assert free.flops == 5 * (200 * (2 + 4) + prefills + 2 * 2 * TOKEN)
     assert answer_downsampled(LOAD, configuration(answers={"downsample": []})) == Cost()
+
+
+def test_what_recommend_tries():
+    """10 answered questions are five on a split, or `limit`; 3 tries, 2 hybrids and random; one schedule a role."""
+    chosen = {"budgets": [0.5], "tries": 3, "hybrids": ["a", "b"], "limit": 64}
+    config = configuration(recommend=chosen, sweep={"repeats": 2, "store_kept": False})
+    run = cost.resume_flops(SHAPE, 0, 5 + 5, 35) + 2 * TOKEN  # half of 9 tokens is 5
+    for split, runs in (("search", 6), ("held-out", 4)):
+        found = try_schedules(LOAD, config, split)
+        assert found.flops == 5 * (PREFILL + 2 * runs * run) and found.disk == 5 * 2 * runs * 40
+        assert try_downsampled(LOAD, config, split).flops == 5 * (1800 + PREFILL + 2 * TOKEN)
+    config["recommend"] |= {"hybrids": [], "limit": 3}
+    assert try_schedules(LOAD, config, "held-out").flops == 3 * (PREFILL + 2 * 3 * run)
 
 
 def test_information():
