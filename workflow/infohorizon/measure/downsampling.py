@@ -41,12 +41,26 @@ def downsample(model: VisionLanguageModel, image: Image.Image, grid: Grid, keep:
         return Downsampled(model.encode([image])[0], image.size)
     if cell is None:
         size = blurred_size(model, image, wanted / count)
-        blurred = image.resize(size, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)
-        return Downsampled(model.encode([blurred])[0], size)
-    rows, columns = smaller_grid(grid, wanted)
-    size = columns * cell, rows * cell
-    small = model.prepared(image).resize(size, Image.Resampling.BICUBIC)
-    return Downsampled(_as_it_is(model, size).encode([small])[0], size)
+    else:
+        rows, columns = smaller_grid(grid, wanted)
+        size = columns * cell, rows * cell
+    model, lower = lowered(model, image, size)
+    return Downsampled(model.encode([lower])[0], size)
+
+
+def lowered(
+    model: VisionLanguageModel, image: Image.Image, size: tuple[int, int]
+) -> tuple[VisionLanguageModel, Image.Image]:
+    """A model and the image that it is shown where an image is brought down to `size`, (width, height).
+
+    Where any size will do the model's image processor keeps that one, below the protocol's least size, too.
+    """
+    if geometry(model.model.config.to_dict()).cell is None:
+        return model, image.resize(size, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)
+    pixels = size[0] * size[1]
+    twin = copy(model)
+    twin.settings = {**model.settings, "image": "processor", "min_pixels": pixels, "max_pixels": pixels}
+    return twin, model.prepared(image).resize(size, Image.Resampling.BICUBIC)
 
 
 def smaller_grid(grid: Grid, wanted: int) -> Grid:
@@ -76,11 +90,3 @@ def blurred_size(model: VisionLanguageModel, image: Image.Image, share: float) -
     scale = math.sqrt(share)
     wide, tall = image.width * scale * width / (right - left), image.height * scale * height / (bottom - top)
     return min(image.width, max(1, round(wide))), min(image.height, max(1, round(tall)))
-
-
-def _as_it_is(model: VisionLanguageModel, size: tuple[int, int]) -> VisionLanguageModel:
-    """The model with an image processor that keeps images of this size, below the protocol's least size, too."""
-    pixels = size[0] * size[1]
-    twin = copy(model)
-    twin.settings = {**model.settings, "image": "processor", "min_pixels": pixels, "max_pixels": pixels}
-    return twin
