@@ -23,7 +23,11 @@ def dropping(name, images=12, layers=(1, 2, 3), seed=0):
     full = answered(task, asked, rng)
     dropped = [
         (full if layer == layers[-1] else answered(task, asked, rng)).with_columns(
-            strategy=pl.lit("drop-all"), layer=pl.lit(layer, pl.Int32), keep=0.0, repeat=pl.lit(0, pl.Int32)
+            strategy=pl.lit("drop-all"),
+            layer=pl.lit(layer, pl.Int32),
+            keep=0.0,
+            repeat=pl.lit(0, pl.Int32),
+            tokens=0,
         )
         for layer in layers
     ]

@@ -40,7 +40,11 @@ def study(name, seed=0):
     both = [answered(task, asked, rng).with_columns(condition=pl.lit(c)) for c in ("full", "blind")]
     sweep = [
         answered(task, own, rng).with_columns(
-            strategy=pl.lit(strategy), layer=pl.lit(layer, pl.Int32), keep=keep, repeat=pl.lit(repeat, pl.Int32)
+            strategy=pl.lit(strategy),
+            layer=pl.lit(layer, pl.Int32),
+            keep=keep,
+            repeat=pl.lit(repeat, pl.Int32),
+            tokens=100 * layer + repeat,
         )
         for strategy in ("random", "fastv")
         for layer in LAYERS
@@ -48,11 +52,13 @@ def study(name, seed=0):
         for repeat in range(REPEATS if strategy == "random" else 1)
     ]
     schedules = [
-        answered(task, own, rng).with_columns(schedule=pl.lit(s), repeat=pl.lit(0, pl.Int32))
+        answered(task, own, rng).with_columns(schedule=pl.lit(s), repeat=pl.lit(0, pl.Int32), mean_tokens=7.5)
         for s in ("plain", "mixed")
     ]
     pruned = [runs(part, "strategy") for part in pl.concat(sweep).partition_by("strategy", maintain_order=True)]
     pruned.append(runs(pl.concat(schedules), "schedule"))
+    tokens = pl.Series([14 + index % 2 for index in range(len(asked))])
+    pruned.append(runs(answered(task, asked, rng).with_columns(keep=0.25, tokens=tokens), "downsample"))
     full_and_blind = runs(pl.concat(both), "answers")
     return Answered("m", name, task, asked, full_and_blind, pruned, {"fastv": "random", "mixed": "plain"}, "p 1")
 
@@ -116,11 +122,24 @@ def test_every_run_and_category_has_a_row_and_the_schema_fits():
     table = tables.from_rows("metrics", rows + relative_rows("m", [relative], SETTINGS))
     frame = pl.from_arrow(table)
     cells = frame.filter(pl.col("benchmark").is_not_null()).group_by("metric", "category").len()
-    assert set(cells["len"]) == {2 + 2 * (len(LAYERS) + 1) * len(KEEPS) + 2}
+    assert set(cells["len"]) == {2 + 2 * (len(LAYERS) + 1) * len(KEEPS) + 2 + 1}
     assert set(cells["category"]) == {"", "perception", "color", "OCR"}
     assert frame.filter(condition="full", metric="score", category="")["difference"].to_list() == [0.0]
     assert frame.filter(condition="blind")["difference_low"].null_count() == 0
     assert frame.filter(name="mixed", metric="score", category="")["baseline"].to_list() == ["plain"]
+
+
+def test_every_run_says_how_many_visual_tokens_it_had():
+    rows, relative = metric_rows(study("mme"), SETTINGS)
+    frame = pl.from_arrow(tables.from_rows("metrics", rows + relative_rows("m", [relative], SETTINGS)))
+    frame = frame.filter(pl.col("category") == "", pl.col("metric") == "score")
+    swept = frame.filter(name="random", keep=0.25).sort("layer", nulls_last=True)
+    assert swept["tokens"].to_list() == [100.5, 200.5, 150.5]  # two repeats; the mean over layers
+    assert set(frame.filter(condition="schedule")["tokens"]) == {7.5}
+    assert set(frame.filter(pl.col("condition").is_in(["full", "blind"]))["tokens"]) == {None}
+    (smaller,) = frame.filter(condition="downsample").iter_rows(named=True)
+    assert (smaller["tokens"], smaller["keep"], smaller["questions"], smaller["baseline"]) == (14.5, 0.25, 24, None)
+    assert ("downsample", "", None, 0.25) in relative
 
 
 def test_the_mean_over_layers_is_that_of_the_layers_all_strategies_share():

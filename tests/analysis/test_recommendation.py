@@ -6,15 +6,19 @@ import numpy as np
 import polars as pl
 import pytest
 
+from infohorizon import tables
 from infohorizon.analysis.loss_curves import curves
 from infohorizon.analysis.recommendation import Settings, recommendation_rows
 from infohorizon.analysis.search import Prices, search
 from infohorizon.analysis.statistics import Clusters, means, pooled, resample
-from infohorizon.analysis.trials import Candidate, choose, mean_over_benchmarks, name_of, stages_of
+from infohorizon.analysis.trials import Candidate, choose, mean_over_benchmarks, name_of, read_trials, stages_of
 from infohorizon.report.recommendation import page
 
 SETTINGS = Settings(0.95, 500, 0)
-LOSSES = {"drop": 0.02, "single": 0.2, "other": 0.21, "cheat": 0.0, "random 0.25 at 0": 0.4}
+LOSSES = {"drop": 0.02, "single": 0.2, "other": 0.21, "cheat": 0.0, "random 0.25 at 0": 0.4, "downsample 0.25": 0.01}
+
+
+ROLES = {"winner": "drop", "single": "single", "random": "random 0.25 at 0", "downsample": "downsample 0.25"}
 
 
 def candidate(name, kind="found", stages=2, tokens=0.25):
@@ -28,6 +32,7 @@ CANDIDATES = [
     candidate("single", stages=1),
     candidate("cheat", "hybrid"),
     candidate("random 0.25 at 0", "random", stages=1),
+    candidate("downsample 0.25", "downsample", stages=0),
 ]
 
 
@@ -60,7 +65,10 @@ def test_roles_go_to_the_smallest_loss_of_those_that_keep_what_was_planned():
         "winner": "drop",
         "single": "single",
         "random": "random 0.25 at 0",
+        "downsample": "downsample 0.25",
     }
+    whole = choose(CANDIDATES, LOSSES, shares | {"cheat": 0.26, "downsample 0.25": 1.0})  # a model with a fixed number
+    assert whole == chosen  # it loses less than the winner, and is none
     chosen = choose(CANDIDATES, LOSSES, shares | {"cheat": 0.255})  # counts as equal
     assert chosen["winner"].schedule == chosen["hybrid"].schedule == "cheat"
     assert chosen["single"].schedule == "single"
@@ -86,7 +94,7 @@ def test_pooled_clusters_have_the_mean_of_the_means():
 
 
 def test_rows_of_both_splits():
-    roles = {"winner": "drop", "single": "single", "random": "random 0.25 at 0"}
+    roles = ROLES
     search_rows = list(recommendation_rows("search", trials(LOSSES), CANDIDATES, roles, SETTINGS))
     held_out = list(recommendation_rows("held-out", trials(list(roles.values()), seed=9), CANDIDATES, roles, SETTINGS))
     assert [(row["benchmark"], row["role"]) for row in held_out] == [
@@ -107,7 +115,7 @@ def test_rows_of_both_splits():
 
 
 def test_the_page_says_what_was_shown():
-    roles = {"winner": "drop", "single": "single", "random": "random 0.25 at 0"}
+    roles = ROLES
     rows = [
         {"model": "m", "unit": "tokens", **row}
         for split, names in (("search", list(LOSSES)), ("held-out", list(roles.values())))
@@ -116,7 +124,42 @@ def test_the_page_says_what_was_shown():
     text = page(pl.DataFrame(rows), "score", "figure.svg")
     assert "the best of 5, it lost 0.020" in text
     assert "The best single stage is shown to lose more; no configured hybrid meets this budget;" in text
+    assert "random at layer 0 is shown to lose more; no difference from the image at lower resolution is shown." in text
     assert "fastv keeps 25.0% of the visual tokens from layer 1 on" in text
+
+
+def test_trials_hold_smaller_images_beside_schedules(tmp_path):
+    """Of two images one has 8 tokens, and 2 of them when it is smaller; the model of the other makes all of its 4."""
+    place, metadata = "m/b/part-0.arrow", {"stage": "made up"}
+    empty = dict.fromkeys(tables.TABLES["benchmark"].columns)
+    text = {"question": "", "hint": "", "options": [], "ocr_tokens": [], "label": "", "answers": [], "category": ""}
+    questions = [empty | text | {"question_id": q, "image_id": i} for q, i in (("q1", "a"), ("q2", "b"))]
+    grids = [{"image_id": i, "grid_height": 2, "grid_width": w} for i, w in (("a", 4), ("b", 2))]
+    vision = dict.fromkeys(tables.TABLES["vision"].columns)
+    said = {"answer": "x", "label_probability": 0.5}
+    full = said | {"other_spelling": False, "answer_probability": 0.5, "divergence": 0.0, "condition": "full"}
+    rows = {
+        "answers": [full | {"question_id": q, "score": 1.0} for q in ("q1", "q2")],
+        "schedules": [
+            said | {"question_id": q, "schedule": "s", "repeat": 0, "mean_tokens": 1.0, "kept": None, "score": 0.0}
+            for q in ("q1", "q2")
+        ],
+        "downsample": [
+            said | {"question_id": q, "keep": 0.25, "tokens": t, "width": 9, "height": 9, "score": s}
+            for q, t, s in (("q1", 2, 0.5), ("q2", 4, 1.0))
+        ],
+        "vision": [vision | grid for grid in grids],
+    }
+    files = {"questions": [str(tmp_path / "benchmarks/b.arrow")]}
+    tables.write(files["questions"][0], "benchmark", questions, metadata)
+    for name, own in rows.items():
+        files[name] = [str(tmp_path / name / place)]
+        tables.write(files[name][0], name, own, metadata)
+    found = read_trials(files, "m", "score")["b"].filter(schedule="downsample 0.25")
+    assert found.select("question_id", "loss", "tokens", "share").rows() == [
+        ("q1", 0.5, 2.0, 0.25),
+        ("q2", 0.0, 4.0, 1.0),
+    ]
 
 
 @pytest.mark.parametrize("loss_of_drop", [0.0, 0.9])

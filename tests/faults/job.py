@@ -25,6 +25,7 @@ CONTEXT.set_forkserver_preload(
 STAGES = {
     "vision": "encode_images",
     "answers": "answer_questions",
+    "downsample": "answer_downsampled",
     "information": "measure_information",
     "removals": "measure_removals",
     "states": "measure_states",

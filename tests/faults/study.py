@@ -22,7 +22,7 @@ CONFIGURATION: dict[str, Any] = {
     "benchmarks": {"tiny-mme": {"source": "inputs/mme", "task": "mme"}},
     "strategies": {"patient": "inputs/patient.py"},
     "information": {"layers": [1, 3], "limit": 20},
-    "answers": {"limit": None},
+    "answers": {"limit": None, "downsample": [4]},
     "removals": {"names": ["delete", "zero", "mean", "text"], "layers": [1, 3], "limit": 20},
     "states": {"layers": [1, 3], "limit": 20},
     "sweep": {"strategies": ["random", "patient"], "layers": [1, 3], "keep": [3], "repeats": 2, "limit": 20},

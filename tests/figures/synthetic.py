@@ -107,10 +107,10 @@ def _metrics(study: Study) -> list[dict[str, Any]]:
         for name in study.benchmarks:
             read = {
                 stage: tables.read(study.parts(stage, model, name), stage)
-                for stage in ("answers", "sweep", "schedules")
+                for stage in ("answers", "downsample", "sweep", "schedules")
                 if study.paths.get(stage)
             }
-            kinds = {"sweep": "strategy", "schedules": "schedule"}
+            kinds = {"downsample": "downsample", "sweep": "strategy", "schedules": "schedule"}
             pruned = [runs(read[stage], kind) for stage, kind in kinds.items() if stage in read]
             questions = tables.read(study.path("benchmark", benchmark=name), "benchmark")
             full_and_blind = runs(read["answers"], "answers")
@@ -204,6 +204,8 @@ def _stages(study: Study, model: str, benchmark: str, horizon: int, strategies: 
     save(
         "answers", [answer(q, i, s, condition=c, other_spelling=i < 3) for i, q in numbered for c, s in levels.items()]
     )
+    smaller = {"keep": KEEPS[1], "tokens": 8, "width": 34, "height": 34}
+    save("downsample", [answer(q, i, (full + blind) / 2, **smaller) for i, q in numbered])
     save("information", [row for i, q in numbered for row in _information(q, i, horizon, jitter)])
     save("removals", [row for i, q in numbered for row in _removals(q, i, horizon)])
     save("states", [row for i, q in numbered for row in _states(q, i, horizon)])

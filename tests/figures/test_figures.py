@@ -145,9 +145,16 @@ def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
         np.testing.assert_allclose(np.round(drawn.get_xdata(orig=False)), range(1, DEPTH))
     levels = {one.get_label(): one.get_ydata()[0] for one in panel.get_lines() if one.get_label() in ("full", "blind")}
     assert levels == {"full": pytest.approx(95), "blind": 0.0}
+    smaller = data.metrics.filter(**name, condition="downsample", own=True, category="")
+    assert [one.get_ydata()[0] for one in panel.get_lines() if one.get_label() == "downsample"] == smaller[
+        "value"
+    ].to_list()
+    assert "downsample" not in {one.get_label() for one in panels[5, 0].get_lines()}  # another keep
     assert panels[5, 0].get_ylabel() == "reading\nstrong\nexact accuracy (%)"
     assert line(panel, "random").get_linewidth() > 2
-    assert len(legend(figure)) == len(STRATEGIES) + 2
+    assert len(legend(figure)) == len(STRATEGIES) + 3
+    without = sweep_figure(data.metrics.filter(pl.col("condition") != "downsample"), data.horizon, MODELS, BENCHMARKS)
+    assert len(legend(without)) == len(STRATEGIES) + 2
 
 
 def test_reads_places_what_was_measured(data: Data) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from infohorizon import tables
 from infohorizon.engine import Batch
+from infohorizon.measure.downsampling import downsample
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.sweep import run_sweep
 from infohorizon.measure.verification import Verifier
@@ -19,6 +20,15 @@ def rows_of(case, stage):
     questioner = Questioner(case.model, Batch("auto", 1, torch.device("cpu")), max_new_tokens=4)
     asked = Asked("q1", case.question, LABEL, case.encoded)
     trace, common = questioner.trace(asked), {"question_id": "q1", "score": 0.0}
+    if stage == "downsample":
+        found = []
+        for keep in (0.3, 1000):
+            encoded, (width, height) = downsample(case.model, case.image, case.encoded.grid, keep)
+            smaller = Asked("q1", case.question, LABEL, encoded)
+            answer = questioner.full(questioner.trace(smaller), smaller)
+            seen = {"keep": keep, "tokens": len(encoded.features), "width": width, "height": height}
+            found.append(common | seen | answer)
+        return found
     if stage == "sweep":
         settings = [Setting("random", layer, 3, 0) for layer in (1, 3)]
         return [common | row for row in run_sweep(questioner, trace, asked, {"random": create("random")}, settings)]
@@ -32,7 +42,11 @@ def rows_of(case, stage):
 
 @pytest.mark.parametrize(
     ("stage", "columns"),
-    [("answers", ("label_probability", "answer_probability")), ("sweep", ("label_probability",))],
+    [
+        ("answers", ("label_probability", "answer_probability")),
+        ("sweep", ("label_probability",)),
+        ("downsample", ("label_probability",)),
+    ],
 )
 def test_verification_finds_a_wrong_row(case, stage, columns):
     verifier = Verifier(case.model, case.naive.model, 4, {"merging": [], "positions": "original"})

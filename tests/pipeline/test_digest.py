@@ -15,6 +15,7 @@ STAGES = {
     "model": ("fetch_model",),
     "vision": ("encode_images", "models.llava"),
     "answers": ("answer_questions", "models.llava"),
+    "downsample": ("answer_downsampled", "models.llava"),
     "information": ("measure_information", "models.llava"),
     "removals": ("measure_removals", "models.llava"),
     "states": ("measure_states", "models.llava"),
@@ -26,7 +27,7 @@ STAGES = {
     "horizon": ("estimate_horizons",),
     "report": ("build_report",),
 }
-ASKING = {"answers", "removals", "sweep", "schedules"}
+ASKING = {"answers", "downsample", "removals", "sweep", "schedules"}
 RUNNING = ASKING | {"vision", "information", "states"}
 
 
@@ -61,6 +62,7 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/strategies/random.py", {"random"}),
         ("infohorizon/strategies/holov.py", set()),
         ("infohorizon/strategies/registry.py", set()),
+        ("infohorizon/measure/downsampling.py", {"downsample"}),
         ("infohorizon/measure/schedules.py", {"schedules"}),
         ("infohorizon/measure/removals.py", {"removals"}),
         ("infohorizon/measure/states.py", {"states"}),

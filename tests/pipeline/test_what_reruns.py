@@ -14,12 +14,14 @@ from faults.study import CONFIGURATION, ROOT, Study, inputs
 
 __all__ = ["base", "reference"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-SWEEP, INFORMATION, REMOVALS = (CONFIGURATION[section] for section in ("sweep", "information", "removals"))
+SECTIONS = ("answers", "sweep", "information", "removals")
+ANSWERS, SWEEP, INFORMATION, REMOVALS = (CONFIGURATION[section] for section in SECTIONS)
 RUNS = CONFIGURATION["schedule_run"]
 # Jobs that run a model, and that none of their cells is computed again.
 RULES = (
     "encode_images",
     "answer_questions",
+    "answer_downsampled",
     "measure_information",
     "measure_removals",
     "measure_states",
@@ -154,6 +156,16 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
         {"measure_removals": 1, "draw_removals": 1, "estimate_horizons": 1},
         {"measure_removals": 20 * 4},
     ),
+    "images at one lower resolution more": (
+        lambda study: study.configure(answers=ANSWERS | {"downsample": [4, 0.5]}),
+        {"answer_downsampled": 1, "compute_metrics": 1, "estimate_horizons": 1},
+        {"answer_downsampled": 20},
+    ),
+    "no image at lower resolution": (
+        lambda study: study.configure(answers=ANSWERS | {"downsample": []}),
+        {"compute_metrics": 1, "estimate_horizons": 1},
+        {},
+    ),
     "one more schedule": (
         lambda study: study.configure(schedule_run=RUNS | {"names": [*RUNS["names"], "fastv-50"]}),
         {"run_schedules": 1, "compute_metrics": 1, "estimate_horizons": 1},
@@ -170,23 +182,26 @@ SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]]
         lambda study: study.edit(
             "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
         ),
-        {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
+        {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "answer_downsampled": 1,
+         "measure_information": 1,
          "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1,
          "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
         NO_CELLS,
     ),
     "a protocol": (
         lambda study: study.configure(models={"tiny": {"source": "inputs/llava", "protocol": {"image": "crop"}}}),
-        {"check_inputs": 1, "encode_images": 1, "answer_questions": 1, "measure_information": 1,
+        {"check_inputs": 1, "encode_images": 1, "answer_questions": 1, "answer_downsampled": 1,
+         "measure_information": 1,
          "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1,
          "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
-        {"encode_images": 10, "answer_questions": 40, "measure_information": 20 * 2 * 9,
+        {"encode_images": 10, "answer_questions": 40, "answer_downsampled": 20, "measure_information": 20 * 2 * 9,
          "measure_removals": 20 * 2 * 4, "measure_states": 20 * 2, "sweep_strategies": 20 * 2 * 3,
          "run_schedules": 40},
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
-        {"encode_images": 3, "answer_questions": 3, "measure_information": 3, "measure_removals": 3,
+        {"encode_images": 3, "answer_questions": 3, "answer_downsampled": 3,
+         "measure_information": 3, "measure_removals": 3,
          "measure_states": 3, "sweep_strategies": 3, "run_schedules": 3, "compute_metrics": 1,
          "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
         NO_CELLS,

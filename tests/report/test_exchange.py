@@ -99,7 +99,7 @@ def test_every_run_has_a_file_of_its_own():
     cells = [("random", 1, 0.5, 0), ("random", 1, 0.5, 1), ("random", 2, 64.0, 0), ("drop-all", 1, 0.0, 0)]
     rows = [
         {"question_id": row["question_id"], "strategy": s, "layer": l, "keep": k, "repeat": r}
-        | {"answer": "no", "score": 0.0}
+        | {"answer": "no", "score": 0.0, "tokens": 3}
         for s, l, k, r in cells
         for row in MME
     ]
@@ -111,6 +111,8 @@ def test_every_run_has_a_file_of_its_own():
         "drop-all_layer-1_keep-0",
     }
     assert all(len(lines) == 3 for lines in found.values())
+    smaller = [{"question_id": row["question_id"], "keep": 0.5, "tokens": 9, "answer": "", "score": 0.0} for row in MME]
+    assert set(logs(asked, task, pl.DataFrame(smaller), "downsample")) == {"downsample_keep-0.5"}
 
 
 def test_kept_sets_of_all_parts_and_a_sweep_without_them(tmp_path):

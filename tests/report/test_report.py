@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from docutils.core import publish_doctree
 
+from analysis.test_recommendation import CANDIDATES, LOSSES, ROLES, SETTINGS, trials
 from figures import synthetic
 from figures.synthetic import BENCHMARKS, HOSTILE, MODELS, Study
 from infohorizon import tables
+from infohorizon.analysis.recommendation import recommendation_rows
 from infohorizon.figures import style
 from infohorizon.report import explorer
 from infohorizon.report.build import LARGEST_SVG, Files, build, figure_uri
@@ -20,7 +22,7 @@ from infohorizon.report.build import Study as Told
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
 HORIZON = {"margin": 0.05, "divergence": 0.003, "confidence": 0.95}
-STAGES = ("vision", "answers", "information", "removals", "states", "sweep", "schedules")
+STAGES = ("vision", "answers", "downsample", "information", "removals", "states", "sweep", "schedules")
 
 
 class Page(HTMLParser):
@@ -86,6 +88,25 @@ def page(text: str) -> Page:
 @pytest.fixture(scope="module")
 def shown(page: Page) -> dict:
     return json.loads(page.scripts["data"])
+
+
+def test_what_was_recommended_has_a_section_of_its_own(study: Study, files: Files, text: str, tmp_path: Path) -> None:
+    assert 'id="recommendations"' not in text and "#recommendations" not in text
+    rows = [
+        {"model": "strong", "unit": "tokens", **row}
+        for split, names in (("search", list(LOSSES)), ("held-out", list(ROLES.values())))
+        for row in recommendation_rows(split, trials(names), CANDIDATES, ROLES, SETTINGS)
+    ]
+    path = tmp_path / "recommendation.arrow"
+    tables.write(path, "recommendation", rows, {"configuration": {"settings": {"loss": "agreement"}}})
+    style.save(style.empty("another figure"), path.with_suffix(".svg"), path.with_suffix(".png"))
+    shown = page_of(study, replace(files, recommendation=[str(path)]))
+    section = shown[shown.index('<section id="recommendations">') :].partition("</section>")[0]
+    assert figure_uri(path.with_suffix(".svg"), path.with_suffix(".png")) in section
+    assert "Budget 0.25: fastv keeps 25.0% of the visual tokens from layer 1 on" in section
+    assert "What counts is the share of answers that differ" in section and "(the winner&#39;s curse)" in section
+    assert "the best of 5, it lost 0.020" in section and "<td>image at lower resolution</td>" in section
+    assert 'href="#recommendations"' in shown
 
 
 def test_nothing_is_loaded_from_elsewhere(page: Page, text: str) -> None:

@@ -39,6 +39,21 @@ def test_the_best_strategy_is_the_best_by_its_own_metric_over_all_layers(study: 
     assert {row[3] for row in every} == {"random", "fastv", "divprune", "information"}
 
 
+def test_images_at_lower_resolution_stand_beside_random(study: Study) -> None:
+    metrics = tables.read(study.metrics, "metrics")
+    found = {(row[0], row[1]): row[2:] for row in rows.downsampled(metrics)}
+    assert len(found) == len(MODELS) * len(BENCHMARKS)
+    metric, keep, tokens, questions, value, difference, random, of_random = found["base", "knowledge"]
+    assert [metric, keep, tokens, questions, of_random] == ["exact accuracy (%)", "12.5 %", "8", "20", "20"]
+    answers = tables.read(study.parts("downsample", "base", "knowledge"), "downsample")
+    assert value.startswith(f"{100 * answers['score'].mean():.2f} [")
+    assert difference.startswith(f"{100 * answers['score'].mean() - 75:+.2f} [")
+    (swept,) = [row for row in rows.strategies_over_layers(metrics) if row[:4] == ["base", "knowledge", keep, "random"]]
+    assert random == swept[4]
+    swept = (pl.col("condition") == "strategy").fill_null(False)
+    assert {tuple(row[-2:]) for row in rows.downsampled(metrics.filter(~swept))} == {("–", "–")}
+
+
 def test_the_collapse_of_the_entropy_stands_beside_the_horizons(study: Study) -> None:
     states = observations.states(study.paths["states"], observations.questions(study.questions))
     shown = rows.by_criterion(tables.read(study.horizon, "horizon"), VANISHING)

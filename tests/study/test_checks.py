@@ -123,6 +123,11 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
         ),
         ({"sweep": {"keep": [0]}}, "sweep.keep.0: 0 is not valid; it must be a number of tokens from 1, or a fraction"),
         ({"sweep": {"keep": [2, 1.0]}}, "sweep.keep.1: 1.0 is not valid; it must be a number of tokens from 1, or a f"),
+        (
+            {"answers": {"downsample": [0]}},
+            "answers.downsample.0: 0 is not valid; it must be a number of tokens from 1, ",
+        ),
+        ({"answers": {"downsample": 0.5}}, "answers.downsample: 0.5 is not valid; it must be a list"),
         ({"sweep": {"keep": [True]}}, "sweep.keep.0: True is not valid; "),
         ({"sweep": {"layers": [1.5]}}, "sweep.layers: [1.5] is not valid; it must be all, or a list of layers"),
         (

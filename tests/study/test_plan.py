@@ -14,8 +14,8 @@ from infohorizon.benchmarks.load import load
 from infohorizon.mini.rendered.dataset import render
 from infohorizon.study import cost
 from infohorizon.study.catalogue import BENCHMARKS
-from infohorizon.study.plan import plan, table
-from infohorizon.study.workload import answer_questions
+from infohorizon.study.plan import COSTS, plan, table, trials
+from infohorizon.study.workload import answer_questions, try_schedules
 
 
 def test_plan_counts_jobs_and_adds_up():
@@ -25,6 +25,7 @@ def test_plan_counts_jobs_and_adds_up():
     rows = {row.rule: row for row in plan(config, loads)}
     jobs = {"fetch_model": 1, "build_benchmark": 2, "encode_images": 6, "answer_questions": 6}
     jobs |= {
+        "answer_downsampled": 6,
         "measure_information": 6,
         "measure_removals": 6,
         "measure_states": 6,
@@ -40,12 +41,26 @@ def test_plan_counts_jobs_and_adds_up():
     assert rows["encode_images"].memory == cost.weight_bytes(LOAD.shape, 2) < rows["answer_questions"].memory
     lines = list(table(list(rows.values())))
     assert rows["measure_states"].memory > rows["measure_removals"].memory
-    assert len(lines) == 11 and lines[-1].split()[:2] == ["total", "45"]
+    assert len(lines) == 12 and lines[-1].split()[:2] == ["total", "51"]
 
 
-def test_without_schedules_and_removals_none_are_planned():
-    config = configuration(schedule_run={"names": []}, removals={"names": []})
-    assert not {"run_schedules", "measure_removals"} & {row.rule for row in plan(config, [LOAD])}
+def test_without_schedules_removals_and_smaller_images_none_are_planned():
+    config = configuration(schedule_run={"names": []}, removals={"names": []}, answers={"downsample": []})
+    assert not {"run_schedules", "measure_removals", "answer_downsampled"} & {row.rule for row in plan(config, [LOAD])}
+
+
+def test_recommend_is_planned_apart():
+    config = configuration(shards=3)
+    rows = {row.rule: row for row in trials(config, [LOAD, replace(LOAD, benchmark="c")])}
+    assert {name: row.jobs for name, row in rows.items()} == {"try_schedules": 12, "try_downsampled": 12}
+    stored = 612 * 2
+    found = [try_schedules(LOAD, config, split) for split in ("search", "held-out")]
+    seconds = [
+        3 * cost.start_seconds(stored) + cost.gpu_seconds(one.flops, one.reads, stored) for one in found for _ in "bc"
+    ]
+    assert rows["try_schedules"].seconds == pytest.approx(sum(seconds))
+    assert rows["try_schedules"].longest == pytest.approx(max(seconds) / 3)
+    assert not rows.keys() & COSTS.keys()
 
 
 def snakemake(*arguments):

@@ -1,5 +1,7 @@
 """What each rule has to do, against the same sums written out by hand."""
 
+from dataclasses import replace
+
 from tiny_study import LOAD, SHAPE, configuration
 
 from infohorizon.study import cost
@@ -9,6 +11,7 @@ from infohorizon.study.workload import (
     REMOVAL_VALUES,
     STATES_ROW,
     Cost,
+    answer_downsampled,
     answer_questions,
     encode_images,
     measure_information,
@@ -16,6 +19,8 @@ from infohorizon.study.workload import (
     measure_states,
     run_schedules,
     sweep_strategies,
+    try_downsampled,
+    try_schedules,
 )
 
 PREFILL = cost.prefill_flops(SHAPE, 49)
@@ -27,6 +32,30 @@ def test_images_and_answers():
     found = answer_questions(LOAD, configuration())
     assert found.flops == 10 * (2 * (PREFILL + cost.prefill_flops(SHAPE, 40)) + 4 * TOKEN)
     assert found.reads == 10 * 4
+
+
+def test_smaller_images_are_encoded_anew_and_asked_about_in_full():
+    """Of 9 tokens a square model has 9 at every keep, and one whose images have any size 2 and 4."""
+    config = configuration(answers={"limit": 5, "downsample": [0.25, 4]})
+    fixed = answer_downsampled(LOAD, config)
+    assert fixed == Cost(5 * 2 * (1800 + PREFILL + 2 * TOKEN), 5 * 2 * 2, 5 * 2 * 40)
+    free = answer_downsampled(replace(LOAD, shape=replace(SHAPE, square=None)), config)
+    prefills = cost.prefill_flops(SHAPE, 42) + cost.prefill_flops(SHAPE, 44)
+    assert free.flops == 5 * (200 * (2 + 4) + prefills + 2 * 2 * TOKEN)
+    assert answer_downsampled(LOAD, configuration(answers={"downsample": []})) == Cost()
+
+
+def test_what_recommend_tries():
+    """10 answered questions are five on a split, or `limit`; 3 tries, 2 hybrids and random; one schedule a role."""
+    chosen = {"budgets": [0.5], "tries": 3, "hybrids": ["a", "b"], "limit": 64}
+    config = configuration(recommend=chosen, sweep={"repeats": 2, "store_kept": False})
+    run = cost.resume_flops(SHAPE, 0, 5 + 5, 35) + 2 * TOKEN  # half of 9 tokens is 5
+    for split, runs in (("search", 6), ("held-out", 4)):
+        found = try_schedules(LOAD, config, split)
+        assert found.flops == 5 * (PREFILL + 2 * runs * run) and found.disk == 5 * 2 * runs * 40
+        assert try_downsampled(LOAD, config, split).flops == 5 * (1800 + PREFILL + 2 * TOKEN)
+    config["recommend"] |= {"hybrids": [], "limit": 3}
+    assert try_schedules(LOAD, config, "held-out").flops == 3 * (PREFILL + 2 * 3 * run)
 
 
 def test_information():

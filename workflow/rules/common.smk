@@ -58,6 +58,7 @@ REMOVALS = config["removals"]["names"]
 STRATEGIES = config["sweep"]["strategies"]
 SCHEDULES = configuration.schedules_of(config)
 RECOMMEND = config["recommend"]
+DOWNSAMPLED = config["answers"]["downsample"]
 READ = configuration.read_layers(config)
 SHARDS = list(range(config["shards"]))
 CPU_ENV = "../../envs/cpu.yaml"

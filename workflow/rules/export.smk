@@ -1,5 +1,5 @@
 # What other tools read, made on request: `snakemake export`.
-# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, sweep/…, schedules/…
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, downsample/…, sweep/…, schedules/…
 # OUTPUTS: export/samples/{model}/{benchmark}/*.jsonl, export/kept/{model}/{benchmark}.parquet
 
 

@@ -18,6 +18,12 @@ def asked(wildcards, *more):
     }
 
 
+def asked_and_images(wildcards):
+    """What a stage reads that encodes images anew."""
+    images = f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow"
+    return {**asked(wildcards), "images": images}
+
+
 def local_data(wildcards):
     """Files of a local data set; none for the hub's and for rendered ones."""
     settings = config["benchmarks"][wildcards.benchmark]
@@ -69,6 +75,11 @@ def seen(wildcards):
         "dtype": model_settings(wildcards)["dtype"],
         **{key: chosen[key] for key in protocols.VISION},
     }
+
+
+def downsample_settings(wildcards):
+    """What decides an answer about an image at lower resolution, beside its question."""
+    return {"model": {**model_numbers(wildcards), **seen(wildcards)}}
 
 
 def layers(section, wildcards, first=0):
@@ -201,12 +212,17 @@ def printed_settings():
         "seed",
     ):
         settings[section] = config[section]
-    return settings
+    return {**settings, **({"downsample": DOWNSAMPLED} if DOWNSAMPLED else {})}
 
 
 def answered(wildcards):
     """Questions of one benchmark, and all answers of one model to them."""
-    ran = {"answers": True, "sweep": STRATEGIES, "schedules": SCHEDULES}
+    ran = {
+        "answers": True,
+        "downsample": DOWNSAMPLED,
+        "sweep": STRATEGIES,
+        "schedules": SCHEDULES,
+    }
     return {
         "questions": f"{RESULTS}/benchmarks/{wildcards.benchmark}.arrow",
         **{
@@ -246,6 +262,7 @@ IMAGES = [f"{RESULTS}/benchmarks/{name}.images.arrow" for name in BENCHMARKS]
 VISION, ANSWERS, INFORMATION, STATES = map(
     parts_of_run, ("vision", "answers", "information", "states")
 )
+SMALLER = parts_of_run("downsample", ran=DOWNSAMPLED)
 REMOVED = parts_of_run("removals", ran=REMOVALS)
 SWEPT = parts_of_run("sweep", ran=STRATEGIES)
 SCHEDULED = parts_of_run("schedules", ran=SCHEDULES)
@@ -263,15 +280,18 @@ def tables_here(wildcards):
     return found
 
 
+def of_all(wildcards, stage):
+    """A model's tables of one stage, all benchmarks of the run."""
+    return [path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)]
+
+
 def of_model(wildcards, *stages):
-    """A model's tables of these stages, all benchmarks of the run."""
+    """A model's tables of these stages, and what they are about."""
     return {
         "questions": QUESTIONS,
         "model": f"{RESULTS}/models/{wildcards.model}.json",
         **{
-            stage.rpartition("/")[2]: [
-                path for name in BENCHMARKS for path in parts(stage, wildcards.model, name)
-            ]
+            stage.rpartition("/")[2]: of_all(wildcards, stage)
             for stage in ("vision", "answers", *stages)
         },
     }
@@ -293,6 +313,12 @@ def tried(wildcards):
         **asked(wildcards),
         "candidates": f"{RESULTS}/recommend/{wildcards.model}/{chosen}.json",
     }
+
+
+def recommended(wildcards):
+    """Recommendations that are already there, taken as they are: the page makes none."""
+    found = [Path(RESULTS) / "recommend" / model / "recommendation.arrow" for model in MODELS]
+    return [before_update(str(path)) for path in found if path.is_file()]
 
 
 def hybrids(wildcards):

@@ -1,5 +1,5 @@
 # The benchmarks' own metrics of every run, with intervals, and relative scores: one job over all models and benchmarks.
-# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, sweep/…, schedules/…
+# REQUIRED INPUTS: benchmarks/{benchmark}.arrow, answers/…, downsample/…, sweep/…, schedules/…
 # OUTPUTS: metrics.arrow, losses.arrow
 
 
@@ -7,6 +7,7 @@ rule compute_metrics:
     input:
         questions=QUESTIONS,
         answers=ANSWERS,
+        downsample=SMALLER,
         sweep=SWEPT,
         schedules=SCHEDULED,
     output:

@@ -1,7 +1,7 @@
 # The pruning schedule that loses least under a budget, from a finished sweep: `snakemake recommend`; not part of `all`.
-# REQUIRED INPUTS: benchmarks/…, models/…, vision/…, answers/…, sweep/… of the run
+# REQUIRED INPUTS: benchmarks/…, models/…, vision/…, answers/…, sweep/… of the run; images too
 # OUTPUTS: recommend/{model}/: candidates.json, chosen.json, recommendation.arrow, recommendation.md, figure, and
-# schedule-{budget}.json for each budget; recommend/{split}/schedules/{model}/{benchmark}/part-{shard}.arrow
+# schedule-{budget}.json for each budget; recommend/{split}/{schedules,downsample}/{model}/{benchmark}/part-{shard}.arrow
 
 TRIED = configuration.tried_strategies(config)
 
@@ -73,9 +73,47 @@ rule try_schedules:
         "../scripts/try_schedules.py"
 
 
+rule try_downsampled:
+    input:
+        unpack(asked_and_images),
+        candidates=rules.search_schedules.output[0],
+    output:
+        f"{RESULTS}/recommend/{{split}}/downsample/{{model}}/{{benchmark}}/part-{{shard}}.arrow",
+    log:
+        f"{RESULTS}/logs/try_downsampled/{{split}}/{{model}}/{{benchmark}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/timings/try_downsampled/{{split}}/{{model}}/{{benchmark}}/{{shard}}.tsv"
+    conda:
+        GPU_ENV
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=growing(24000),
+        runtime=minutes(240),
+    params:
+        settings=downsample_settings,
+        protocol=protocol,
+        cells={
+            "answered": config["answers"].get("limit"),
+            "limit": RECOMMEND["limit"],
+            "seed": config["seed"],
+            "shards": config["shards"],
+        },
+        code=model_code("try_downsampled"),
+        scoring=scoring,
+    message:
+        "Trying smaller images on {wildcards.benchmark} by {wildcards.model} ({wildcards.split}), part {wildcards.shard}"
+    script:
+        "../scripts/try_downsampled.py"
+
+
 rule choose_schedules:
     input:
-        unpack(lambda wildcards: of_model(wildcards, "recommend/search/schedules")),
+        unpack(
+            lambda wildcards: of_model(
+                wildcards, "recommend/search/schedules", "recommend/search/downsample"
+            )
+        ),
         candidates=rules.search_schedules.output[0],
     output:
         f"{RESULTS}/recommend/{{model}}/chosen.json",
@@ -99,8 +137,10 @@ rule choose_schedules:
 rule recommend_schedules:
     input:
         unpack(lambda wildcards: of_model(wildcards)),
-        search=lambda wildcards: of_model(wildcards, "recommend/search/schedules")["schedules"],
-        held_out=lambda wildcards: of_model(wildcards, "recommend/held-out/schedules")["schedules"],
+        search=lambda wildcards: of_all(wildcards, "recommend/search/schedules"),
+        search_smaller=lambda wildcards: of_all(wildcards, "recommend/search/downsample"),
+        held_out=lambda wildcards: of_all(wildcards, "recommend/held-out/schedules"),
+        held_out_smaller=lambda wildcards: of_all(wildcards, "recommend/held-out/downsample"),
         candidates=rules.search_schedules.output[0],
         chosen=rules.choose_schedules.output[0],
     output:

@@ -1,5 +1,5 @@
 # The report: all tables and figures of a run on one self-contained page.
-# REQUIRED INPUTS: every table, figures/…; the captions are those of Snakemake's own report (workflow/report)
+# REQUIRED INPUTS: every table, figures/…; recommend/… that are already there; the captions are those of Snakemake's own report (workflow/report)
 # OUTPUTS: report.html
 
 FIGURES = ["information", "removals", "states", "horizon", "sweep", "schedules", "heatmaps"]
@@ -14,6 +14,7 @@ rule build_report:
         images=IMAGES,
         vision=VISION,
         answers=ANSWERS,
+        downsample=SMALLER,
         information=INFORMATION,
         removals=REMOVED,
         states=STATES,
@@ -23,6 +24,7 @@ rule build_report:
         comparison=f"{RESULTS}/comparison.arrow",
         findings=f"{RESULTS}/findings.arrow",
         metrics=f"{RESULTS}/metrics.arrow",
+        recommendation=recommended,
         svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
         png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
         captions=[f"{LIBRARY}/report/{name}.rst" for name in FIGURES],

@@ -11,8 +11,9 @@ from infohorizon.pipeline.job import Job, run
 ANSWER = ["question_id", "answer", "score"]
 COLUMNS = {
     "answers": [*ANSWER, "condition"],
-    "sweep": [*ANSWER, "strategy", "layer", "keep", "repeat"],
-    "schedules": [*ANSWER, "schedule", "repeat"],
+    "downsample": [*ANSWER, "keep", "tokens"],
+    "sweep": [*ANSWER, "strategy", "layer", "keep", "repeat", "tokens"],
+    "schedules": [*ANSWER, "schedule", "repeat", "mean_tokens"],
 }
 
 
@@ -45,6 +46,8 @@ def answered(
     protocol = metadata["configuration"]["protocol"]
     read = {name: tables.read(found, name, COLUMNS[name]) for name, found in paths.items() if found}
     pruned, compared = [], {name: other for name, other in baselines.items() if other}
+    if "downsample" in read:
+        pruned.append(runs(read["downsample"], "downsample"))
     if "sweep" in read:
         swept = {name: frame for (name,), frame in read["sweep"].partition_by("strategy", as_dict=True).items()}
         baselines_first = {"random", *matched.values()}

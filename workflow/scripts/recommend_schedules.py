@@ -27,10 +27,13 @@ def main(job: Job) -> None:
     found = [json.loads(Path(path).read_text(encoding="utf-8")) for path in (job.input.candidates, job.input.chosen)]
     candidates = [Candidate(**one) for one in found[0]["candidates"]]
     files = {name: job.input[name] for name in ("questions", "vision", "answers")}
-    splits = {"search": job.input.search, "held-out": job.input.held_out}
+    splits = {
+        "search": {"schedules": job.input.search, "downsample": job.input.search_smaller},
+        "held-out": {"schedules": job.input.held_out, "downsample": job.input.held_out_smaller},
+    }
     rows = []
-    for split, paths in splits.items():
-        trials = read_trials({**files, "schedules": paths}, model, chosen["loss"])
+    for split, tried in splits.items():
+        trials = read_trials({**files, **tried}, model, chosen["loss"])
         for one in found[1]["chosen"]:
             own = [candidate for candidate in candidates if candidate.budget == one["budget"]]
             rows += recommendation_rows(split, trials, own, one["roles"], settings)

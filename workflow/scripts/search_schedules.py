@@ -10,10 +10,18 @@ import polars as pl
 from infohorizon import tables
 from infohorizon.analysis.loss_curves import curves, question_losses
 from infohorizon.analysis.search import Planned, Prices, one_stage, predicted, scaled, search
-from infohorizon.analysis.trials import ANSWERS, Candidate, image_tokens, name_of, stages_of
+from infohorizon.analysis.trials import (
+    ANSWERS,
+    DOWNSAMPLE,
+    Candidate,
+    downsample_name,
+    image_tokens,
+    name_of,
+    stages_of,
+)
 from infohorizon.atomic import write_text
 from infohorizon.errors import UserError
-from infohorizon.models.geometry import geometry
+from infohorizon.models.geometry import Geometry, geometry
 from infohorizon.pipeline.job import Job, log, run
 from infohorizon.study.budgets import prices
 from infohorizon.study.sharding import SPLITS, in_split
@@ -24,9 +32,10 @@ SWEEP = ["question_id", "strategy", "layer", "keep", "repeat", "answer", "score"
 
 def main(job: Job) -> None:
     settings = job.params.settings
-    price = own_prices(job)
+    shape = own_shape(job)
+    price = own_prices(job, shape)
     searched = curves(swept(job), price.count)
-    candidates, schedules = [], {}
+    candidates, schedules, keeps = [], {}, []
     for budget in settings["budgets"]:
         plans = references(settings, price, budget)
         for one in search(searched, price, budget, settings["stages"], settings["tries"]):
@@ -38,8 +47,13 @@ def main(job: Job) -> None:
             known = None if math.isnan(loss) else loss
             candidates.append(Candidate(budget, kind, name, stages, cost, tokens, known)._asdict())
             schedules[name] = {"stages": stages, "positions": positions}
+        (random,) = [planned for kind, planned, _ in plans.values() if kind == "random"]
+        smaller = downsampled(budget, random, price, shape.square is not None)
+        candidates.append(smaller._asdict())
+        keeps.append(smaller.tokens)
         log.info("budget %g: %d schedules to try", budget, len(plans))
     found = {"tokens": price.count, "depth": price.depth, "candidates": candidates, "schedules": schedules}
+    found["downsample"] = list(dict.fromkeys(keeps))
     write_text(job.output[0], json.dumps(found, indent=2) + "\n")
 
 
@@ -69,6 +83,17 @@ def references(settings: dict[str, Any], price: Prices, budget: float) -> dict[s
     return found
 
 
+def downsampled(budget: float, random: Planned, price: Prices, fixed: bool) -> Candidate:
+    """The image at lower resolution, for as many tokens as `random` keeps from layer 0 on.
+
+    Args:
+        fixed: whether the model makes all of its tokens of any image, so that nothing is saved.
+    """
+    keep = round(random[0][2] / price.count, 6)
+    cost = 1.0 if fixed else price.share(random)
+    return Candidate(budget, DOWNSAMPLE, downsample_name(keep), [], cost, keep, None)
+
+
 def swept(job: Job) -> pl.DataFrame:
     """Loss of every cell of the sweep on the search split, mean over benchmarks: strategy, layer, keep, loss.
 
@@ -95,14 +120,18 @@ def swept(job: Job) -> pl.DataFrame:
     return pl.concat(frames).group_by(cell).agg(pl.col("loss").mean()).sort(cell)
 
 
-def own_prices(job: Job) -> Prices:
-    """What a budget limits, for images of the median number of tokens and questions of the mean length."""
-    name, benchmarks = job.wildcards.model, job.config["run"]["benchmarks"]
+def own_shape(job: Job) -> Geometry:
+    """The model's sizes."""
+    name = job.wildcards.model
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
     if record["folder"]:
-        shape = geometry(json.loads((Path(record["folder"]) / "config.json").read_text(encoding="utf-8")))
-    else:
-        shape = model_geometry(name, {**job.config["models"][name], "revision": record["commit"]})
+        return geometry(json.loads((Path(record["folder"]) / "config.json").read_text(encoding="utf-8")))
+    return model_geometry(name, {**job.config["models"][name], "revision": record["commit"]})
+
+
+def own_prices(job: Job, shape: Geometry) -> Prices:
+    """What a budget limits, for images of the median number of tokens and questions of the mean length."""
+    benchmarks = job.config["run"]["benchmarks"]
     text = [benchmark_size(one, job.config["benchmarks"][one], None)[0].text for one in benchmarks]
     count = int(image_tokens(job.input.vision)["count"].median())
     return prices(job.params.settings["unit"], shape, count, round(sum(text) / len(text)))

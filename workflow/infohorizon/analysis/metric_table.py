@@ -1,6 +1,7 @@
 """Rows of the metrics table: every run of one model on one benchmark by the benchmark's own metric, with intervals.
 
-A run is the answers to all questions under one condition: full, blind, a strategy at a layer and keep, a schedule.
+A run is the answers to all questions under one condition: full, blind, the image at lower resolution, a strategy at a
+layer and keep, a schedule.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,8 @@ class Answered:
     Attributes:
         questions: benchmark table.
         full_and_blind: rows of `runs` with condition full or blind.
-        pruned: the tables of the strategies and of all schedules, as `runs` gives them, `random` first.
+        pruned: the tables of images at lower resolution, of the strategies and of all schedules, as `runs` gives them,
+            `random` the first strategy.
         baselines: strategy or schedule → what it is compared with beside the full model.
     """
 
@@ -55,25 +57,32 @@ class Settings:
 
 
 class Measured(NamedTuple):
-    """Values of every run in every resample: (metric, category) → run → (1 + resamples,)."""
+    """Of every run, the values in every resample, (metric, category) → run → (1 + resamples,), and the mean tokens."""
 
     values: Mapping[Key, Mapping[Run, Array]]
+    tokens: Mapping[Run, float | None]
     questions: int
     images: int
 
 
 def runs(table: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Answers, sweep or schedules → question_id, condition, name, layer, keep, repeat, answer, score."""
+    """A table of answers → question_id, condition, name, layer, keep, repeat, tokens, answer, score.
+
+    Args:
+        kind: answers, downsample, strategy (the sweep) or schedule.
+    """
     condition = pl.col("condition") if kind == "answers" else pl.lit(kind)
-    name = {"answers": pl.lit(""), "strategy": pl.col("strategy"), "schedule": pl.col("schedule")}[kind]
+    name = pl.col(kind) if kind in ("strategy", "schedule") else pl.lit("")
+    tokens = {"answers": pl.lit(None), "schedule": pl.col("mean_tokens")}.get(kind, pl.col("tokens"))
     swept = kind == "strategy"
     return table.select(
         "question_id",
         condition=condition,
         name=name,
         layer=pl.col("layer") if swept else pl.lit(None, pl.Int32),
-        keep=pl.col("keep") if swept else pl.lit(None, pl.Float64),
-        repeat=pl.lit(0, pl.Int32) if kind == "answers" else pl.col("repeat"),
+        keep=pl.col("keep") if swept or kind == "downsample" else pl.lit(None, pl.Float64),
+        repeat=pl.lit(0, pl.Int32) if kind in ("answers", "downsample") else pl.col("repeat"),
+        tokens=tokens.cast(pl.Float64),
         answer="answer",
         score="score",
     )
@@ -137,7 +146,9 @@ def measure(answered: Answered, frame: pl.DataFrame, settings: Settings) -> Meas
     values = {
         key: {run: values[members].mean(axis=0) for run, members in repeats.items()} for key, values in found.items()
     }
-    return Measured(values, frame["question_id"].n_unique(), len(images))
+    kept = frame.group_by(KEYS).agg(pl.col("tokens").mean())
+    tokens = {tuple(run): mean for *run, mean in kept.iter_rows()}
+    return Measured(values, tokens, frame["question_id"].n_unique(), len(images))
 
 
 def _shared_layers(pruned: Sequence[pl.DataFrame]) -> dict[float, list[int]]:
@@ -156,16 +167,21 @@ def _shared_layers(pruned: Sequence[pl.DataFrame]) -> dict[float, list[int]]:
 
 def _with_means(measured: Measured, shared: Mapping[float, Sequence[int]]) -> Measured:
     """With a run for each strategy and keep whose layer is None: the mean over the layers of `shared`."""
-    found: dict[Key, dict[Run, Array]] = {}
-    for key, values in measured.values.items():
-        cells = {(name, keep) for condition, name, _, keep in values if condition == "strategy" and keep is not None}
-        means: dict[Run, Array] = {
-            ("strategy", name, None, keep): np.mean([values["strategy", name, l, keep] for l in shared[keep]], axis=0)
-            for name, keep in sorted(cells)
-            if keep in shared
-        }
-        found[key] = {**values, **means}
-    return measured._replace(values=found)
+    swept = {
+        (name, keep) for condition, name, _, keep in measured.tokens if condition == "strategy" and keep is not None
+    }
+    cells: dict[Run, list[Run]] = {
+        ("strategy", name, None, keep): [("strategy", name, layer, keep) for layer in shared[keep]]
+        for name, keep in sorted(swept)
+        if keep in shared
+    }
+    found = {
+        key: {**values, **{mean: np.mean([values[run] for run in members], axis=0) for mean, members in cells.items()}}
+        for key, values in measured.values.items()
+    }
+    tokens = dict(measured.tokens)
+    tokens |= {mean: float(np.mean([tokens[run] for run in members])) for mean, members in cells.items()}
+    return measured._replace(values=found, tokens=tokens)
 
 
 def _rows(
@@ -185,6 +201,7 @@ def _rows(
                 "own": name == answered.task.metrics[0].name,
                 "category": category,
                 **dict(zip(KEYS, run, strict=True)),
+                "tokens": measured.tokens[run],
                 "full": float(full[0]),
                 "baseline": None if base is None else baseline,
                 "questions": measured.questions,

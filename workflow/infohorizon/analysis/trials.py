@@ -1,4 +1,7 @@
-"""Schedules that were tried on a split of the questions: what each loses, how much it keeps, and which is chosen."""
+"""What was tried on a split of the questions: what each schedule loses, how much it keeps, and which is chosen.
+
+Beside the schedules stands the image at lower resolution, which prunes nothing and is never chosen.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,8 +20,10 @@ ROLES = {
     "single": "best single stage",
     "hybrid": "best configured hybrid",
     "random": "random at layer 0",
+    "downsample": "image at lower resolution",
 }
 """What `choose` chooses, in words."""
+DOWNSAMPLE = "downsample"
 
 
 class Candidate(NamedTuple):
@@ -27,9 +32,9 @@ class Candidate(NamedTuple):
     Attributes:
         budget: share of the unpruned run's cost.
         kind: found (by the search), hybrid (a configured schedule that is scaled to the budget), random (one stage at
-            layer 0).
+            layer 0), downsample (the image at lower resolution, for as many tokens as that).
         schedule: its name.
-        stages: [layer, strategy, keep]; keep is a fraction of the image's tokens, or 0.
+        stages: [layer, strategy, keep]; keep is a fraction of the image's tokens, or 0; none of a smaller image.
         cost, tokens: its share of the unpruned run's cost, and of its mean visual tokens, if strategies keep what is
             asked.
         predicted: its loss by the search; None where the sweep says nothing about it.
@@ -56,6 +61,11 @@ def name_of(stages: Sequence[Sequence[Any]]) -> str:
     )
 
 
+def downsample_name(keep: float) -> str:
+    """What the image at lower resolution is called among schedules."""
+    return f"{DOWNSAMPLE} {keep:g}"
+
+
 def image_tokens(vision: Iterable[str]) -> pl.DataFrame:
     """image_id, count: visual tokens of each image of some parts of the vision table."""
     grids = tables.read(vision, "vision", ["image_id", "grid_height", "grid_width"])
@@ -68,16 +78,17 @@ def read_trials(files: Mapping[str, Any], model: str, loss: Loss) -> dict[str, p
     tokens: mean visual tokens over all layers, as really kept; share: of the image's tokens. All: mean over repeats.
 
     Args:
-        files: paths by what they hold: questions, vision, answers, schedules.
+        files: paths by what they hold: questions, vision, answers, schedules, downsample.
     """
     found = {}
     for benchmark in dict.fromkeys(tables.place(path, "schedules")["benchmark"] for path in files["schedules"]):
         own = {
             name: tables.matching(files[name], name, model=model, benchmark=benchmark)
-            for name in ("vision", "answers", "schedules")
+            for name in ("vision", "answers", "schedules", "downsample")
         }
         questions = tables.matching(files["questions"], "benchmark", benchmark=benchmark)
         schedules = tables.read(own["schedules"], "schedules", COLUMNS)
+        schedules = pl.concat([schedules, _smaller(own["downsample"])])
         lost = question_losses(schedules, tables.read(own["answers"], "answers", ANSWERS), ["schedule"], loss)
         kept = schedules.group_by("question_id", "schedule").agg(tokens=pl.col("mean_tokens").mean())
         images = tables.read(questions, "benchmark", ["question_id", "image_id"])
@@ -88,6 +99,19 @@ def read_trials(files: Mapping[str, Any], model: str, loss: Loss) -> dict[str, p
     return found
 
 
+def _smaller(paths: Sequence[str]) -> pl.DataFrame:
+    """Answers about images at lower resolution, in the columns of schedules."""
+    table = tables.read(paths, "downsample", ["question_id", "keep", "tokens", "answer", "score"])
+    return table.select(
+        "question_id",
+        schedule=pl.col("keep").map_elements(downsample_name, pl.String),
+        repeat=pl.lit(0, pl.Int32),
+        mean_tokens=pl.col("tokens").cast(pl.Float64),
+        answer="answer",
+        score="score",
+    )
+
+
 def mean_over_benchmarks(trials: Mapping[str, pl.DataFrame], column: str) -> dict[str, float]:
     """Schedule → mean over benchmarks of the mean over questions."""
     each = [frame.group_by("schedule").agg(pl.col(column).mean()) for frame in trials.values()]
@@ -95,8 +119,11 @@ def mean_over_benchmarks(trials: Mapping[str, pl.DataFrame], column: str) -> dic
 
 
 def meets(candidate: Candidate, share: float) -> bool:
-    """Whether a schedule that really kept this share of the mean tokens still is what its budget was planned for."""
-    return share <= candidate.tokens * (1 + EQUAL)
+    """Whether a schedule that really kept this share of the mean tokens still is what its budget was planned for.
+
+    A smaller image always is: where a model makes all of its tokens of any image, it is their pixels that are fewer.
+    """
+    return candidate.kind == DOWNSAMPLE or share <= candidate.tokens * (1 + EQUAL)
 
 
 def choose(
@@ -104,9 +131,9 @@ def choose(
 ) -> dict[str, Candidate]:
     """Role → the candidate for one budget with the smallest loss; of equals the one with fewer stages.
 
-    winner: of all; single: of those with one stage; hybrid, random: of that kind. A schedule that keeps more than what
-    was planned (a strategy need not keep what is asked) takes no role but that of random; a role that nobody can take
-    is left out.
+    winner: of all schedules; single: of those with one stage; hybrid, random, downsample: of that kind. A schedule that
+    keeps more than what was planned (a strategy need not keep what is asked) takes no role but that of random; a role
+    that nobody can take is left out.
 
     Args:
         losses, shares: of the schedules, by `mean_over_benchmarks` on the search split.
@@ -115,11 +142,15 @@ def choose(
     def order(candidate: Candidate) -> tuple:
         return round(losses[candidate.schedule], 9), len(candidate.stages), candidates.index(candidate)
 
-    fair = [one for one in candidates if one.kind == "random" or meets(one, shares[one.schedule])]
+    smaller = [one for one in candidates if one.kind == DOWNSAMPLE]
+    fair = [
+        one for one in candidates if one not in smaller and (one.kind == "random" or meets(one, shares[one.schedule]))
+    ]
     groups = {
         "winner": fair,
         "single": [one for one in fair if len(one.stages) == 1],
         "hybrid": [one for one in fair if one.kind == "hybrid"],
         "random": [one for one in fair if one.kind == "random"],
+        "downsample": smaller,
     }
     return {role: min(group, key=order) for role, group in groups.items() if group}

@@ -15,6 +15,7 @@ LOOKS = {
     "single": style.Look(style.PALETTE[1], "s", style.DASHES[1]),
     "hybrid": style.Look(style.PALETTE[2], "D", style.DASHES[2]),
     "random": style.Look("#000000", "x", style.DASHES[3]),
+    "downsample": style.Look(style.DOWNSAMPLED["color"], "v", style.DASHES[3]),
 }
 ASIDE = 0.012
 """Of the widest budget: by so much the roles stand side by side, since all share their budgets."""
@@ -47,7 +48,7 @@ def _series(panel: Axes, rows: pl.DataFrame, role: str, number: int) -> None:
     if rows.is_empty():
         return
     points = rows.rename({"loss": "mean"})
-    budgets = points["budget"].to_numpy() + (number - 1.5) * ASIDE * points["budget"].max()
+    budgets = points["budget"].to_numpy() + (number - (len(LOOKS) - 1) / 2) * ASIDE * points["budget"].max()
     panel.errorbar(
         budgets, points["mean"], style.errors(points), **LOOKS[role].line(), elinewidth=1.0, capsize=2, label=role
     )

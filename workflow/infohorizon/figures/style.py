@@ -21,6 +21,8 @@ GREY = "#7a7a7a"
 FULL: dict[str, Any] = {"color": INK, "linestyle": (0, (6, 2)), "linewidth": 1.0}
 BLIND: dict[str, Any] = {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 1.2}
 
+DOWNSAMPLED: dict[str, Any] = {"color": "#7B4FA3", "linestyle": (0, (5, 1.5, 1.5, 1.5)), "linewidth": 1.6}
+
 # Okabe and Ito's colours without the yellow, which is too light for lines on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B4FA3")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")

@@ -1,10 +1,11 @@
-"""Each benchmark's own metric by layer for every strategy and keep, with the unpruned and the blind level."""
+"""Each benchmark's own metric by layer for every strategy and keep, between the unpruned and the blind level."""
 
 from collections.abc import Sequence
 
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from infohorizon.analysis import observations
 from infohorizon.analysis.horizons import depth_of
@@ -17,13 +18,13 @@ def sweep_figure(
     """One row a model and benchmark, one column a keep; random thick with a band, the others with error bars.
 
     Args:
-        metrics: the metrics table; drop-all (keep 0) is drawn in every column.
+        metrics: the metrics table; drop-all (keep 0) is drawn in every column, smaller images in those of their keeps.
         horizon: the horizon table, which knows the models' depths.
     """
     if metrics.is_empty() or (values := observations.own_metric(metrics, "strategy")).is_empty():
         return style.empty("No strategy was swept in this study.")
     values = values.filter(pl.col("layer").is_not_null()).sort("layer")
-    levels = observations.levels(metrics, "strategy")
+    levels, smaller = observations.levels(metrics, "strategy"), observations.own_metric(metrics, "downsample")
     keeps = sorted(values.filter(pl.col("keep") > 0)["keep"].unique(), key=_amount, reverse=True) or [0.0]
     strategies = style.strategy_order(values["name"].unique())
     pairs = [
@@ -40,6 +41,7 @@ def sweep_figure(
         for column, keep in enumerate(keeps):
             panel = axes[row, column]
             style.levels(panel, levels.filter(model=model, benchmark=benchmark))
+            _downsampled(panel, smaller.filter(model=model, benchmark=benchmark, keep=keep))
             _strategies(panel, own.filter((pl.col("keep") == keep) | (pl.col("keep") == 0)), strategies)
             style.layer_axis(panel, depth_of(horizon, own, model=model, benchmark=benchmark))
             if row == 0:
@@ -52,6 +54,8 @@ def sweep_figure(
         style.handle(style.strategy_look(name, strategies), style.strategy_label(name), width=_width(name))
         for name in strategies
     ]
+    if smaller["keep"].is_in(keeps).any():
+        handles.append(Line2D([], [], **style.DOWNSAMPLED, label="image at lower resolution"))
     style.legend(figure, [*handles, *style.level_handles()])
     return figure
 
@@ -68,6 +72,14 @@ def _amount(keep: float) -> tuple[bool, float]:
 
 def _width(strategy: str) -> float:
     return 2.8 if strategy == "random" else 1.3
+
+
+def _downsampled(panel: Axes, rows: pl.DataFrame) -> None:
+    """The level of the image at lower resolution, which no layer changes, with its interval."""
+    for row in rows.iter_rows(named=True):
+        panel.axhline(row["mean"], **style.DOWNSAMPLED, zorder=2, label="downsample")
+        if row["low"] is not None:
+            panel.axhspan(row["low"], row["high"], color=style.DOWNSAMPLED["color"], alpha=0.08, linewidth=0, zorder=0)
 
 
 def _strategies(panel: Axes, values: pl.DataFrame, strategies: Sequence[str]) -> None:

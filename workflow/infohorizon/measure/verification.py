@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
+from infohorizon.measure.downsampling import lowered
 from infohorizon.measure.reference import Drop, Naive
 from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
 
-STAGES = ("answers", "information", "removals", "sweep", "schedules")
+STAGES = ("answers", "downsample", "information", "removals", "sweep", "schedules")
 TOLERANCE = 1e-4  # in probability, for float32
 
 
@@ -63,7 +64,12 @@ class Verifier:
         """Recompute rows of a stage's table, joined with their question, label and image_id."""
         found = Difference()
         for row in rows:
-            naive = Naive.of(self.model, self.reference, images[row["image_id"]], row["question"])
+            model, image = self.model, images[row["image_id"]]
+            if stage == "downsample":
+                size = row["width"], row["height"]
+                if size != image.size or row["tokens"] != model.tokens(image.size):  # else it is whole
+                    model, image = lowered(model, image, size)
+            naive = Naive.of(model, self.reference, image, row["question"])
             drops = self._drops(stage, row, naive)
             found.rows += 1
             found.largest_difference = max(found.largest_difference, self._difference(row, naive, drops))
@@ -85,6 +91,8 @@ class Verifier:
 
     def _drops(self, stage: str, row: Mapping[str, Any], naive: Naive) -> list[Drop]:
         """What was dropped behind one row of a table."""
+        if stage == "downsample":
+            return []
         if stage == "answers":
             return [] if row["condition"] == "full" else [Drop(0, [])]
         if stage == "removals":

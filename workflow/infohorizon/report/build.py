@@ -19,7 +19,7 @@ from infohorizon.analysis import observations, paper
 from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
-from infohorizon.report import rows, verdicts
+from infohorizon.report import recommendation, rows, verdicts
 from infohorizon.report.explorer import COUNTS, embedded, explorer
 
 HERE = Path(__file__).parent
@@ -32,12 +32,14 @@ class Files:
 
     Attributes:
         svg, png, captions: one of each for every figure, in the order of the page; captions are plain text.
+        recommendation: tables of the models for which schedules have been recommended, their figures beside them.
     """
 
     questions: Sequence[str]
     images: Sequence[str]
     vision: Sequence[str]
     answers: Sequence[str]
+    downsample: Sequence[str]
     information: Sequence[str]
     removals: Sequence[str]
     states: Sequence[str]
@@ -50,6 +52,7 @@ class Files:
     svg: Sequence[str]
     png: Sequence[str]
     captions: Sequence[str]
+    recommendation: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def build(files: Files, study: Study) -> str:
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
         best=rows.best_strategies(metrics, oracles(study.settings.get("strategies", {}))),
+        downsampled=rows.downsampled(metrics),
         swept=rows.strategies_over_layers(metrics),
         spellings=observations.other_spellings(files.answers).filter(pl.col("other") > 0).to_dicts(),
         horizons=rows.beside_collapse(rows.by_criterion(horizon, VANISHING), collapses(states)),
@@ -103,6 +107,8 @@ def build(files: Files, study: Study) -> str:
         schedules=rows.comparisons(comparison, "schedule"),
         strategies=rows.comparisons(comparison, "strategy"),
         selected=rows.comparisons(comparison, "selected"),
+        recommendations=[_recommendation(path) for path in files.recommendation],
+        advice_heads=recommendation.HEADS,
         paper=paper.beside(horizon, metrics, study.tasks, provenance["models"]),
         rounding=rows.rounding(files.information),
         answer_rounding=rows.answer_rounding(files.removals),
@@ -139,12 +145,21 @@ def figure_uri(svg: str | Path, png: str | Path) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
+def _recommendation(path: str) -> dict[str, Any]:
+    """What the page says of one model's recommended schedules: model, about, figure, advice."""
+    table, loss = tables.read(path, "recommendation"), tables.read_metadata(path)["configuration"]["settings"]["loss"]
+    figure = figure_uri(Path(path).with_suffix(".svg"), Path(path).with_suffix(".png"))
+    said = {"about": recommendation.about(table, loss), "advice": recommendation.advice(table)}
+    return {"model": table["model"][0], "figure": figure, **said}
+
+
 def _stages(files: Files) -> dict[str, Sequence[str]]:
     """The files whose metadata say where the numbers come from."""
     return {
         "benchmarks": files.questions,
         "vision": files.vision,
         "answers": files.answers,
+        "downsample": files.downsample,
         "information": files.information,
         "removals": files.removals,
         "states": files.states,

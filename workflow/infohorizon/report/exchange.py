@@ -12,7 +12,7 @@ from infohorizon.benchmarks.base import Task
 from infohorizon.errors import UserError
 from infohorizon.seeding import digest_of
 
-KINDS = {"answers": "answers", "sweep": "strategy", "schedules": "schedule"}
+KINDS = {"answers": "answers", "downsample": "downsample", "sweep": "strategy", "schedules": "schedule"}
 KEPT = ["question_id", "strategy", "layer", "keep", "repeat", "kept"]
 
 
@@ -25,7 +25,7 @@ def samples(questions: pl.DataFrame, turns: Mapping[str, str], task: Task, table
     Args:
         questions: the benchmark table.
         turns: question_id → the user turn.
-        stage: answers, sweep or schedules.
+        stage: answers, downsample, sweep or schedules.
     """
     about = questions.with_row_index("doc_id")
     answers = runs(table, KINDS[stage]).join(about, on="question_id")
@@ -36,7 +36,7 @@ def samples(questions: pl.DataFrame, turns: Mapping[str, str], task: Task, table
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    """full; fastv_layer-2_keep-0.5; random_layer-2_keep-64_repeat-1; pyramiddrop."""
+    """full; fastv_layer-2_keep-0.5; random_layer-2_keep-64_repeat-1; pyramiddrop; downsample_keep-0.5."""
     places = [f"{key}-{row[key]:g}" for key in ("layer", "keep") if row[key] is not None]
     places += [f"repeat-{row['repeat']}"] if row["repeat"] else []
     return "_".join([row["name"] or row["condition"], *places])

@@ -15,6 +15,7 @@ from infohorizon.seeding import digest_of
 from infohorizon.strategies import ORACLE
 
 Rows = list[list[str]]
+DIFFERENCE = {"mean": "difference", "low": "difference_low", "high": "difference_high"}
 
 
 def metrics(table: pl.DataFrame) -> Rows:
@@ -63,6 +64,34 @@ def best_strategies(table: pl.DataFrame, oracles: Collection[str] = (ORACLE,)) -
         metric = style.metric_label(own)
         rows.append([model, benchmark, metric, amount(keep), str(len(methods)), best or "–", *values, unpruned])
     return rows
+
+
+def downsampled(table: pl.DataFrame) -> Rows:
+    """model, benchmark, metric and unit, keep, tokens, questions, value, difference to unpruned, random, its questions.
+
+    Of images at lower resolution; tokens are those that the model really had. random: with the same keep, mean over the
+    layers that all strategies share.
+    """
+    place = ["model", "benchmark", "keep"]
+    beside = {
+        tuple(row[name] for name in place): row for row in _over_layers(table).to_dicts() if row["name"] == "random"
+    }
+    own = observations.own_metric(table, "downsample")
+    return [
+        [
+            row["model"],
+            row["benchmark"],
+            style.metric_label(own.filter(benchmark=row["benchmark"])),
+            amount(row["keep"]),
+            f"{row['tokens']:.4g}",
+            str(row["questions"]),
+            _interval(row, ".2f"),
+            _interval({name: row[key] for name, key in DIFFERENCE.items()}, "+.2f"),
+            _interval(random := beside.get(tuple(row[name] for name in place)), ".2f"),
+            str(random["questions"]) if random else "–",
+        ]
+        for row in own.iter_rows(named=True)
+    ]
 
 
 def strategies_over_layers(table: pl.DataFrame) -> Rows:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from infohorizon.models.geometry import batch_bytes
 from infohorizon.study import workload
-from infohorizon.study.configuration import Config, schedules_of
+from infohorizon.study.configuration import Config, recommendable, schedules_of
 from infohorizon.study.cost import (
     BANDWIDTH,
     EFFICIENCY,
@@ -19,20 +19,24 @@ from infohorizon.study.cost import (
     weight_bytes,
 )
 from infohorizon.study.protocols import protocol_of
+from infohorizon.study.sharding import SPLITS
 from infohorizon.study.sizes import Tables, benchmark_size, model_geometry
-from infohorizon.study.workload import Workload
+from infohorizon.study.workload import Cost, Workload
 
 ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # The rules that run a model, in their order.
 COSTS = {
     "encode_images": workload.encode_images,
     "answer_questions": workload.answer_questions,
+    "answer_downsampled": workload.answer_downsampled,
     "measure_information": workload.measure_information,
     "measure_removals": workload.measure_removals,
     "measure_states": workload.measure_states,
     "sweep_strategies": workload.sweep_strategies,
     "run_schedules": workload.run_schedules,
 }
+# What `snakemake recommend` runs after them, on each split of the questions.
+TRIALS = {"try_schedules": workload.try_schedules, "try_downsampled": workload.try_downsampled}
 NOTES = f"""
 Estimates throughout: nothing was run for them. GPU hours are those of one A100 (80 GB) at {PEAK / 1e12:.0f} TFLOP/s
 (dense bf16) × {EFFICIENCY:g}, with one read of the weights per generated token at {BANDWIDTH / 1e12:g} TB/s, and for
@@ -74,7 +78,10 @@ def page(config: Config, here: Mapping[str, Tables]) -> str:
             f"{benchmark} ({known}): {size.questions} questions, {size.images} images; visual tokens of each: "
             + ", ".join(f"{model} {count}" for model, count in tokens.items())
         )
-    return "\n".join([*lines, "", *table(plan(config, loads)), NOTES])
+    lines += ["", *table(plan(config, loads))]
+    if recommendable(config):
+        lines += ["", "snakemake recommend, after the sweep, at most:", *table(trials(config, loads))]
+    return "\n".join([*lines, NOTES])
 
 
 def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
@@ -84,21 +91,33 @@ def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
         Row("fetch_model", len(models), disk=sum(load.stored for load in models)),
         Row("build_benchmark", len({load.benchmark for load in loads})),
     ]
-    idle = {"run_schedules": not schedules_of(config), "measure_removals": not config["removals"]["names"]}
-    rows += [_row(rule, loads, config) for rule in COSTS if not idle.get(rule)]
+    idle = {
+        "answer_downsampled": not config["answers"]["downsample"],
+        "measure_removals": not config["removals"]["names"],
+        "run_schedules": not schedules_of(config),
+    }
+    for rule, cost in COSTS.items():
+        if not idle.get(rule):
+            rows.append(_row(rule, [(load, cost(load, config)) for load in loads], config["shards"]))
     return rows
 
 
-def _row(rule: str, loads: Sequence[Workload], config: Config) -> Row:
-    """One job per workload and shard."""
-    shards = config["shards"]
+def trials(config: Config, loads: Sequence[Workload]) -> list[Row]:
+    """Rows of the rules of `recommend` that run a model."""
+    return [
+        _row(rule, [(load, cost(load, config, split)) for load in loads for split in SPLITS], config["shards"])
+        for rule, cost in TRIALS.items()
+    ]
+
+
+def _row(rule: str, costs: Sequence[tuple[Workload, Cost]], shards: int) -> Row:
+    """One job per cost and shard."""
     seconds, disk, memory = [], 0.0, 0.0
-    for load in loads:
-        cost = COSTS[rule](load, config)
+    for load, cost in costs:
         seconds.append(start_seconds(load.stored) + gpu_seconds(cost.flops, cost.reads, load.stored) / shards)
         disk += cost.disk
         memory = max(memory, _memory(rule, load))
-    return Row(rule, len(loads) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
+    return Row(rule, len(costs) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
 
 
 def _memory(rule: str, load: Workload) -> float:

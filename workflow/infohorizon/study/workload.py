@@ -4,6 +4,7 @@ The formulas are those of cost.py, summed over the settings of a configuration. 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infohorizon import strategies
@@ -19,6 +20,7 @@ from infohorizon.study.cost import (
     resume_flops,
     vision_flops,
 )
+from infohorizon.study.sharding import SPLITS
 from infohorizon.units import layers_of, tokens_of
 
 PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
@@ -78,6 +80,21 @@ def answer_questions(load: Workload, config: Config) -> Cost:
     prefills = prefill_flops(load.shape, load.sequence) + prefill_flops(load.shape, PREFIX + load.size.text)
     each = Cost(2 * prefills, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=2)
     return each * load.questions(config["answers"].get("limit"))
+
+
+def answer_downsampled(load: Workload, config: Config) -> Cost:
+    """Every image anew for each question, and an answer; where the number of tokens is fixed all of them are asked."""
+    return _smaller(load, config["answers"]["downsample"]) * load.questions(config["answers"].get("limit"))
+
+
+def _smaller(load: Workload, keeps: Sequence[int | float]) -> Cost:
+    """One question about its image at some lower resolutions."""
+    cost, fixed = Cost(), load.shape.square is not None
+    for keep in keeps:
+        tokens = load.tokens if fixed else tokens_of(keep, load.tokens)
+        flops = vision_flops(load.shape, tokens) + prefill_flops(load.shape, PREFIX + tokens + load.size.text)
+        cost += Cost(flops, disk=ANSWER_ROW) + _decode(load, rows=1)
+    return cost
 
 
 def measure_information(load: Workload, config: Config) -> Cost:
@@ -159,6 +176,34 @@ def run_schedules(load: Workload, config: Config) -> Cost:
         entries = [strategies.entry(strategy, config["strategies"]) for strategy in strategies_of(config, name)]
         each += row * (config["sweep"]["repeats"] if any(entry.random for entry in entries) else 1)
     return each * load.questions(config["schedule_run"].get("limit"))
+
+
+def try_schedules(load: Workload, config: Config, split: str) -> Cost:
+    """At most what one split of `recommend` runs: all candidates on the first, one schedule a role on the other.
+
+    A schedule is taken for one stage at layer 0 that keeps its budget's share of the tokens, and repeated as often as a
+    random one.
+    """
+    settings, repeats = config["recommend"], config["sweep"]["repeats"]
+    hybrids = settings["hybrids"]
+    runs = settings["tries"] + len(hybrids) + 1 if split == SPLITS[0] else 3 + bool(hybrids)
+    each = Cost(prefill_flops(load.shape, load.sequence))
+    for budget in settings["budgets"]:
+        kept = tokens_of(budget, load.tokens)
+        row = Cost(resume_flops(load.shape, 0, kept + load.size.text, PREFIX), disk=_row_bytes(kept, config))
+        each += (row + _decode(load, rows=1)) * (runs * repeats)
+    return each * _tried(load, config)
+
+
+def try_downsampled(load: Workload, config: Config, split: str) -> Cost:
+    """An answer for each budget, on either split."""
+    return _smaller(load, config["recommend"]["budgets"]) * _tried(load, config)
+
+
+def _tried(load: Workload, config: Config) -> int:
+    """Questions of one split of `recommend`: half of the images that have an unpruned answer, as far as its limit."""
+    half = math.ceil(load.questions(config["answers"].get("limit")) / 2)
+    return min(config["recommend"]["limit"] or half, half)
 
 
 def _decode(load: Workload, rows: int, calls: int = 1) -> Cost:

@@ -132,6 +132,29 @@ TABLES: dict[str, Table] = {
         },
         key=("question_id", "condition"),
     ),
+    "downsample": Table(
+        "downsample/{model}/{benchmark}/part-{shard}.arrow",
+        "a question with its image at lower resolution, nothing pruned",
+        {
+            "question_id": _question,
+            "keep": Column(
+                pa.float64(), "configured keep: pixels of so many visual tokens, or of this fraction of the image's"
+            ),
+            "tokens": Column(
+                pa.int32(),
+                "visual tokens of the smaller image (Qwen: about the wanted number; LLaVA, InternVL: all of them, "
+                "since their number is fixed)",
+            ),
+            "width": Column(
+                pa.int32(), "pixels to which the image was resized (LLaVA, InternVL: before it is enlarged)"
+            ),
+            "height": Column(pa.int32(), "the same"),
+            "answer": _answer,
+            "score": _score,
+            "label_probability": _label_probability,
+        },
+        key=("question_id", "keep"),
+    ),
     "information": Table(
         "information/{model}/{benchmark}/part-{shard}.arrow",
         "a window of visual tokens at a layer, for one question",
@@ -242,13 +265,18 @@ TABLES: dict[str, Table] = {
             "unit": Column(pa.string(), "unit of value, full, differences and their intervals"),
             "own": Column(pa.bool_(), "whether this is the benchmark's own metric; others stand beside it"),
             "category": Column(pa.string(), "the benchmark's grouping, or a group of groups; empty for the whole"),
-            "condition": Column(pa.string(), "full, blind, strategy or schedule"),
+            "condition": Column(pa.string(), "full, blind, downsample, strategy or schedule"),
             "name": Column(pa.string(), "strategy or schedule; else empty"),
             "layer": Column(
                 pa.int32(),
                 "layer (strategies; null: mean over the layers that all strategies of this keep share); else null",
             ),
-            "keep": Column(pa.float64(), "configured keep (strategies); else null"),
+            "keep": Column(pa.float64(), "configured keep (strategies, downsample); else null"),
+            "tokens": Column(
+                pa.float64(),
+                "mean visual tokens: really kept (strategies), over all layers (schedules), of the image at lower "
+                "resolution (downsample); null for full, blind and relative scores",
+            ),
             "value": Column(pa.float64(), "the metric, mean over repeats"),
             "low": Column(pa.float64(), "lower end of the bootstrap interval over images; null for a single image"),
             "high": Column(pa.float64(), "upper end"),
@@ -381,10 +409,16 @@ TABLES: dict[str, Table] = {
             "role": Column(
                 pa.string(),
                 "winner: smallest loss on the search split; single, hybrid: the same of those with one stage, and of "
-                "the configured ones; random: one stage at layer 0; candidate: all others that were tried",
+                "the configured ones; random: one stage at layer 0; downsample: the image at lower resolution, nothing "
+                "pruned; candidate: all others that were tried",
             ),
-            "schedule": Column(pa.string(), "its name in the schedules tables under recommend/"),
-            "stages": Column(pa.string(), "JSON: [layer, strategy, keep], …; keep is a fraction of the tokens, or 0"),
+            "schedule": Column(
+                pa.string(), "its name in the schedules tables under recommend/; downsample KEEP for a smaller image"
+            ),
+            "stages": Column(
+                pa.string(),
+                "JSON: [layer, strategy, keep], …; keep is a fraction of the tokens, or 0; [] for downsample",
+            ),
             "questions": Column(pa.int32(), "questions behind the loss"),
             "images": Column(pa.int32(), "their images"),
             "mean_tokens": Column(pa.float64(), "mean visual tokens over all layers, as really kept"),
