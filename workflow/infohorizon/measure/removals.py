@@ -47,6 +47,7 @@ def run_removals(questioner: Questioner, asked: Asked, cells: Sequence[Cell]) ->
     model = questioner.model
     ids = model.label_ids(asked.label, asked.question)
     trace = prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+    questioner.batch.one(len(trace.prompt.embeddings), trace.final)
     log_p = model.language_model.log_probabilities(trace.final()[None], ids)[0].double().cpu()
     full = _Full(ids, log_p, model.language_model.logits(trace.final()[:1]).log_softmax(dim=-1))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infohorizon.engine import Positions, Trace, unpruned
+from infohorizon.engine import Positions, Trace
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.strategies.base import Strategy
 from infohorizon.strategies.schedule import Stage
@@ -61,7 +61,7 @@ def run_schedule(
         setting = Setting(stage.strategy, stage.layer, stage.keep, repeat)
         chosen = questioner.select(trace, asked, strategies, setting)
         trace = trace.prune(stage.layer, chosen.kept, positions, chosen.states)
-    answer = questioner.answers(unpruned(trace), asked)[0]
+    answer = questioner.full(trace, asked)
     present = [len(tokens) for tokens in trace.visual]
     kept = [trace.visual[stage.layer].tolist() for stage in stages]
     return {"repeat": repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer}
