@@ -16,7 +16,7 @@ import torch.utils._device
 from torch.utils import _pytree as pytree
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
-from devices.rules import CROSSING, DeviceMixed, check, name_of, waits
+from devices.rules import COPIES, DeviceMixed, check, name_of, waits
 
 NAME = "pretend"
 aten = torch.ops.aten
@@ -61,10 +61,11 @@ class Counts:
 
 
 class _Memory:
-    """Bytes of the storages behind tensors on the accelerator, and how many there may be."""
+    """Bytes of the storages behind tensors on the accelerator, and how many there may be (see `room`)."""
 
     def __init__(self) -> None:
-        self.bytes, self.limit, self.failures = 0, float("inf"), 0
+        self.bytes, self.peak, self.limit, self.failures = 0, 0, float("inf"), 0
+        self.most = float("inf")
         self._known: set[int] = set()
 
     def hold(self, tensor: torch.Tensor) -> None:
@@ -79,9 +80,12 @@ class _Memory:
             return
         if self.bytes + size > self.limit:
             self.failures += 1
+            if self.failures >= self.most:
+                self.limit = float("inf")
             raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {size} bytes")
         self._known.add(key)
         self.bytes += size
+        self.peak = max(self.peak, self.bytes)
         weakref.finalize(storage, self._freed, key, size)
 
     def _freed(self, key: int, size: int) -> None:
@@ -105,9 +109,9 @@ def counting() -> Iterator[Counts]:
 
 
 @contextmanager
-def room(size: int) -> Iterator[_Memory]:
-    """`size` bytes beside what is held now; more is out of memory."""
-    memory.limit, memory.failures = memory.bytes + size, 0
+def room(size: float, failures: float = float("inf")) -> Iterator[_Memory]:
+    """`size` bytes beside what is held now; more is out of memory, until there have been so many `failures`."""
+    memory.limit, memory.peak, memory.failures, memory.most = memory.bytes + size, memory.bytes, 0, failures
     try:
         yield memory
     finally:
@@ -180,24 +184,14 @@ def _without_lists(index: Any) -> Any:
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run an operation that takes or makes tensors on the accelerator."""
     wrappers: dict[int, Accelerated] = {}
-    others: list[Any] = []  # tensors and generators on the CPU
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Accelerated):
-            wrappers[id(value.held)] = value
-            return value.held
-        if isinstance(value, (list, tuple)):
-            return type(value)(map(plain, value))
-        if isinstance(value, (torch.Tensor, torch.Generator)):
-            others.append(value)
-        return value
-
-    plain_args, plain_kwargs = plain(args), {name: plain(value) for name, value in kwargs.items()}
+    others: list[Any] = []  # tensors and generators of the CPU
+    plain_args = _plain(args, wrappers, others)
+    plain_kwargs = {name: _plain(value, wrappers, others) for name, value in kwargs.items()}
     if wrappers and others:
         check(func, args, kwargs, on_device)
     target = None if kwargs.get("device") is None else torch.device(kwargs["device"])
     here = bool(wrappers) if target is None else target.type == NAME
-    if func in CROSSING and func is not aten._to_copy.default:
+    if func is aten.copy_.default:
         here = on_device(args[0])
     if here and any(isinstance(value, torch.Generator) for value in others):
         raise DeviceMixed(f"{name_of(func)}: expected a generator on '{NAME}' but found one on 'cpu'")
@@ -209,20 +203,36 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         counts.waiting[name_of(func)] += waits(func, args, here, on_device)
         counts.kernels[name_of(func)] += here and not func.is_view and func not in FREE
     out = func(*plain_args, **plain_kwargs)
-    if func is aten._to_copy.default and any(out is value for value in plain_args):
+    if func.overloadpacket in COPIES and out is plain_args[0] and on_device(args[0]) != here:
         out = out.clone()
     for wrapper in wrappers.values():
         if wrapper.shape != wrapper.held.shape:
             raise NotImplementedError(f"{name_of(func)} resizes a tensor on {NAME}: make it whole, see WHOLE")
-
-    def wrapped(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or on_device(value):
-            return value
-        return wrappers[id(value)] if id(value) in wrappers else Accelerated(value)
-
     if not here:
         return out
-    return wrapped(out) if isinstance(out, torch.Tensor) else pytree.tree_map(wrapped, out)
+    return (
+        _wrapped(out, wrappers)
+        if isinstance(out, torch.Tensor)
+        else pytree.tree_map(lambda value: _wrapped(value, wrappers), out)
+    )
+
+
+def _plain(value: Any, wrappers: dict[int, Accelerated], others: list[Any]) -> Any:
+    """Arguments with CPU tensors in place of those on the accelerator; which tensors there are is noted."""
+    if isinstance(value, Accelerated):
+        wrappers[id(value.held)] = value
+        return value.held
+    if isinstance(value, (list, tuple)):
+        return type(value)([_plain(part, wrappers, others) for part in value])
+    if isinstance(value, (torch.Tensor, torch.Generator)):
+        others.append(value)
+    return value
+
+
+def _wrapped(value: Any, wrappers: dict[int, Accelerated]) -> Any:
+    if not isinstance(value, torch.Tensor) or on_device(value):
+        return value
+    return wrappers[id(value)] if id(value) in wrappers else Accelerated(value)
 
 
 def _made(func: Any, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,9 @@ from torch.utils import _pytree as pytree
 
 aten = torch.ops.aten
 
-CROSSING = {aten.copy_.default, aten._to_copy.default, aten._copy_from.default, aten._copy_from_and_resize.default}
+COPIES = {aten.to, aten._to_copy}
+"""Operations that give a tensor, where asked on another device."""
+
 INDEXING = {
     aten.index.Tensor, aten._unsafe_index.Tensor, aten.index_put.default, aten.index_put_.default,
     aten._index_put_impl_.default,
@@ -23,7 +25,8 @@ WAITING = {
     aten._local_scalar_dense.default, aten.item.default, aten.is_nonzero.default, aten.equal.default,
     aten.nonzero.default, aten.masked_select.default, aten._unique2.default, aten.unique_dim.default,
     aten.unique_consecutive.default, aten.repeat_interleave.Tensor, aten.bincount.default, aten._linalg_eigh.default,
-    aten._linalg_check_errors.default,
+    aten._linalg_check_errors.default, aten.linalg_eigvalsh.default, aten.linalg_eigh.default,
+    aten.linalg_solve.default, aten.linalg_cholesky.default,
 }  # fmt: skip
 """Operations whose result, its size or an error of theirs the host reads."""
 
@@ -45,7 +48,7 @@ def check(func: Any, args: Sequence[Any], kwargs: dict[str, Any], on_device: Tes
     """
     tensors = _tensors((args, kwargs))
     places = {on_device(tensor) for tensor in tensors}
-    if len(places) < 2 or func in CROSSING:
+    if len(places) < 2 or func is aten.copy_.default:
         return
     name = name_of(func)
     if func in INDEXING:
@@ -69,10 +72,10 @@ def waits(func: Any, args: Sequence[Any], here: bool, on_device: Test) -> bool:
     """
     if func in WAITING:
         return any(map(on_device, _tensors(args)))
-    if func in CROSSING:
-        source = args[1] if func is aten.copy_.default else args[0]
-        upload_of_a_number = func is aten.copy_.default and here and source.dim() == 0 and not on_device(source)
-        return on_device(source) != here and not upload_of_a_number
+    if func.overloadpacket in COPIES:
+        return on_device(args[0]) != here
+    if func is aten.copy_.default:
+        return on_device(args[1]) != here and not (here and args[1].dim() == 0)  # a number is written without a copy
     if func not in INDEXING or not on_device(args[0]):
         return False
     indices = _tensors(args[1])

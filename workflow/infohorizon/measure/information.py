@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from infohorizon.engine import Batch, LanguageModel, Positions, Trace, prefill, resume
+from infohorizon.engine import Batch, LanguageModel, Positions, Trace, resume
 from infohorizon.engine.resume import untouched
-from infohorizon.measure.questioner import Asked
+from infohorizon.measure.questioner import Asked, begun
 from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
 
@@ -65,7 +65,7 @@ def token_information(
     Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
     """
     ids = model.label_ids(asked.label, asked.question)
-    trace = prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+    trace = begun(model, batch, asked, ids[:-1])
     parts = windows(asked.encoded.grid, measurement.window)
     measured = range(len(parts)) if only is None else only
     every = torch.arange(trace.prompt.count)

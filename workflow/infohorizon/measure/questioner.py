@@ -44,6 +44,19 @@ class Setting:
     repeat: int
 
 
+def begun(model: VisionLanguageModel, batch: Batch, asked: Asked, forced: Sequence[int] = ()) -> Trace:
+    """The unpruned run of a question, whose layers run when they are asked for.
+
+    Args:
+        forced: tokens of the label that are appended to the prompt.
+    """
+
+    def begin() -> Trace:
+        return prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced))
+
+    return batch.one(len(model.token_ids(asked.question)) + len(asked.encoded.features), begin)
+
+
 class Questioner:
     """Asks one model, one question at a time.
 
@@ -59,16 +72,20 @@ class Questioner:
 
     def trace(self, asked: Asked) -> Trace:
         """The unpruned run of the question."""
-        return prefill(self.model.language_model, self.model.prompt(asked.question, asked.encoded))
+        return begun(self.model, self.batch, asked)
+
+    def answer(self, trace: Trace, asked: Asked) -> dict[str, Any]:
+        """The answer with the tokens that a trace holds."""
+        return self.batch.one(len(trace.prompt.embeddings), lambda: self.answers(unpruned(trace), asked)[0])
 
     def full(self, trace: Trace, asked: Asked) -> dict[str, Any]:
-        """The answer to what a trace holds."""
-        return self.batch.one(len(trace.prompt.embeddings), lambda: self.answers(unpruned(trace), asked)[0])
+        """The unpruned answer."""
+        return self.answer(trace, asked)
 
     def blind(self, trace: Trace, asked: Asked) -> dict[str, Any]:
         """The answer with no visual token from layer 0 on."""
-        nothing = trace.prune(0, torch.arange(0, device=self.model.device))
-        return self.batch.one(nothing.nexts[0], lambda: self.answers(unpruned(nothing), asked)[0])
+        none = torch.arange(0, device=self.model.device)
+        return self.answer(self.batch.one(len(trace.prompt.embeddings), lambda: trace.prune(0, none)), asked)
 
     def answers(self, branches: Branches, asked: Asked) -> list[dict[str, Any]]:
         """answer and label_probability (first label token) of each row; a repetition penalty touches answers alone."""
@@ -93,7 +110,7 @@ class Questioner:
     def _worth(self, trace: Trace, asked: Asked) -> dict[str, dict[str, float]]:
         language_model, ids = self.model.language_model, self.model.label_ids(asked.label, asked.question)
         if len(ids) > 1:
-            trace = prefill(language_model, self.model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+            trace = begun(self.model, self.batch, asked, ids[:-1])
         blind = trace.prune(0, torch.arange(0, device=self.model.device))
         final = torch.stack([trace.final(), blind.final()])  # (2, 1 + forced, d)
         whole = language_model.log_probabilities(final, ids).double().sum(dim=-1).exp().tolist()
