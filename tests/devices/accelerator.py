@@ -5,10 +5,6 @@ on it arrives in `_run`, which refuses what CUDA refuses (rules.py), counts what
 lets memory run out where a test wants it. The backend is registered for the whole process, and for good.
 """
 
-import weakref
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +12,7 @@ import torch.utils._device
 from torch.utils import _pytree as pytree
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
+from devices.ledger import memory, open_counts
 from devices.rules import COPIES, DeviceMixed, check, name_of, waits
 
 NAME = "pretend"
@@ -38,84 +35,6 @@ class _Backend(_DummyBackendModule):
 
 _setup_privateuseone_for_python_backend(NAME, backend_module=_Backend())
 DEVICE = torch.device(NAME, 0)
-
-
-class Counts:
-    """What happened on the accelerator.
-
-    Attributes:
-        kernels: operation → how often it was launched; waiting: operation → how often the host waited for it.
-    """
-
-    def __init__(self) -> None:
-        self.kernels: Counter[str] = Counter()
-        self.waiting: Counter[str] = Counter()
-
-    @property
-    def launches(self) -> int:
-        return self.kernels.total()
-
-    @property
-    def waits(self) -> int:
-        return self.waiting.total()
-
-
-class _Memory:
-    """Bytes of the storages behind tensors on the accelerator, and how many there may be (see `room`)."""
-
-    def __init__(self) -> None:
-        self.bytes, self.peak, self.limit, self.failures = 0, 0, float("inf"), 0
-        self.most = float("inf")
-        self._known: set[int] = set()
-
-    def hold(self, tensor: torch.Tensor) -> None:
-        """Count a tensor's storage until it is freed.
-
-        Raises:
-            torch.OutOfMemoryError: it is one too many.
-        """
-        storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._known or size == 0:
-            return
-        if self.bytes + size > self.limit:
-            self.failures += 1
-            if self.failures >= self.most:
-                self.limit = float("inf")
-            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {size} bytes")
-        self._known.add(key)
-        self.bytes += size
-        self.peak = max(self.peak, self.bytes)
-        weakref.finalize(storage, self._freed, key, size)
-
-    def _freed(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.bytes -= size
-
-
-memory = _Memory()
-_counting: list[Counts] = []
-
-
-@contextmanager
-def counting() -> Iterator[Counts]:
-    """What happens on the accelerator inside."""
-    counts = Counts()
-    _counting.append(counts)
-    try:
-        yield counts
-    finally:
-        _counting.remove(counts)
-
-
-@contextmanager
-def room(size: float, failures: float = float("inf")) -> Iterator[_Memory]:
-    """`size` bytes beside what is held now; more is out of memory, until there have been so many `failures`."""
-    memory.limit, memory.peak, memory.failures, memory.most = memory.bytes + size, memory.bytes, 0, failures
-    try:
-        yield memory
-    finally:
-        memory.limit = float("inf")
 
 
 class Accelerated(torch.Tensor):
@@ -199,7 +118,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         plain_kwargs["device"] = "cpu"
     if here:
         plain_kwargs.pop("pin_memory", None)
-    for counts in _counting:
+    for counts in open_counts:
         counts.waiting[name_of(func)] += waits(func, args, here, on_device)
         counts.kernels[name_of(func)] += here and not func.is_view and func not in FREE
     out = func(*plain_args, **plain_kwargs)

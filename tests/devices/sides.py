@@ -50,7 +50,7 @@ class Side:
             parts = {name: value.float() for name, value in vars(found).items() if isinstance(value, torch.Tensor)}
             encoded = Encoded(found.grid, **parts)
         self.count = len(encoded.features)
-        self.asked = Asked("q1", "what is it?", "yes no", encoded, self._information)
+        self.asked = Asked("q1", "what is it?", "no", encoded, self._information)
         self.questioner = Questioner(self.model, Batch(512, 1, self.model.device), 3)
         self.trace = self.questioner.trace(self.asked)
 

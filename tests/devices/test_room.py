@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from devices.accelerator import memory, room
+from devices.ledger import memory, room
 from devices.sides import Side, same
 from infohorizon.engine import Batch
 from infohorizon.errors import UserError

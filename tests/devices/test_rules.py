@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from devices.accelerator import NAME, counting, memory, on_device, room
+from devices.accelerator import NAME, on_device
+from devices.ledger import counting, memory, room
 from devices.rules import DeviceMixed
 
 HERE, THERE = torch.arange(12.0).reshape(4, 3).to(NAME), torch.ones(4, 3)

@@ -54,10 +54,7 @@ class Batch:
                 start, alone = part.stop, False
                 self._recover()
             elif alone:
-                raise UserError(
-                    f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
-                    "or a device with more memory."
-                )
+                raise _too_large(tokens)
             else:
                 alone = part.stop - part.start == 1  # what is freed now may do for the row
                 self._halve(part.stop - part.start, tokens)
@@ -65,12 +62,18 @@ class Batch:
     def one(self, tokens: int, call: Callable[[], T]) -> T:
         """Call for a single row of `tokens` tokens; on out-of-memory free what is cached and try again.
 
+        The budget stays what it is: this is no batch of the decoder's.
+
         Raises:
             UserError: it does not fit.
         """
         found: list[T] = []
-        self.slices(1, tokens, lambda _: found.append(call()))
-        return found[0]
+        for _ in range(2):
+            if self._fits(lambda _: found.append(call()), slice(0, 1)):
+                return found[0]
+            log.warning("out of memory at one row of %d tokens", tokens)
+            _free()
+        raise _too_large(tokens)
 
     def _fits(self, call: Callable[[slice], None], part: slice) -> bool:
         """Call; False where memory ran out. The error is gone then, and with it the failed call's tensors."""
@@ -92,14 +95,26 @@ class Batch:
 
     def _halve(self, rows: int, tokens: int) -> None:
         self.fitted = 0
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free()
         half = max(1, rows // 2)
         if self.rows:
             self.rows = half
         else:
             self.tokens = half * tokens
         log.warning("out of memory at %d rows of %d tokens: continuing with %d rows", rows, tokens, half)
+
+
+def _free() -> None:
+    """Give cached memory back, so that it can be cut up otherwise."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _too_large(tokens: int) -> UserError:
+    return UserError(
+        f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
+        "or a device with more memory."
+    )
 
 
 def out_of_memory(error: RuntimeError) -> bool:
