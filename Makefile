@@ -3,6 +3,7 @@
 # make check  ruff, mypy, snakefmt, snakemake --lint    make docs    regenerate the generated documentation
 # make bench  speed as ratios (bench/)                  make test-slow  SLURM, faults, whole studies
 # make test-oldest  models under transformers 4.57      make what-reruns  which jobs `make` would run, and why
+# make test-devices  every stage under CUDA's rules, on a pretend accelerator, in minutes
 #
 # PYTHON=python3.12  makes the environment with this Python (3.11 to 3.13); later calls stay with it
 # VENV=folder        keeps the environment there; the folder is emptied when Python or the pins change
@@ -16,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run setup test test-slow test-oldest check docs smoke verify models bench what-reruns pins
+.PHONY: run setup test test-slow test-oldest test-devices check docs smoke verify models bench what-reruns pins
 
 run: setup
 	snakemake --cores $(CORES) $(ARGS)
@@ -27,8 +28,12 @@ setup:
 test: setup
 	$(PYTEST) -m "not slow"
 
-test-slow: setup
+test-slow: setup test-devices
 	$(PYTEST) -m slow
+
+# A process of its own, since the accelerator's rules hold for the whole process; no other tests load it.
+test-devices: setup
+	OMP_NUM_THREADS=1 pytest tests/devices
 
 # What touches transformers, under the oldest version that is supported (with the hub client and the data loader of its
 # time), laid over the environment.

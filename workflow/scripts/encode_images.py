@@ -9,7 +9,7 @@ from infohorizon import tables
 from infohorizon.benchmarks.images import decode
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import vision_row
-from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_model
+from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model
 from infohorizon.pipeline.job import Job, run
 from infohorizon.study.sharding import shard_of
 from infohorizon.tables.resumable import Cells, fill
@@ -28,7 +28,8 @@ def main(job: Job) -> None:
         return open_model(job)
 
     def encode(image_id: str, _: list[dict]) -> list[dict]:
-        return [vision_row(image_id, model().encode([decode(data[image_id])])[0], wide)]
+        encoded = model().encoded([decode(data[image_id])], open_batch(job, model()))
+        return [vision_row(image_id, encoded[0], wide)]
 
     benchmark = tables.read_metadata(job.input.images)["benchmark"]
     fill(

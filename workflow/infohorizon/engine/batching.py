@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
@@ -9,6 +10,7 @@ from infohorizon.errors import UserError
 
 log = logging.getLogger("infohorizon")
 RECOVERY = 64  # calls
+T = TypeVar("T")
 WORDS = (
     "can't allocate memory",
     "CUDA out of memory",
@@ -42,22 +44,36 @@ class Batch:
         `call` must store its result only once it is complete, so that a failed attempt leaves no trace.
 
         Raises:
-            UserError: not even one row fits.
+            UserError: not even one row fits, tried twice.
         """
-        start = 0
+        start, alone = 0, False
         while start < rows:
             size = self.rows or max(1, self.tokens // tokens)
             part = slice(start, min(rows, start + size))
             if self._fits(call, part):
-                start = part.stop
+                start, alone = part.stop, False
                 self._recover()
-            elif part.stop - part.start == 1:
-                raise UserError(
-                    f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
-                    "or a device with more memory."
-                )
+            elif alone:
+                raise _too_large(tokens)
             else:
+                alone = part.stop - part.start == 1  # what is freed now may do for the row
                 self._halve(part.stop - part.start, tokens)
+
+    def one(self, tokens: int, call: Callable[[], T]) -> T:
+        """Call for a single row of `tokens` tokens; on out-of-memory free what is cached and try again.
+
+        The budget stays what it is: this is no batch of the decoder's.
+
+        Raises:
+            UserError: it does not fit.
+        """
+        found: list[T] = []
+        for _ in range(2):
+            if self._fits(lambda _: found.append(call()), slice(0, 1)):
+                return found[0]
+            log.warning("out of memory at one row of %d tokens", tokens)
+            _free()
+        raise _too_large(tokens)
 
     def _fits(self, call: Callable[[slice], None], part: slice) -> bool:
         """Call; False where memory ran out. The error is gone then, and with it the failed call's tensors."""
@@ -79,14 +95,26 @@ class Batch:
 
     def _halve(self, rows: int, tokens: int) -> None:
         self.fitted = 0
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free()
         half = max(1, rows // 2)
         if self.rows:
             self.rows = half
         else:
             self.tokens = half * tokens
         log.warning("out of memory at %d rows of %d tokens: continuing with %d rows", rows, tokens, half)
+
+
+def _free() -> None:
+    """Give cached memory back, so that it can be cut up otherwise."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _too_large(tokens: int) -> UserError:
+    return UserError(
+        f"one row of {tokens} tokens does not fit into memory: use a smaller dtype or max_pixels, "
+        "or a device with more memory."
+    )
 
 
 def out_of_memory(error: RuntimeError) -> bool:

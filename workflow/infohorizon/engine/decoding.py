@@ -73,7 +73,7 @@ class Greedy:
             self.seen[:, self.ids] = True
         penalised = torch.where(logits < 0, logits * self.penalty, logits / self.penalty)
         token = torch.where(self.seen, penalised, logits).argmax(dim=-1)
-        self.seen[torch.arange(len(token), device=token.device), token] = True
+        self.seen.scatter_(1, token[:, None], True)
         return token
 
     def leave(self, staying: Tensor) -> None:
@@ -97,8 +97,8 @@ def decode(
         if not any(left):
             break
         if sum(left) <= LEAVE * len(left):
-            staying = going.nonzero().flatten()
-            caches = [_staying(groups, left) for groups in caches]
+            staying = torch.tensor([row for row, stays in enumerate(left) if stays], device=device)
+            caches = [_staying(groups, left, staying) for groups in caches]
             rows, token, going = rows[staying], token[staying], going[staying]
             choose.leave(staying)
         x = model.enter(model.embed(token))[:, None]  # (rows, 1, d)
@@ -116,14 +116,18 @@ def decode(
     return [_until(row, ended) for row in answers.tolist()]
 
 
-def _staying(groups: Sequence[Group], left: Sequence[bool]) -> list[Group]:
-    """The groups of one layer without the rows that left; their caches are copied."""
+def _staying(groups: Sequence[Group], left: Sequence[bool], staying: Tensor) -> list[Group]:
+    """The groups of one layer without the rows that left; their caches are copied.
+
+    Args:
+        left: which rows stay; staying: their indices, on the caches' device.
+    """
     found, start = [], 0
     for group in groups:
-        chosen = [index for index, stays in enumerate(left[group.rows]) if stays]
-        if chosen:
-            rows = slice(start, start + len(chosen))
-            found.append(Group(rows, group.cache.of_rows(chosen), group.rope, group.next))
+        rows = slice(start, start + sum(left[group.rows]))
+        if rows.stop > start:
+            cache = group.cache.of_rows(staying[rows] - group.rows.start)
+            found.append(Group(rows, cache, group.rope, group.next))
             start = rows.stop
     return found
 

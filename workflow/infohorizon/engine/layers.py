@@ -5,7 +5,7 @@ Works with transformers 4.57 to 5.x through public points alone: `AttentionInter
 layers of the Llama layout share (input_layernorm, self_attn, post_attention_layernorm, mlp).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -152,12 +152,11 @@ class PrefixCache:
         self.own = keys, values
         return self.own
 
-    def of_rows(self, rows: Sequence[int]) -> "PrefixCache":
-        """The cache of some rows alone; the shared prefix stays shared."""
+    def of_rows(self, rows: Tensor) -> "PrefixCache":
+        """The cache of some rows alone (indices on its device); the shared prefix stays shared."""
         if self.own is None:
             return PrefixCache(self.shared)
-        index = torch.tensor(rows, device=self.own[0].device)
-        return PrefixCache(self.shared, (self.own[0][index], self.own[1][index]))
+        return PrefixCache(self.shared, (self.own[0][rows], self.own[1][rows]))
 
     def without(self, count: int) -> "PrefixCache":
         """The cache before its last `count` tokens, which are the rows' own where these have any."""

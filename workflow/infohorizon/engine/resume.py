@@ -45,7 +45,7 @@ def resume(
     Args:
         trace: the unpruned run.
         layers: R layers, ascending.
-        kept: (R, T) indices 0 … N−1, ascending in each row.
+        kept: (R, T) indices 0 … N−1, ascending in each row; on the CPU nothing is waited for to look at them.
         positions: contiguous ones only where tokens leave the sequence.
         states: (R, T, d) states that replace the kept tokens' at their layer (delete alone); what the prompt adds to
             these tokens later is their own.
@@ -58,16 +58,17 @@ def resume(
     model, prompt = trace.language_model, trace.prompt
     if (positions == "contiguous" and removal not in SHORTENING) or (states is not None and removal != "delete"):
         raise ValueError(f"removal '{removal}' takes original positions and the tokens' own states")
-    rows, kept = len(kept), kept.to(trace.device)
     # 1. Which tokens are recomputed, n of each row, and which are shared: their keys and values are the trace's own.
-    rest = rest_of(trace, kept, removal, _reused(prompt, kept, positions, states))
+    reused = _reused(prompt, kept, positions, states)
+    rows, kept = len(kept), kept.to(trace.device)
+    rest = rest_of(trace, kept, removal, reused)
     # 2. Where they stand: at their original places, or right behind each other.
     rope, places = trace.ropes[0], rest.own  # (R, n)
+    after_last = len(prompt.embeddings)  # place of the first generated token
     if positions == "contiguous":
-        rope = model.rope(prompt.positions, positions)
-        places = torch.arange(rest.shared, rest.shared + rest.own.shape[1], device=trace.device).expand(rows, -1)
+        rope, after_last = model.rope(prompt.positions, positions), rest.shared + rest.own.shape[1]
+        places = torch.arange(rest.shared, after_last, device=trace.device).expand(rows, -1)
     cos, sin = rope.at(places)  # (R, n, head width)
-    after_last = int(places[0, -1]) + 1  # place of the first generated token
 
     # 3. Layer by layer: rows whose layer this is join the batch with the trace's states; the batch goes through.
     joined = torch.bincount(torch.as_tensor(layers), minlength=model.depth).cumsum(dim=0).tolist()
@@ -129,4 +130,4 @@ def _entering(trace: Trace, rest: Rest, layer: int, x: Tensor, active: int, stat
 def _whole(trace: Trace, layer: int, rows: slice) -> Group:
     """Rows that hold all of the trace's tokens at this layer: they share its cache."""
     cache = PrefixCache((trace.keys(layer), trace.values(layer)))
-    return Group(rows, cache, trace.ropes[layer], int(trace.places[layer][-1]) + 1)
+    return Group(rows, cache, trace.ropes[layer], trace.nexts[layer])

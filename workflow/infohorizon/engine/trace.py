@@ -69,7 +69,8 @@ class Trace:
     """One question's run through the decoder, one row; layers run when first asked for.
 
     Below the layer of its last pruning a trace shares its parent's states. `visual[j]` are the original indices of
-    the visual tokens present at layer j, `places[j]` all present tokens' places in `ropes[j]`.
+    the visual tokens present at layer j, `places[j]` all present tokens' places in `ropes[j]`, `nexts[j]` that of the
+    first token to be generated.
     """
 
     def __init__(self, language_model: LanguageModel, prompt: Prompt) -> None:
@@ -77,6 +78,7 @@ class Trace:
         self.language_model, self.prompt = language_model, prompt
         self.visual = [torch.arange(prompt.count, device=device)] * depth
         self.places = [torch.arange(prompt.embeddings.shape[0], device=device)] * depth
+        self.nexts = [prompt.embeddings.shape[0]] * depth
         self.ropes = [language_model.rope(prompt.positions, "original")] * depth
         self._hidden = [language_model.enter(prompt.embeddings)]
         self._keys: list[Tensor] = []
@@ -161,14 +163,15 @@ class Trace:
         hidden = self.hidden(layer)[tokens]
         if states is not None:
             hidden[self.prompt.start : self.prompt.start + len(kept)] = states.to(hidden.dtype)
-        rope, places = self.ropes[layer], self.places[layer][tokens]
+        rope, places, following = self.ropes[layer], self.places[layer][tokens], self.nexts[layer]
         if positions == "contiguous":
-            rope = self.language_model.rope(self.prompt.positions, positions)
-            places = torch.arange(len(tokens), device=self.device)
+            rope, following = self.language_model.rope(self.prompt.positions, positions), len(tokens)
+            places = torch.arange(following, device=self.device)
 
         pruned, above = copy(self), len(self.visual) - layer
         pruned.visual = self.visual[:layer] + [self.visual[layer][kept]] * above
         pruned.places = self.places[:layer] + [places] * above
+        pruned.nexts = self.nexts[:layer] + [following] * above
         pruned.ropes = self.ropes[:layer] + [rope] * above
         pruned._hidden = [*self._hidden[:layer], hidden]
         pruned._keys, pruned._values = self._keys[:layer], self._values[:layer]
@@ -202,23 +205,26 @@ class Trace:
 
     @torch.inference_mode()
     def _run_next(self) -> None:
-        """Run the first layer that has not run yet, and store what it took and made."""
+        """Run the first layer that has not run yet, and store what it took and made, once all of it is there."""
         j, layer = len(self._keys), self.language_model.layers[len(self._keys)]
         x = self._hidden[j][None]  # (1, S, d)
         cache, rope = PrefixCache(), self.ropes[j].at(self.places[j][None])
+        queries: list[Tensor] = []
 
         def tap(_: nn.Module, query: Tensor, __: Tensor, scaling: float) -> None:
-            self._queries.append(query[0, :, -self.prompt.suffix :].clone())
+            queries.append(query[0, :, -self.prompt.suffix :].clone())
             self._scaling = scaling
 
         with tapping(tap):
             if j + 1 < self.language_model.depth:
-                self._hidden.append(self._added(j, run_layer(layer, x, rope, cache)[0]))
+                self._hidden[j + 1 :] = [self._added(j, run_layer(layer, x, rope, cache)[0])]
             else:
                 last = run_last_layer(layer, x, rope, cache, self.prompt.read)
-                self._final = self.language_model.norm(last)[0]
-                self.language_model.check_finite(self._final)
+                final = self.language_model.norm(last)[0]
+                self.language_model.check_finite(final)
+                self._final = final
         assert cache.own is not None  # the layer has run
         keys, values = cache.own
+        self._queries += queries
         self._keys.append(keys[0])
         self._values.append(values[0])

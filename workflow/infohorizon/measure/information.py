@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from infohorizon.engine import Batch, LanguageModel, Positions, Trace, prefill, resume
+from infohorizon.engine import Batch, LanguageModel, Positions, Trace, resume
 from infohorizon.engine.resume import untouched
-from infohorizon.measure.questioner import Asked
+from infohorizon.measure.questioner import Asked, begun
 from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
 
@@ -65,12 +65,13 @@ def token_information(
     Returns: rows with the columns of the information table, without question_id; layers, then windows, ascending.
     """
     ids = model.label_ids(asked.label, asked.question)
-    trace = prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+    trace = begun(model, batch, asked, ids[:-1])
     parts = windows(asked.encoded.grid, measurement.window)
     measured = range(len(parts)) if only is None else only
     every = torch.arange(trace.prompt.count)
     kept = [parts[w] if measurement.context == "text" else every[~torch.isin(every, parts[w])] for w in measured]
     kept.append(torch.arange(0))  # no visual token: p_text
+    batch.one(len(trace.prompt.embeddings), trace.final)
     found = _probabilities(trace, ids, layers, kept, batch, measurement)
 
     if measurement.context == "image":
@@ -103,6 +104,7 @@ def _probabilities(
     first = torch.empty(len(kept), len(layers), dtype=torch.float64)
     found = _Probabilities(first, torch.empty_like(first), torch.empty(len(layers), dtype=torch.float64))
     full = language_model.logits(trace.final()[:1]).log_softmax(dim=-1)
+    targets = torch.tensor(ids, device=trace.device)
     runs = [int(untouched(tokens)) for tokens in kept]
 
     for size in sorted({len(tokens) for tokens in kept}):
@@ -116,12 +118,14 @@ def _probabilities(
             at = [layers[l] for l, _ in chosen]
             positions, removal = measurement.positions, measurement.removal
             final = resume(trace, at, sets, positions, decodable=False, removal=removal).final
-            log_p = language_model.log_probabilities(final, ids).double().cpu()
+            log_p = language_model.log_probabilities(final, targets).double().cpu()
             for row, (l, i) in enumerate(chosen):
                 found.first[i, l], found.whole[i, l] = log_p[row, 0].exp(), log_p[row].sum().exp()
-                if i == len(kept) - 1:
-                    text = language_model.logits(final[row, :1]).log_softmax(dim=-1)
-                    found.divergence[l] = (text.exp() * (text - full)).sum().double().cpu()
+            without = [row for row, (_, i) in enumerate(chosen) if i == len(kept) - 1]
+            if without:  # read back at once
+                texts = [language_model.logits(final[row, :1]).log_softmax(dim=-1) for row in without]
+                divergence = torch.stack([(text.exp() * (text - full)).sum() for text in texts])
+                found.divergence[[chosen[row][0] for row in without]] = divergence.double().cpu()
 
         present = trace.prompt.count if measurement.removal in ("zero", "mean") else size
         batch.slices(len(rows), present + trace.prompt.suffix, run)

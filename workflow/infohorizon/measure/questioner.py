@@ -1,8 +1,8 @@
 """Asking one model one question about one image: unpruned, without the image, or with the tokens a strategy keeps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,6 +44,19 @@ class Setting:
     repeat: int
 
 
+def begun(model: VisionLanguageModel, batch: Batch, asked: Asked, forced: Sequence[int] = ()) -> Trace:
+    """The unpruned run of a question, whose layers run when they are asked for.
+
+    Args:
+        forced: tokens of the label that are appended to the prompt.
+    """
+
+    def begin() -> Trace:
+        return prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced))
+
+    return batch.one(len(model.token_ids(asked.question)) + len(asked.encoded.features), begin)
+
+
 class Questioner:
     """Asks one model, one question at a time.
 
@@ -59,16 +72,20 @@ class Questioner:
 
     def trace(self, asked: Asked) -> Trace:
         """The unpruned run of the question."""
-        return prefill(self.model.language_model, self.model.prompt(asked.question, asked.encoded))
+        return begun(self.model, self.batch, asked)
+
+    def answer(self, trace: Trace, asked: Asked) -> dict[str, Any]:
+        """The answer with the tokens that a trace holds."""
+        return self.batch.one(len(trace.prompt.embeddings), lambda: self.answers(unpruned(trace), asked)[0])
 
     def full(self, trace: Trace, asked: Asked) -> dict[str, Any]:
         """The unpruned answer."""
-        return self.answers(unpruned(trace), asked)[0]
+        return self.answer(trace, asked)
 
     def blind(self, trace: Trace, asked: Asked) -> dict[str, Any]:
         """The answer with no visual token from layer 0 on."""
-        nothing = trace.prune(0, torch.arange(0, device=self.model.device))
-        return self.answers(unpruned(nothing), asked)[0]
+        none = torch.arange(0, device=self.model.device)
+        return self.answer(self.batch.one(len(trace.prompt.embeddings), lambda: trace.prune(0, none)), asked)
 
     def answers(self, branches: Branches, asked: Asked) -> list[dict[str, Any]]:
         """answer and label_probability (first label token) of each row; a repetition penalty touches answers alone."""
@@ -88,9 +105,12 @@ class Questioner:
         answer_probability is that of all tokens of the label, teacher-forced; divergence is
         KL(first-token distribution ‖ unpruned), nats.
         """
+        return self.batch.one(len(trace.prompt.embeddings), lambda: self._worth(trace, asked))
+
+    def _worth(self, trace: Trace, asked: Asked) -> dict[str, dict[str, float]]:
         language_model, ids = self.model.language_model, self.model.label_ids(asked.label, asked.question)
         if len(ids) > 1:
-            trace = prefill(language_model, self.model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+            trace = begun(self.model, self.batch, asked, ids[:-1])
         blind = trace.prune(0, torch.arange(0, device=self.model.device))
         final = torch.stack([trace.final(), blind.final()])  # (2, 1 + forced, d)
         whole = language_model.log_probabilities(final, ids).double().sum(dim=-1).exp().tolist()
@@ -125,30 +145,64 @@ class Questioner:
             notes: what strategies remember of this trace from one setting to the next.
 
         Raises:
-            UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
+            UserError: the strategy gives anything but sorted, unique indices.
         """
+        return settled([self.choice(trace, asked, strategies, setting, notes)])[0]
+
+    def choice(
+        self,
+        trace: Trace,
+        asked: Asked,
+        strategies: Mapping[str, Strategy],
+        setting: Setting,
+        notes: dict[Any, Any] | None = None,
+    ) -> "Choice":
+        """The same, not settled yet: nothing is waited for but what the strategy itself reads back."""
         key = (self.seed, asked.question_id, setting.repeat)
         view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, setting.keep, notes)
-        return choose(strategies[setting.strategy], view, trace.prompt.count)
+        strategy, prompt = strategies[setting.strategy], trace.prompt
+        return self.batch.one(len(prompt.embeddings), lambda: choose(strategy, view, prompt.count))
 
 
-def choose(strategy: Strategy, view: View, count: int) -> Selection:
-    """Which of a view's visual tokens stay; a fraction is of the image's own `count` tokens.
+class Choice(NamedTuple):
+    """What a strategy gave, on whatever device, and from how many tokens at which layer."""
+
+    selection: Selection
+    strategy: str
+    layer: int
+    tokens: int
+
+
+def choose(strategy: Strategy, view: View, count: int) -> Choice:
+    """Which of a view's visual tokens stay; a fraction is of the image's own `count` tokens."""
+    keep = tokens_of(view.amount, count)
+    every = keep >= view.count and not strategy.sizes_itself
+    chosen = Selection(torch.arange(view.count)) if every else strategy.choose(view, keep)
+    return Choice(chosen, strategy.name, view.layer, view.count)
+
+
+def settled(choices: Sequence[Choice]) -> list[Selection]:
+    """The selections with their indices on the CPU, read back from a device at once.
 
     Raises:
-        UserError: the strategy gives anything but sorted, unique indices (on whatever device; here: the CPU).
+        UserError: a strategy gave anything but sorted, unique indices.
     """
-    keep = tokens_of(view.amount, count)
-    if keep >= view.count and not strategy.sizes_itself:
-        return Selection(torch.arange(view.count))
-    chosen = strategy.choose(view, keep)
-    return chosen._replace(kept=_checked(chosen.kept.cpu(), view.count, strategy.name, view.layer))
+    far = [i for i, choice in enumerate(choices) if choice.selection.kept.device.type != "cpu" and _listed(choice)]
+    kept = {i: choice.selection.kept for i, choice in enumerate(choices)}
+    if far:
+        together = torch.cat([kept[i] for i in far]).cpu()
+        kept |= dict(zip(far, together.split([len(kept[i]) for i in far]), strict=True))
+    for i, choice in enumerate(choices):
+        ordered = _listed(choice) and not (kept[i].diff() <= 0).any()
+        if not ordered or (len(kept[i]) and (kept[i][0] < 0 or kept[i][-1] >= choice.tokens)):
+            raise UserError(
+                f"strategy '{choice.strategy}' at layer {choice.layer}: select must return sorted, unique indices from "
+                f"0 to {choice.tokens - 1}."
+            )
+    return [choice.selection._replace(kept=kept[i]) for i, choice in enumerate(choices)]
 
 
-def _checked(kept: Tensor, count: int, strategy: str, layer: int) -> Tensor:
-    integers = kept.ndim == 1 and kept.dtype in (torch.int32, torch.int64)
-    if not integers or (len(kept) and (kept[0] < 0 or kept[-1] >= count or (kept.diff() <= 0).any())):
-        raise UserError(
-            f"strategy '{strategy}' at layer {layer}: select must return sorted, unique indices from 0 to {count - 1}."
-        )
-    return kept
+def _listed(choice: Choice) -> bool:
+    """Whether a choice is a list of whole numbers."""
+    kept = choice.selection.kept
+    return kept.ndim == 1 and kept.dtype in (torch.int32, torch.int64)

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from infohorizon.engine import Trace, prefill, resume, unforced
-from infohorizon.measure.questioner import Asked, Questioner
+from infohorizon.engine import Trace, resume, unforced
+from infohorizon.measure.questioner import Asked, Questioner, begun
 
 Name = Literal["delete", "zero", "mean", "text"]
 
@@ -46,7 +46,8 @@ def run_removals(questioner: Questioner, asked: Asked, cells: Sequence[Cell]) ->
     """
     model = questioner.model
     ids = model.label_ids(asked.label, asked.question)
-    trace = prefill(model.language_model, model.prompt(asked.question, asked.encoded, forced=ids[:-1]))
+    trace = begun(model, questioner.batch, asked, ids[:-1])
+    questioner.batch.one(len(trace.prompt.embeddings), trace.final)
     log_p = model.language_model.log_probabilities(trace.final()[None], ids)[0].double().cpu()
     full = _Full(ids, log_p, model.language_model.logits(trace.final()[:1]).log_softmax(dim=-1))
 

@@ -1,9 +1,10 @@
 """Schedules: [(layer, strategy, keep), …] on one question, tokens really leaving at each stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from infohorizon.engine import Positions, Trace, unpruned
+from infohorizon.engine import Positions, Trace
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.strategies.base import Strategy
 from infohorizon.strategies.schedule import Stage
@@ -60,8 +61,9 @@ def run_schedule(
     for stage in stages:
         setting = Setting(stage.strategy, stage.layer, stage.keep, repeat)
         chosen = questioner.select(trace, asked, strategies, setting)
-        trace = trace.prune(stage.layer, chosen.kept, positions, chosen.states)
-    answer = questioner.answers(unpruned(trace), asked)[0]
+        pruned = partial(trace.prune, stage.layer, chosen.kept, positions, chosen.states)
+        trace = questioner.batch.one(len(trace.prompt.embeddings), pruned)
+    answer = questioner.answer(trace, asked)
     present = [len(tokens) for tokens in trace.visual]
     kept = [trace.visual[stage.layer].tolist() for stage in stages]
     return {"repeat": repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer}

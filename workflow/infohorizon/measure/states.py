@@ -22,15 +22,12 @@ def state_rows(trace: Trace, layers: Sequence[int]) -> list[dict[str, Any]]:
 
     Returns: rows with layer, entropy and query_entropy (None at layer 0: its queries are those of the layer before).
     """
-    start, count = trace.prompt.start, trace.prompt.count
-    return [
-        {
-            "layer": layer,
-            "entropy": matrix_entropy(trace.hidden(layer)[start : start + count]),
-            "query_entropy": float(query_entropy(trace.visual_queries(layer - 1)).mean()) if layer else None,
-        }
-        for layer in layers
-    ]
+    visual = slice(trace.prompt.start, trace.prompt.start + trace.prompt.count)
+    entropies = [_entropy(trace.hidden(layer)[visual]) for layer in layers]
+    of_queries = [query_entropy(trace.visual_queries(layer - 1)).mean() for layer in layers if layer]
+    values = iter(torch.stack([*entropies, *of_queries]).tolist() if layers else [])  # read back at once
+    rows = [{"layer": layer, "entropy": next(values)} for layer in layers]
+    return [{**row, "query_entropy": next(values) if row["layer"] else None} for row in rows]
 
 
 def matrix_entropy(states: Tensor) -> float:
@@ -43,10 +40,16 @@ def matrix_entropy(states: Tensor) -> float:
     Args:
         states: (N, d).
     """
+    return float(_entropy(states))
+
+
+def _entropy(states: Tensor) -> Tensor:
+    """The same as a tensor of no dimensions, where the states are."""
     x = states.double()
     x = x - x.mean(dim=0)
     spectrum = torch.linalg.eigvalsh(x @ x.T if len(x) <= x.shape[1] else x.T @ x).clamp_min(0)
     total, most = spectrum.sum(), min(x.shape)
-    if most == 1 or total == 0:
-        return 0.0
-    return float(torch.special.entr(spectrum / total).sum()) / math.log(most)
+    if most == 1:
+        return torch.zeros_like(total)
+    entropy = torch.special.entr(spectrum / total).sum() / math.log(most)
+    return torch.where(total == 0, 0, entropy)

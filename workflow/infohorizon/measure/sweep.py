@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from infohorizon.engine import Positions, Trace, resume
-from infohorizon.measure.questioner import Asked, Keep, Questioner, Setting
+from infohorizon.measure.questioner import Asked, Choice, Keep, Questioner, Setting, settled
 from infohorizon.strategies.base import Selection, Strategy
 from infohorizon.units import tokens_of
 
@@ -65,15 +65,15 @@ def _selections(
 ) -> list[Selection]:
     """What stays under each setting; larger keeps choose first, since strategies may remember their order."""
     notes: dict[Any, Any] = {}
-    served: dict[Any, Selection] = {}
-    chosen: dict[int, Selection] = {}
+    served: dict[Any, Choice] = {}
+    chosen: dict[int, Choice] = {}
     for index in sorted(range(len(settings)), key=lambda i: -tokens_of(settings[i].keep, trace.prompt.count)):
         setting = settings[index]
         key = (setting.strategy, setting.keep) if strategies[setting.strategy].once else index
         if key not in served:
-            served[key] = questioner.select(trace, asked, strategies, setting, notes)
+            served[key] = questioner.choice(trace, asked, strategies, setting, notes)
         chosen[index] = served[key]
-    return [chosen[index] for index in range(len(settings))]
+    return settled([chosen[index] for index in range(len(settings))])
 
 
 def _row(setting: Setting, selection: Selection, answer: Mapping[str, Any]) -> dict[str, Any]:

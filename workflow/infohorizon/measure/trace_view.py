@@ -116,32 +116,34 @@ class TraceView(View):
         return torch.cat([before, self.embeddings("text")])
 
     def saliency(self, early: bool = False) -> Tensor:
-        return self._cached(self.encoded.early_saliency if early else self.encoded.saliency)
+        return self._cached("early_saliency" if early else "saliency")
 
     def received(self, middle: bool = False) -> Tensor:
-        return self._cached(self.encoded.middle_received if middle else self.encoded.received)
+        return self._cached("middle_received" if middle else "received")
 
     def features(self) -> Tensor:
-        return self._cached(self.encoded.features)
+        return self._cached("features")
 
     def projected(self, features: Tensor) -> Tensor:
         return self.trace.language_model.enter(self.project(features))
 
     def vision_keys(self) -> Tensor:
-        return self._cached(self.encoded.keys)
+        return self._cached("keys")
 
     def information(self, by: Measure = "first token") -> Tensor:
         if self.oracle is None:
             raise UserError("strategy 'information' needs the information table of this model and benchmark.")
-        return self.oracle(self.leaving, by).to(self.present.device)[self.present]
+        oracle, device = self.oracle, self.present.device
+        return self.noted(("information", self.leaving, by), lambda: oracle(self.leaving, by).to(device))[self.present]
 
     def places(self) -> Tensor:
-        present, columns = self.present.cpu(), self.grid[1]
+        present, columns = self.noted(("present",), self.present.cpu), self.grid[1]
         return torch.stack([present // columns, present % columns], dim=1)
 
     def generator(self, keep: int) -> torch.Generator:
         return torch.Generator().manual_seed(seed_of(*self.key, self.leaving, keep))
 
-    def _cached(self, values: Tensor) -> Tensor:
-        values = values.to(self.present.device)
+    def _cached(self, name: str) -> Tensor:
+        """A part of the encoded image, moved to the device once."""
+        values = self.noted(("encoded", name), lambda: getattr(self.encoded, name).to(self.present.device))
         return values.to(torch.promote_types(values.dtype, torch.float32))[self.present]

@@ -150,6 +150,17 @@ class VisionLanguageModel(ABC):
     def encode(self, images: Sequence[Image.Image]) -> list[Encoded]:
         """Run the vision tower on a batch of images."""
 
+    def encoded(self, images: Sequence[Image.Image], batch: Batch) -> list[Encoded]:
+        """The same in batches that memory has room for.
+
+        Raises:
+            UserError: one image does not fit.
+        """
+        found: list[Encoded] = []
+        tokens = max((self.tokens(image.size) for image in images), default=0)
+        batch.slices(len(images), max(tokens, 1), lambda part: found.extend(self.encode(images[part])))
+        return found
+
     def setting_faults(self) -> Iterator[str]:
         """What config.json says that this architecture's file cannot run, a sentence each without a full stop."""
         return iter(())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infohorizon.errors import UserError
-from infohorizon.measure.questioner import choose
+from infohorizon.measure.questioner import choose, settled
 from infohorizon.measure.trace_view import TraceView
 from infohorizon.models.base import Encoded
 from infohorizon.pruning.cache import PrunedCache
@@ -143,7 +143,7 @@ class Call:
         key = (plan.seed, self._ids[number], 0)
         keep = plan.schedule.stages[stage].keep
         view = TraceView(run, layer, cast(Encoded, image), plan.twin.projected, key, amount=keep)
-        return choose(plan.strategies[stage], view, count)
+        return settled([choose(plan.strategies[stage], view, count)])[0]
 
     def _forget(self, layer: int) -> None:
         """Let go of what only strategies up to a layer read."""

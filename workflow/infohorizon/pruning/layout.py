@@ -58,10 +58,10 @@ class Layout:
 
     def real(self, generated: int, device: torch.device) -> Tensor | None:
         """Which tokens of the rows and of what was generated are no padding, (B, n + generated); None if all."""
-        padding = torch.tensor([self.padding(row) for row in range(len(self.rows))], device=device)
-        if not padding.any():
+        padding = [self.padding(row) for row in range(len(self.rows))]
+        if not any(padding):
             return None
-        return torch.arange(self.width + generated, device=device) >= padding[:, None]
+        return torch.arange(self.width + generated, device=device) >= torch.tensor(padding, device=device)[:, None]
 
     def numbered(self, device: torch.device) -> Tensor:
         """Contiguous position ids of the tokens, (B, n): a row's own count from 0."""

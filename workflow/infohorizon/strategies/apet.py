@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infohorizon.strategies.base import Selection, Strategy, View, merged, top
+from infohorizon.strategies.base import Selection, Strategy, View, members, merged, top
 
 RIDGE = 1e-5
 
@@ -49,27 +49,23 @@ class ApET(Strategy):
         basis = spread(tokens, first, min(self.basis, keep - 1))
         errors = residuals(tokens, tokens[basis])
         kept = top(errors, keep)
-        weakest = kept[errors[kept].sort(descending=True, stable=True).indices[keep - len(basis) :]].sort().values
-        targets = torch.zeros(view.count, dtype=torch.bool, device=tokens.device)
-        targets[kept] = True
-        targets[weakest] = False
-        merging = ~targets
-        merging[weakest] = False
-        states = merged(tokens, tokens, targets, merging)
+        ranked = kept[errors[kept].sort(descending=True, stable=True).indices]
+        targets, weakest = (part.sort().values for part in ranked.split([keep - len(basis), len(basis)]))
+        leaving = torch.ones(view.count, dtype=torch.bool, device=tokens.device).index_fill_(0, kept, False)
+        states = merged(tokens, tokens, targets, members(leaving, view.count - keep))
         states[weakest] = tokens[basis]
         return Selection(kept, view.projected(states[kept]) if view.layer == 0 else states[kept])
 
 
 def spread(tokens: Tensor, first: int, number: int) -> Tensor:
     """Farthest-point sampling in Euclidean distance: (number,) indices of tokens (N, d), `first` to begin with."""
-    picks = torch.empty(number, dtype=torch.long, device=tokens.device)
     distance = tokens.new_full((len(tokens),), torch.inf)
-    pick: int | Tensor = first
-    for i in range(number):
-        picks[i] = pick
-        distance = torch.minimum(distance, (tokens - tokens[pick]).square().sum(dim=1))
-        pick = distance.argmax()
-    return picks
+    picks = [torch.full((1,), first, device=tokens.device)]
+    for _ in range(1, number):
+        last = tokens.index_select(0, picks[-1])
+        distance = torch.minimum(distance, (tokens - last).square().sum(dim=1))
+        picks.append(distance.argmax(keepdim=True))  # (1,): a number without dimensions would be read back as an index
+    return torch.cat(picks)[:number]
 
 
 def residuals(tokens: Tensor, basis: Tensor) -> Tensor:
@@ -77,5 +73,5 @@ def residuals(tokens: Tensor, basis: Tensor) -> Tensor:
     tokens, basis = tokens.double(), basis.double()  # like tokens in the basis make their products nearly singular
     gram = basis @ basis.T
     gram.diagonal().add_(RIDGE)
-    coefficients = torch.linalg.solve(gram, basis @ tokens.T)  # (b, N)
+    coefficients = torch.linalg.solve_ex(gram, basis @ tokens.T).result  # (b, N)
     return (tokens - coefficients.T @ basis).norm(dim=1)

@@ -1,6 +1,7 @@
 """What a pruning strategy is: from a lazy view of the visual tokens to the indices that stay."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -50,6 +51,23 @@ class View:
     @cached_property
     def notes(self) -> dict[Any, Any]:
         return {}
+
+    def noted(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What the notes hold under a key, made where they do not."""
+        if key not in self.notes:
+            self.notes[key] = make()
+        return self.notes[key]
+
+    def on_cpu(self, what: str, **which: Any) -> Tensor:
+        """What a method gives that depends on the image alone (saliency, received, features, vision_keys), on the CPU.
+
+        It is read back from the device once for all layers and keeps of a question.
+        """
+        return self.noted(("on_cpu", what, *which.items()), lambda: getattr(self, what)(**which).cpu())
+
+    def last_row(self) -> Tensor:
+        """(1,) the last prompt token among the text tokens, as `attention` takes it."""
+        return torch.full((1,), self.text_count - 1, device=self.present.device)
 
     def at(self, layer: int) -> "View":
         """The same tokens as they are seen at another layer, up to 1 above the one at whose input they leave."""
@@ -227,19 +245,26 @@ def top(scores: Tensor, keep: int) -> Tensor:
     return torch.sort(scores, descending=True, stable=True).indices[:keep].sort().values
 
 
-def merged(states: Tensor, alike: Tensor, targets: Tensor, merging: Tensor | None = None) -> Tensor:
+def members(mask: Tensor, number: int) -> Tensor:
+    """(number,) the indices at which a mask (N,) is true, ascending: `nonzero` where their number is known.
+
+    The host need not wait for the device to tell how many there are.
+    """
+    return mask.sort(descending=True, stable=True).indices[:number]
+
+
+def merged(states: Tensor, alike: Tensor, targets: Tensor, merging: Tensor) -> Tensor:
     """States (N, d) in which each token that merges is added to its most similar target, and sums become means.
 
     Args:
         alike: (N, f) whose cosine says how similar tokens are.
-        targets: (N,) bool, the tokens that take up others.
-        merging: (N,) bool, the tokens that are added to them; None for all that are no targets.
+        targets: (t,) indices of the tokens that take up others, ascending.
+        merging: (m,) indices of the tokens that are added to them, ascending.
     """
     alike = normalize(alike, dim=1)
-    others = (~targets if merging is None else merging).nonzero().flatten()
-    nearest = (alike[others] @ alike[targets].T).argmax(dim=1)
+    nearest = (alike[merging] @ alike[targets].T).argmax(dim=1)
     # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
-    assigned = one_hot(nearest, int(targets.sum())).T.to(states)
+    assigned = one_hot(nearest, len(targets)).T.to(states)
     result = states.clone()
-    result[targets] = (states[targets] + assigned @ states[others]) / (1 + assigned.sum(dim=1, keepdim=True))
+    result[targets] = (states[targets] + assigned @ states[merging]) / (1 + assigned.sum(dim=1, keepdim=True))
     return result

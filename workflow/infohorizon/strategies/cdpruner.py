@@ -110,11 +110,11 @@ def picks(vectors: Tensor, keep: int) -> Tensor:
     keep, vectors = min(keep, len(vectors)), vectors.double()  # once the picks span all tokens, float32's noise grows
     gains = (vectors * vectors).sum(dim=1)  # squared length of what the picks do not span
     spanned = vectors.new_zeros(keep, len(vectors))
-    order = torch.empty(keep, dtype=torch.long, device=vectors.device)
+    order = [gains.new_empty(0, dtype=torch.long)]
     for i in range(keep):
-        pick = order[i] = gains.argmax()
-        left = vectors @ vectors[pick] - spanned[:i, pick] @ spanned[:i]
-        spanned[i] = left / (gains[pick].clamp(min=0) + TINY).sqrt()
-        gains = gains - spanned[i] ** 2
-        gains[pick] = -torch.inf
-    return order
+        pick = gains.argmax(keepdim=True)  # (1,): a number without dimensions would be read back as an index
+        order.append(pick)
+        left = vectors @ vectors.index_select(0, pick)[0] - spanned[:i].index_select(1, pick)[:, 0] @ spanned[:i]
+        spanned[i] = left / (gains.index_select(0, pick).clamp(min=0) + TINY).sqrt()
+        gains = (gains - spanned[i] ** 2).index_fill_(0, pick, -torch.inf)
+    return torch.cat(order)

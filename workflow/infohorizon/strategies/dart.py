@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from infohorizon.strategies.base import Selection, Strategy, View
+from infohorizon.strategies.base import Selection, Strategy, View, members
 
 PIVOTS = 4
 
@@ -29,24 +29,31 @@ class DART(Strategy):
     def select(self, view: View, keep: int) -> Selection:
         if keep >= view.count:
             return Selection(torch.arange(view.count))
-        visual = largest(view.keys("visual"), min(PIVOTS, keep))
-        text = largest(view.keys("text"), min(PIVOTS, view.text_count))
+        visual, text = view.noted(("dart", view.layer), lambda: self.pivots(view))
+        visual = visual[:keep]
         share = (keep - len(visual)) // (len(visual) + len(text))
 
         # A row per token of visual | text: the rows of the pivots are compared with the visual tokens.
         hidden = normalize(torch.cat([view.normed_hidden("visual"), view.normed_hidden("text")]), dim=1)
         kept = torch.zeros(view.count, dtype=torch.bool, device=hidden.device)
-        kept[visual] = True
-        for pivot in visiting_order(visual, [view.count + index for index in text], view.visual_start):
-            similarity = hidden[: view.count] @ hidden[pivot]
-            similarity[kept] = torch.inf
-            kept[similarity.sort(stable=True).indices[:share]] = True
-        return Selection(kept.nonzero().flatten())
+        for pivot in visual:
+            kept[pivot] = True
+        order = visiting_order(visual, [view.count + index for index in text], view.visual_start)
+        for pivot in order:
+            similarity = (hidden[: view.count] @ hidden[pivot]).masked_fill(kept, torch.inf)
+            kept.index_fill_(0, similarity.sort(stable=True).indices[:share], True)
+        return Selection(members(kept, len(visual) + share * len(order)))
+
+    def pivots(self, view: View) -> tuple[list[int], list[int]]:
+        """The visual and the text tokens with the largest keys, descending; read back from the device at once."""
+        visual, text = (largest(view.keys(section)) for section in ("visual", "text"))
+        found = torch.cat([visual, text]).tolist()
+        return found[: len(visual)], found[len(visual) :]
 
 
-def largest(keys: Tensor, number: int) -> list[int]:
-    """The tokens with the largest L1 norm over all heads, descending."""
-    return keys.abs().sum(dim=(0, 2)).sort(descending=True, stable=True).indices[:number].tolist()
+def largest(keys: Tensor) -> Tensor:
+    """The tokens with the largest L1 norm over all heads, descending, at most PIVOTS."""
+    return keys.abs().sum(dim=(0, 2)).sort(descending=True, stable=True).indices[:PIVOTS]
 
 
 def visiting_order(visual: list[int], text: list[int], start: int) -> list[int]:

@@ -54,5 +54,7 @@ class DivPrune(Strategy):
         """The picks for a smaller keep are the first of those for a larger one: a layer's order is made once."""
         key = ("divprune", self.faithful, view.layer)
         if len(view.notes.get(key, ())) < min(keep, view.count):
-            view.notes[key] = self.order(view, keep)
-        return Selection(view.notes[key][:keep].unique(sorted=True))
+            order = self.order(view, keep)
+            view.notes[key] = order.cpu() if self.faithful else order  # how many differ is counted on the CPU
+        picks = view.notes[key][:keep]
+        return Selection(picks.unique(sorted=True) if self.faithful else picks.sort().values)

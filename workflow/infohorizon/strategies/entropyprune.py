@@ -27,7 +27,7 @@ class EntropyPrune(ScoreStrategy):
     reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:
-        return query_entropy(view.queries())
+        return view.noted(("entropyprune", view.layer), lambda: query_entropy(view.queries()))
 
 
 def query_entropy(queries: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """FastV: what the last prompt token looks at."""
 
-import torch
 from torch import Tensor
 
 from infohorizon.strategies.base import ScoreStrategy, View
@@ -19,5 +18,4 @@ class FastV(ScoreStrategy):
     reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:
-        last = torch.tensor([view.text_count - 1])
-        return view.attention(last)[:, 0].mean(dim=0)
+        return view.attention(view.last_row())[:, 0].mean(dim=0)

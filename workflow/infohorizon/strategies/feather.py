@@ -37,14 +37,13 @@ class Feather(ScoreStrategy):
         self.stride = stride
 
     def score(self, view: View, keep: int) -> Tensor:
-        last = torch.tensor([view.text_count - 1])
-        attention = view.attention(last, rotary=False)[:, 0]
+        attention = view.attention(view.last_row(), rotary=False)[:, 0]
         among = attention.sum(dim=1, keepdim=True).clamp_min(torch.finfo(attention.dtype).tiny)
         return (attention / among).mean(dim=0)
 
     def select(self, view: View, keep: int) -> Selection:
-        kept = super().select(view, keep).kept.cpu()
+        kept = super().select(view, keep).kept
         if not self.stride:
             return Selection(kept)
         grid = (view.places() % self.stride == 0).all(dim=1).nonzero().flatten()
-        return Selection(torch.cat([kept, grid]).unique())
+        return Selection(torch.cat([kept.cpu(), grid]).unique())

@@ -40,15 +40,16 @@ class HiPrune(Strategy):
     def select(self, view: View, keep: int) -> Selection:
         keep = min(keep, view.count)
         chosen = self.group(view, keep)
-        late = view.received().cpu().masked_fill(chosen, -torch.inf)
+        late = view.on_cpu("received").masked_fill(chosen, -torch.inf)
         chosen[top(late, keep - int(chosen.sum()))] = True
         return Selection(chosen.nonzero().flatten())
 
     def group(self, view: View, keep: int) -> Tensor:
         """Which tokens are anchors or their neighbours, (N,) bool on the CPU; at most `keep`."""
-        anchors = top(view.received(middle=True).cpu(), min(round(keep * self.alpha / 5), keep // 5))
+        anchors = top(view.on_cpu("received", middle=True), min(round(keep * self.alpha / 5), keep // 5))
         rows, columns = view.grid
         steps = torch.tensor([0, -1, 1, -columns, columns])
-        present = view.present.cpu()
+        places = view.places()
+        present = places[:, 0] * columns + places[:, 1]
         neighbours = (present[anchors, None] + steps).clamp(0, rows * columns - 1)
         return torch.isin(present, neighbours)

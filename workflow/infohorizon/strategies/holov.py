@@ -42,7 +42,7 @@ class HoloV(Strategy):
 
     def select(self, view: View, keep: int) -> Selection:
         number = self.chunks or max(1, 16 * view.count // (9 * keep))
-        chunks = view.saliency().cpu().tensor_split(min(number, view.count))
+        chunks = view.on_cpu("saliency").tensor_split(min(number, view.count))
         sizes = torch.tensor([len(chunk) for chunk in chunks])
         means = torch.stack([chunk.mean() for chunk in chunks]).double().nan_to_num()
         starts = (sizes.cumsum(dim=0) - sizes).tolist()

@@ -49,7 +49,7 @@ class Kept(Strategy):
         if key not in self._rows:
             raise UserError(f"{self.file} has no set for {self._named(key)}.")
         kept = self.frame["kept"][self._rows[key]].to_list()
-        here = {int(token): index for index, token in enumerate(view.present.tolist())}
+        here = view.noted(("kept",), lambda: {token: index for index, token in enumerate(view.present.tolist())})
         if gone := [token for token in kept if token not in here]:
             raise UserError(
                 f"{self.file}: token {gone[0]} of question {view.question_id} at layer {view.layer} is not there: "

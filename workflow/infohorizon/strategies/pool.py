@@ -1,5 +1,6 @@
 """Average pooling: what a coarser grid of tokens tells, without a choice."""
 
+from torch import Tensor
 from torch.nn.functional import one_hot
 
 from infohorizon.strategies.base import Selection, Strategy, View
@@ -19,8 +20,12 @@ class Pool(Strategy):
     merges = True
 
     def select(self, view: View, keep: int) -> Selection:
-        middles, cell = cells(view.places(), keep)
         hidden = view.hidden()
-        # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
-        members = one_hot(cell, len(middles)).T.to(hidden)
+        middles, members = view.noted(("pool", keep), lambda: self.members(view, keep, hidden))
         return Selection(middles, members @ hidden / members.sum(dim=1, keepdim=True))
+
+    def members(self, view: View, keep: int, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """(T,) the tokens in the middle of the cells, and (T, N) which tokens each has, as numbers like the states."""
+        middles, cell = cells(view.places(), keep)
+        # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
+        return middles, one_hot(cell, len(middles)).T.to(hidden)

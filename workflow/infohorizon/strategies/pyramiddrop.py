@@ -1,6 +1,5 @@
 """PyramidDrop: what the last prompt token is about to look at."""
 
-import torch
 from torch import Tensor
 
 from infohorizon.strategies.base import ScoreStrategy, View
@@ -23,5 +22,4 @@ class PyramidDrop(ScoreStrategy):
     reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:
-        last = torch.tensor([view.text_count - 1])
-        return view.attention(last, ahead=True)[:, 0].mean(dim=0)
+        return view.attention(view.last_row(), ahead=True)[:, 0].mean(dim=0)

@@ -45,14 +45,15 @@ class Scope(Strategy):
         weight = (self.heads * view.saliency()) ** self.alpha
         covered = similarity.new_zeros(view.count)
         left = torch.ones(view.count, dtype=torch.bool, device=similarity.device)
-        picks = torch.empty(keep, dtype=torch.long, device=similarity.device)
-        for i in range(keep):
+        picks = []
+        for _ in range(keep):
             gains = (similarity - covered).clamp(min=0).sum(dim=1)  # symmetric: a row is a candidate
             gains = gains * weight if self.combine == "multiply" else gains + weight
-            pick = picks[i] = gains.where(left, -torch.inf).argmax()
-            torch.maximum(covered, similarity[pick], out=covered)
-            left[pick] = False
-        return picks
+            pick = gains.where(left, -torch.inf).argmax(keepdim=True)  # (1,): not read back as an index
+            picks.append(pick)
+            covered = torch.maximum(covered, similarity.index_select(0, pick)[0])
+            left.index_fill_(0, pick, False)
+        return torch.cat(picks)
 
     def select(self, view: View, keep: int) -> Selection:
         return Selection(self.order(view, keep).sort().values)

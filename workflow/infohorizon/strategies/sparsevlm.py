@@ -29,10 +29,10 @@ class SparseVLM(ScoreStrategy):
         similarity = view.embeddings("visual") @ view.embeddings("text").T
         relevance = similarity.softmax(dim=1).mean(dim=0)
         raters = (relevance > relevance.mean()).nonzero().flatten()
-        return raters if len(raters) else torch.arange(view.text_count)
+        return raters if len(raters) else torch.arange(view.text_count, device=raters.device)
 
     def score(self, view: View, keep: int) -> Tensor:
-        return view.attention(self.raters(view)).mean(dim=(0, 1))
+        return view.attention(view.noted(("sparsevlm",), lambda: self.raters(view))).mean(dim=(0, 1))
 
     def select(self, view: View, keep: int) -> Selection:
         return super().select(view, min(keep, max(view.count - 1, 1)))

@@ -37,7 +37,9 @@ class TransPrune(ScoreStrategy):
         self.since = checked_layer("since", since)
 
     def score(self, view: View, keep: int) -> Tensor:
-        attention = view.attention(torch.arange(view.text_count), ahead=True).mean(dim=(0, 1))
+        attention = view.attention(torch.arange(view.text_count, device=view.present.device), ahead=True).mean(
+            dim=(0, 1)
+        )
         layers = range(layer_of(self.since, view.depth), view.layer)
         transitions = sum((view.transition(layer) for layer in layers), torch.zeros_like(attention))
         return transitions / (transitions.sum() + LEAST) + attention / (attention.sum() + LEAST)

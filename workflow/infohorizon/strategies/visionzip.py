@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from infohorizon.strategies.base import Selection, Strategy, View, top
@@ -38,24 +39,35 @@ class VisionZip(Strategy):
     def select(self, view: View, keep: int) -> Selection:
         if keep >= view.count:
             return Selection(torch.arange(view.count))
-        contextual = int(keep * self.contextual + 0.5)
-        kept = torch.zeros(view.count, dtype=torch.bool)
-        kept[top(view.saliency().cpu(), keep - contextual)] = True
-        if contextual == 0:
-            return Selection(kept.nonzero().flatten())
-
-        rest = (~kept).nonzero().flatten()
-        targets = rest[:: len(rest) // contextual][:contextual]
-        kept[targets] = True
-        others = (~kept).nonzero().flatten()
-
-        keys = normalize(view.vision_keys().cpu(), dim=1)
-        nearest = (keys[others] @ keys[targets].T).argmax(dim=1)
+        kept, *merging = view.noted(("visionzip", self.contextual, keep), lambda: self.parts(view, keep))
+        if not merging:
+            return Selection(kept)
+        targets, others, assigned = merging
         unmerged = view.features() if view.layer == 0 else view.hidden()
-        # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
-        assigned = one_hot(nearest, contextual).T.to(unmerged)
+        assigned = assigned.to(unmerged)
         mean = assigned @ unmerged[others] / assigned.sum(dim=1, keepdim=True).clamp(min=1)
         merged = unmerged[targets] + mean
         states = view.hidden().clone()
         states[targets] = view.projected(merged) if view.layer == 0 else merged
-        return Selection(kept.nonzero().flatten(), states[kept])
+        return Selection(kept, states[kept])
+
+    def parts(self, view: View, keep: int) -> tuple[Tensor, ...]:
+        """What the image alone decides, on the view's device.
+
+        Returns: indices of the tokens that stay; and where some are targets, indices of these and of the others, and
+            which of the others each target takes up, (targets, others). All ascending.
+        """
+        contextual = int(keep * self.contextual + 0.5)
+        kept = torch.zeros(view.count, dtype=torch.bool)
+        kept[top(view.on_cpu("saliency"), keep - contextual)] = True
+        parts: tuple[Tensor, ...] = ()
+        if contextual:
+            rest = (~kept).nonzero().flatten()
+            targets = rest[:: len(rest) // contextual][:contextual]
+            kept[targets] = True
+            others = (~kept).nonzero().flatten()
+            keys = normalize(view.on_cpu("vision_keys"), dim=1)
+            nearest = (keys[others] @ keys[targets].T).argmax(dim=1)
+            # A product, not a scattered sum: the latter's rounding depends on thread order on a GPU.
+            parts = targets, others, one_hot(nearest, contextual).T
+        return tuple(part.to(view.present.device) for part in (kept.nonzero().flatten(), *parts))

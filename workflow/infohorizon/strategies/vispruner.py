@@ -37,9 +37,9 @@ class VisPruner(Strategy):
 
     def select(self, view: View, keep: int) -> Selection:
         # Many small rounds: faster on the CPU.
-        order = view.saliency().cpu().sort(descending=True, stable=True).indices
+        order = view.on_cpu("saliency").sort(descending=True, stable=True).indices
         salient = int(keep * self.important)
-        rest = distinct(order[salient:], view.features().cpu(), keep - salient)
+        rest = distinct(order[salient:], view.on_cpu("features"), keep - salient)
         return Selection(torch.cat([order[:salient], rest]).sort().values)
 
 

@@ -43,17 +43,22 @@ class VScan(Strategy):
     def select(self, view: View, keep: int) -> Selection:
         if keep >= view.count:
             return Selection(torch.arange(view.count))
+        states = view.hidden()
+        chosen, others = view.noted(("vscan", self.local, keep), lambda: self.parts(view, keep))
+        return Selection(chosen, merged(states, states, chosen, others)[chosen])
+
+    def parts(self, view: View, keep: int) -> tuple[Tensor, Tensor]:
+        """The tokens that stay and the others, ascending, on the view's device."""
         kept = torch.zeros(view.count, dtype=torch.bool)
         kept[self.spread(view, keep // 2)] = True
-        late = view.saliency().cpu().masked_fill(kept, -torch.inf)
+        late = view.on_cpu("saliency").masked_fill(kept, -torch.inf)
         kept[top(late, keep - int(kept.sum()))] = True
-        states = view.hidden()
-        chosen = kept.nonzero().flatten()
-        return Selection(chosen, merged(states, states, kept.to(states.device))[chosen.to(states.device)])
+        chosen, others = (mask.nonzero().flatten().to(view.present.device) for mask in (kept, ~kept))
+        return chosen, others
 
     def spread(self, view: View, number: int) -> Tensor:
         """The most salient tokens of an early layer, about `number` in all, from every window."""
-        early, places = view.saliency(early=True).cpu(), view.places()
+        early, places = view.on_cpu("saliency", early=True), view.places()
         grid = torch.tensor(view.grid)
         if self.local == "equal":
             window, each = places * SIDE // grid, number // SIDE**2

@@ -1,6 +1,5 @@
 """VScan's second stage, in the decoder of Qwen2.5-VL."""
 
-import torch
 from torch import Tensor
 
 from infohorizon.strategies.base import ScoreStrategy, View
@@ -23,5 +22,4 @@ class VScanDecoder(ScoreStrategy):
     reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:
-        last = torch.tensor([view.text_count - 1])
-        return view.attention(last, ahead=True, rotary=False)[:, 0].mean(dim=0)
+        return view.attention(view.last_row(), ahead=True, rotary=False)[:, 0].mean(dim=0)
