@@ -11,7 +11,7 @@ from infohorizon.engine import Batch
 from infohorizon.errors import UserError
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.reference import Drop
-from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
+from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedule, run_schedules
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.strategies.base import Selection, Strategy
 from infohorizon.strategies.divprune import DivPrune
@@ -145,6 +145,36 @@ def test_a_schedule_equals_naive_dropping_at_each_stage(case, positions):
     assert got["kept"] == [first.tolist(), first[second].tolist()]
     half, fifth = tokens_of(0.5, count), tokens_of(0.2, count)
     assert got["mean_tokens"] == pytest.approx((count + 3 * half + (depth - 4) * fifth) / depth)
+
+
+def test_schedules_share_the_stages_that_they_begin_with(case, monkeypatch):
+    """Each distinct beginning is chosen once, and every row is that of its schedule alone."""
+    plans = {
+        "one": Plan([Stage(1, "fastv", 0.5)], "contiguous"),
+        "random-after": Plan([Stage(1, "fastv", 0.5), Stage(4, "random", 0.2)], "contiguous"),
+        "drop-after": Plan([Stage(1, "fastv", 0.5), Stage(4, "drop-all", 0)], "contiguous"),
+        "original": Plan([Stage(1, "fastv", 0.5)], "original"),
+        "random-first": Plan([Stage(1, "random", 0.5), Stage(4, "fastv", 0.2)], "contiguous"),
+    }
+    used = {name: strategies.create(name) for name in ("fastv", "random", "drop-all")}
+    runs = [("random-after", 1), ("one", 0), ("random-after", 0), ("drop-after", 0), ("original", 0)]
+    runs += [("random-first", 0), ("random-first", 1)]
+    questioner, asked, chosen = asker(case), ask(case), []
+    select = Questioner.select
+
+    def counted(self, trace, asked, strategies, setting, notes=None):
+        chosen.append(setting)
+        return select(self, trace, asked, strategies, setting, notes)
+
+    monkeypatch.setattr(Questioner, "select", counted)
+    together = run_schedules(questioner, asked, plans, used, runs)
+    # fastv with two kinds of positions, random twice behind it, drop-all; and two random beginnings with fastv behind
+    assert len(chosen) == 2 + 2 + 1 + 2 + 2
+    for (name, repeat), row in zip(runs, together, strict=True):
+        plan = plans[name]
+        trace = questioner.trace(asked)
+        alone = run_schedule(questioner, trace, asked, plan.stages, used, plan.positions, repeat)
+        assert row == {"schedule": name, **alone}
 
 
 @pytest.mark.parametrize("kept", [[1, 0], [0, 0], [-1, 2], [0, 10**6], [0.0, 1.0], [True, False], [[0, 1]]])

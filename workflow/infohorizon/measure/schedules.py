@@ -1,6 +1,8 @@
 """Schedules: [(layer, strategy, keep), …] on one question, tokens really leaving at each stage."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +19,15 @@ class Plan(NamedTuple):
     positions: Positions
 
 
+@dataclass(frozen=True)
+class Run:
+    """One repeat of a plan, at place `index` of the rows that are asked for."""
+
+    index: int
+    plan: Plan
+    repeat: int
+
+
 def repeats_of(stages: Sequence[Stage], strategies: Mapping[str, Strategy], repeats: int) -> int:
     """How often a schedule runs: `repeats` if any of its stages draws at random, else once."""
     return repeats if any(strategies[stage.strategy].random for stage in stages) else 1
@@ -29,7 +40,7 @@ def run_schedules(
     strategies: Mapping[str, Strategy],
     runs: Iterable[tuple[str, int]],
 ) -> list[dict[str, Any]]:
-    """Answer one question under several schedules, which share its unpruned layers.
+    """Answer one question under several schedules, which share its unpruned layers and the stages that they begin with.
 
     Args:
         plans: by the names of the schedules.
@@ -37,12 +48,10 @@ def run_schedules(
 
     Returns: for each run schedule, and the row of `run_schedule`.
     """
-    trace, rows = questioner.trace(asked), []
-    for name, repeat in runs:
-        stages, positions = plans[name]
-        row = run_schedule(questioner, trace, asked, stages, strategies, positions, repeat)
-        rows.append({"schedule": name, **row})
-    return rows
+    names = list(runs)
+    wanted = [Run(index, plans[name], repeat) for index, (name, repeat) in enumerate(names)]
+    rows = _answered(questioner, questioner.trace(asked), asked, strategies, wanted, 0)
+    return [{"schedule": name, **rows[index]} for index, (name, _) in enumerate(names)]
 
 
 def run_schedule(
@@ -58,12 +67,41 @@ def run_schedule(
 
     Returns: repeat, mean_tokens (over all layers, as really kept), kept (of each stage), answer, label_probability.
     """
-    for stage in stages:
-        setting = Setting(stage.strategy, stage.layer, stage.keep, repeat)
+    return _answered(questioner, trace, asked, strategies, [Run(0, Plan(stages, positions), repeat)], 0)[0]
+
+
+def _answered(
+    questioner: Questioner,
+    trace: Trace,
+    asked: Asked,
+    strategies: Mapping[str, Strategy],
+    runs: Sequence[Run],
+    done: int,
+) -> dict[int, dict[str, Any]]:
+    """Rows by their index, of runs whose first `done` stages are alike and made `trace`: one branch of a tree.
+
+    Only the traces on the way to a branch are alive, however many runs there are.
+    """
+    rows: dict[int, dict[str, Any]] = {}
+    if ended := [run for run in runs if len(run.plan.stages) == done]:
+        answer = questioner.answer(trace, asked)
+        present = [len(tokens) for tokens in trace.visual]
+        for run in ended:
+            kept = [trace.visual[stage.layer].tolist() for stage in run.plan.stages]
+            rows[run.index] = {
+                "repeat": run.repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer
+            }  # fmt: skip
+    branches: dict[Any, list[Run]] = defaultdict(list)
+    for run in runs:
+        if len(run.plan.stages) > done:
+            stage = run.plan.stages[done]
+            draw = run.repeat if strategies[stage.strategy].random else 0
+            branches[tuple(stage[:3]), run.plan.positions, draw].append(run)
+    for (_, positions, _), members in branches.items():
+        stage = members[0].plan.stages[done]
+        setting = Setting(stage.strategy, stage.layer, stage.keep, members[0].repeat)
         chosen = questioner.select(trace, asked, strategies, setting)
         pruned = partial(trace.prune, stage.layer, chosen.kept, positions, chosen.states)
-        trace = questioner.batch.one(len(trace.prompt.embeddings), pruned)
-    answer = questioner.answer(trace, asked)
-    present = [len(tokens) for tokens in trace.visual]
-    kept = [trace.visual[stage.layer].tolist() for stage in stages]
-    return {"repeat": repeat, "mean_tokens": sum(present) / len(present), "kept": kept, **answer}
+        left = questioner.batch.one(len(trace.prompt.embeddings), pruned)
+        rows |= _answered(questioner, left, asked, strategies, members, done + 1)
+    return rows
