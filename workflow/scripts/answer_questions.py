@@ -1,27 +1,19 @@
 """Questions → table `answers`: the unpruned and the blind answer to each, with scores."""
 
-from functools import cache
-
 from infohorizon import tables
-from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import decoding, group_digest, open_batch, open_model, open_questions
+from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.inputs import decoding, group_digest, open_questions
 from infohorizon.pipeline.job import Job, log, run
 from infohorizon.pipeline.scoring import fill_scored
 
 
 def main(job: Job) -> None:
     questions = open_questions(job, job.params.cells["limit"])
-    images = Images(job.input.vision)
-
-    @cache
-    def questioner() -> Questioner:
-        model = open_model(job)
-        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"])
+    questioner, pose = questioner_of(job), asker(questions, Images(job.input.vision))
 
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
-        row = questions.rows[question_id]
-        asked = Asked(question_id, row["question"], row["label"], images[row["image_id"]])
+        asked = pose(question_id)
         trace = questioner().trace(asked)
         conditions = {"full": questioner().full, "blind": questioner().blind}
         worth = questioner().worth(trace, asked)

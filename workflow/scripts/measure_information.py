@@ -10,10 +10,10 @@ from infohorizon import tables
 from infohorizon.engine import Batch
 from infohorizon.measure.floor import in_float32, rounding_floor
 from infohorizon.measure.information import Measurement, token_information
-from infohorizon.measure.questioner import Asked
 from infohorizon.measure.windows import drawn, windows
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.vision_table import Images
+from infohorizon.pipeline.asking import asker
 from infohorizon.pipeline.inputs import group_digest, model_record, naming, open_batch, open_model, open_questions
 from infohorizon.pipeline.job import Job, log, run
 from infohorizon.pipeline.rounding import rounding_metadata
@@ -23,7 +23,7 @@ from infohorizon.tables.resumable import Cells, fill
 def main(job: Job) -> None:
     measurement, chosen = Measurement(**job.params.settings["information"]), job.params.cells
     questions, images = open_questions(job, chosen["limit"]), Images(job.input.vision)
-    layers = list(chosen["layers"])
+    layers, asked = list(chosen["layers"]), asker(questions, images)
     groups = {"": group_digest(job, job.params.settings, job.params.code)}
 
     @cache
@@ -36,10 +36,6 @@ def main(job: Job) -> None:
 
     def measured_windows(question_id: str, image_id: str) -> list[int]:
         return list(drawn(len(windows(images.grid(image_id), measurement.window)), chosen["windows"], question_id))
-
-    def asked(question_id: str) -> Asked:
-        row = questions.rows[question_id]
-        return Asked(question_id, row["question"], row["label"], images[row["image_id"]])
 
     def measure(question_id: str, missing: list[dict]) -> list[dict]:
         rows = []

@@ -1,32 +1,25 @@
 """Questions → table `removals`: what is left of the answer when all visual information is taken away, per layer."""
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from infohorizon.measure.answer_floor import answer_floor
 from infohorizon.measure.floor import in_float32
-from infohorizon.measure.questioner import Asked, Questioner
+from infohorizon.measure.questioner import Questioner
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import decoding, group_digest, open_batch, open_model, open_questions, open_task
+from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.inputs import decoding, group_digest, open_questions, open_task
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.rounding import rounding_metadata
 from infohorizon.pipeline.scoring import fill_scored, score_of
 
 
 def main(job: Job) -> None:
-    chosen, images = job.params.cells, Images(job.input.vision)
+    chosen = job.params.cells
     questions = open_questions(job, chosen["limit"])
+    questioner, asked = questioner_of(job), asker(questions, Images(job.input.vision))
     plan = [Cell(name, layer) for name in chosen["names"] for layer in chosen["layers"]]
-
-    @cache
-    def questioner() -> Questioner:
-        model = open_model(job)
-        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"])
-
-    def asked(question_id: str) -> Asked:
-        row = questions.rows[question_id]
-        return Asked(question_id, row["question"], row["label"], images[row["image_id"]])
 
     def measure(question_id: str, missing: list[dict]) -> list[dict]:
         cells = [Cell(key["removal"], key["layer"]) for key in missing]

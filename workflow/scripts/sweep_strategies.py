@@ -1,14 +1,14 @@
 """Questions → table `sweep`: answers with strategies pruning at every layer and keep."""
 
-from functools import cache
 from typing import Any
 
 from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
-from infohorizon.measure.questioner import Asked, Questioner, Setting
+from infohorizon.measure.questioner import Setting
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import open_batch, open_model, open_questions
+from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.inputs import open_questions
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import stored, strategy_digests
 from infohorizon.pipeline.scoring import fill_scored
@@ -17,7 +17,8 @@ from infohorizon.pipeline.scoring import fill_scored
 def main(job: Job) -> None:
     settings, chosen = job.params.settings, job.params.cells
     questions = open_questions(job, chosen["limit"])
-    images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
+    oracle = Oracle(job.input.get("information"), settings.get("window"))
+    questioner, pose = questioner_of(job), asker(questions, Images(job.input.vision), oracle)
     used = {name: strategies.create(name, settings["strategies"]) for name in chosen["strategies"]}
     plan = [
         setting
@@ -26,15 +27,8 @@ def main(job: Job) -> None:
     ]
     keeps = {float(setting.keep): setting.keep for setting in plan}
 
-    @cache
-    def questioner() -> Questioner:
-        model = open_model(job)
-        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"], settings["seed"])
-
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
-        row = questions.rows[question_id]
-        encoded = images[row["image_id"]]
-        asked = Asked(question_id, row["question"], row["label"], encoded, oracle.scores_of(question_id, encoded.grid))
+        asked = pose(question_id)
         wanted = [Setting(key["strategy"], key["layer"], keeps[key["keep"]], key["repeat"]) for key in missing]
         rows = run_sweep(questioner(), questioner().trace(asked), asked, used, wanted, settings["positions"])
         return [{"question_id": question_id, "score": None, **stored(one, settings)} for one in rows]

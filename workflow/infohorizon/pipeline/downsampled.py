@@ -1,16 +1,17 @@
 """What the jobs that ask about images at lower resolution have in common: all but where their keeps come from."""
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import polars as pl
 
 from infohorizon import tables
 from infohorizon.benchmarks.images import decode
 from infohorizon.measure.downsampling import Downsampled, downsample
-from infohorizon.measure.questioner import Asked, Questioner
+from infohorizon.measure.questioner import Asked
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import Questions, decoding, group_digest, open_batch, open_model
+from infohorizon.pipeline.asking import questioner_of
+from infohorizon.pipeline.inputs import Questions, decoding, group_digest
 from infohorizon.pipeline.job import Job
 from infohorizon.pipeline.scoring import fill_scored
 
@@ -25,10 +26,7 @@ def fill_downsampled(job: Job, questions: Questions, keeps: Sequence[int | float
     data, whole = dict(images.iter_rows()), Images(job.input.vision)
     configured = {float(keep): keep for keep in keeps}
 
-    @cache
-    def questioner() -> Questioner:
-        model = open_model(job)
-        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"])
+    questioner = questioner_of(job)
 
     @lru_cache(maxsize=len(configured))
     def smaller(image_id: str, keep: float) -> Downsampled:

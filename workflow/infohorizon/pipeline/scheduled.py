@@ -1,15 +1,14 @@
 """What the jobs that run schedules have in common: all but where their schedules come from."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
-from infohorizon.measure.questioner import Asked, Questioner
 from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedules
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import Questions, open_batch, open_model
+from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.inputs import Questions
 from infohorizon.pipeline.job import Job
 from infohorizon.pipeline.pruning import schedule_digests, stored
 from infohorizon.pipeline.scoring import fill_scored
@@ -22,7 +21,8 @@ def fill_schedules(job: Job, questions: Questions, schedules: Mapping[str, Mappi
         schedules: name → stages [layer, strategy, keep], positions.
     """
     settings = job.params.settings
-    images, oracle = Images(job.input.vision), Oracle(job.input.get("information"), settings.get("window"))
+    oracle = Oracle(job.input.get("information"), settings.get("window"))
+    questioner, pose = questioner_of(job), asker(questions, Images(job.input.vision), oracle)
     plans = {
         name: Plan([Stage(*stage) for stage in plan["stages"]], plan["positions"]) for name, plan in schedules.items()
     }
@@ -31,15 +31,8 @@ def fill_schedules(job: Job, questions: Questions, schedules: Mapping[str, Mappi
     repeats = {name: repeats_of(plan.stages, used, job.params.cells["repeats"]) for name, plan in plans.items()}
     runs = [(name, repeat) for name, count in repeats.items() for repeat in range(count)]
 
-    @cache
-    def questioner() -> Questioner:
-        model = open_model(job)
-        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"], settings["seed"])
-
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
-        row = questions.rows[question_id]
-        encoded = images[row["image_id"]]
-        asked = Asked(question_id, row["question"], row["label"], encoded, oracle.scores_of(question_id, encoded.grid))
+        asked = pose(question_id)
         rows = run_schedules(questioner(), asked, plans, used, [(key["schedule"], key["repeat"]) for key in missing])
         return [{"question_id": question_id, "score": None, **stored(row, settings)} for row in rows]
 
