@@ -24,10 +24,12 @@ def test_short(study: Study) -> None:
 def test_whole(study: Study) -> None:
     text = results.whole(study.folder)
     tables = [part for part in text.split("## ") if part]
-    assert len(tables) == 7
+    assert len(tables) == 8
     for part in tables[2:]:
         rows = [line for line in part.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in rows}) == 1, "every row has its heads' columns"
+    lower = next(part for part in tables if part.startswith("The image at lower resolution"))
+    assert lower.count("| 12.5 % | 8 | 20 |") == len(MODELS) * len(BENCHMARKS)
     scores = next(part for part in tables if part.startswith("Scores"))
     assert "| base | knowledge | exact accuracy | all | % | 20 | 75.00 [" in scores
 

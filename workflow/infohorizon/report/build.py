@@ -98,6 +98,7 @@ def build(files: Files, study: Study) -> str:
         relative=rows.relative(metrics),
         best=rows.best_strategies(metrics, oracles(study.settings.get("strategies", {}))),
         downsampled=rows.downsampled(metrics),
+        downsampled_heads=rows.DOWNSAMPLED,
         swept=rows.strategies_over_layers(metrics),
         spellings=observations.other_spellings(files.answers).filter(pl.col("other") > 0).to_dicts(),
         horizons=rows.beside_collapse(rows.by_criterion(horizon, VANISHING), collapses(states)),

@@ -19,13 +19,16 @@ def whole(folder: Path) -> str:
     """The same with scores, horizons under every criterion and removal, and choices judged on other images."""
     horizon = tables.read(folder / "horizon.arrow", "horizon")
     comparison = tables.read(folder / "comparison.arrow", "comparison")
-    metrics = rows.metrics(tables.read(folder / "metrics.arrow", "metrics"))
+    metrics = tables.read(folder / "metrics.arrow", "metrics")
+    smaller = rows.downsampled(metrics)
+    lower = {"The image at lower resolution": _table(rows.DOWNSAMPLED, smaller)} if smaller else {}
     scores = ["model", "benchmark", "metric", "category", "unit", "questions", "unpruned", "blind", "protocol"]
     chosen = ["model", "benchmark", "choice", "against", "keep", "tokens", "score", "random’s"]
     sections = {
         "In short": _sentences(folder),
         "The paper’s claims": _claims(folder),
-        "Scores": _table(scores, metrics),
+        "Scores": _table(scores, rows.metrics(metrics)),
+        **lower,
         "Horizons": _table(*rows.by_criterion(horizon, VANISHING)),
         "One horizon, several removals": _table(*rows.by_removal(horizon)),
         "Strategies against random": _table(*rows.by_criterion(horizon, AGAINST_RANDOM)),

@@ -15,6 +15,9 @@ from infohorizon.seeding import digest_of
 from infohorizon.strategies import ORACLE
 
 Rows = list[list[str]]
+DOWNSAMPLED = ["model", "benchmark", "metric", "keep", "visual tokens", "questions", "image at lower resolution"]
+DOWNSAMPLED += ["difference to unpruned", "random pruning", "its questions"]
+"""Heads of the rows of `downsampled`."""
 DIFFERENCE = {"mean": "difference", "low": "difference_low", "high": "difference_high"}
 
 
