@@ -1,5 +1,7 @@
 """Every stage on the accelerator: no operation mixes devices, and results are the CPU's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from transformers import AutoModelForImageTextToText
 
 from devices.accelerator import on_device
 from devices.sides import LAYERS, NAMES, TOLERANCE, same
+from infohorizon.measure.downsampling import downsample
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedules
@@ -62,6 +65,15 @@ def test_information(sides, measurement):
         token_information(side.model, side.asked, [1, 3], side.questioner.batch, measurement, [0, 2, 3])
         for side in sides
     ]
+    assert same(*found, TOLERANCE[sides[0].dtype])
+
+
+def test_images_at_lower_resolution(sides):
+    grid, found = sides[1].asked.encoded.grid, []
+    for side in sides:
+        smaller = downsample(side.model, side.image, grid, 0.5)
+        asked = replace(side.asked, encoded=smaller.encoded)
+        found.append([smaller.size, side.questioner.full(side.questioner.trace(asked), asked)])
     assert same(*found, TOLERANCE[sides[0].dtype])
 
 
