@@ -10,8 +10,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-import full_size
 import roofline
+import stages
 from meter import KINDS, Kernels, Meter
 from rates import rates
 
@@ -117,7 +117,7 @@ def test_figures_have_the_committed_form_and_kernels_of_a_step_have_not_drifted(
     found = rates([shallow])
     assert found.keys() == committed.keys() and found["rules"].keys() == committed["rules"].keys()
     assert found["decode"]["kernels"] == pytest.approx(committed["decode"]["kernels"], rel=0.1)
-    assert full_size.STAGES.keys() == COSTS.keys()
+    assert stages.STAGES.keys() == COSTS.keys()
     assert "one row of each batch rambles" in roofline.page([shallow], ["H100", "A100"])
 
 
