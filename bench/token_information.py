@@ -21,7 +21,7 @@ from infohorizon.engine.layers import PrefixCache, run_layer
 from infohorizon.engine.resume import untouched
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.windows import windows
-from infohorizon.study.cost import layer_flops, prefill_flops, resume_flops
+from infohorizon.study.cost import head_flops, layer_flops, prefill_flops, resume_flops
 
 
 class Case(NamedTuple):
@@ -108,7 +108,8 @@ def flop_bound(model: RandomModel, layers: list[int], kept: list[Tensor]) -> flo
         engine_flops += resume_flops(shape, layer, prompt.suffix, prompt.start)  # without any visual token
         for tokens in kept:
             below = layer * layer_flops(shape, total)
-            baseline_flops += below + resume_flops(shape, layer, prompt.start + len(tokens) + prompt.suffix, 0)
+            left = prompt.start + len(tokens) + prompt.suffix
+            baseline_flops += below + (shape.layers - layer) * layer_flops(shape, left) + head_flops(shape)
             reused = int(untouched(tokens))
             new = len(tokens) - reused + prompt.suffix
             engine_flops += resume_flops(shape, layer, new, prompt.start + reused)

@@ -19,7 +19,7 @@ import token_information
 from infohorizon.measure.information import Measurement
 from infohorizon.measure.schedules import Stage
 from infohorizon.measure.windows import windows
-from infohorizon.study.cost import layer_flops
+from infohorizon.study.cost import last_layer_flops, layer_flops
 
 
 @pytest.mark.parametrize("context", ["text", "image"])
@@ -42,9 +42,9 @@ def test_the_flop_bound_of_information_by_hand() -> None:
     model = common.RandomModel(width=64, depth=2, side=4, text=5)
     shape, head = model.shape, 2 * 64 * 1000
     baseline = layer_flops(shape, 56) + layer_flops(shape, 44) + head
-    prefill = 2 * layer_flops(shape, 56) + head
-    window = layer_flops(shape, 5, 39) + head  # the window follows the prefix directly: all of it is reused
-    nothing = layer_flops(shape, 5, 35) + head
+    prefill = layer_flops(shape, 56) + last_layer_flops(shape, 56) + head
+    window = last_layer_flops(shape, 5, 39) + head  # the window follows the prefix directly: all of it is reused
+    nothing = last_layer_flops(shape, 5, 35) + head
     bound = token_information.flop_bound(model, [1], [torch.arange(4)])
     assert bound == pytest.approx(baseline / (prefill + window + nothing))
 

@@ -98,7 +98,7 @@ NOTHING: dict[str, Callable[[Edited], None]] = {
     "a comment": lambda study: study.edit(ENGINE, "import torch\n", "import torch  # tensors\n"),
     "a docstring": lambda study: study.edit(ENGINE, "Continue R rows from", "Take up R rows from"),
     "a message": lambda study: study.edit("workflow/infohorizon/measure/questioner.py", "must return", "has to return"),
-    "a constant of the plan": lambda study: study.edit("workflow/infohorizon/study/cost.py", "312e12", "989e12"),
+    "a constant of the plan": lambda study: study.edit("workflow/infohorizon/study/cards.py", "312e12", "300e12"),
     "touched files": touch_everything,
     "batch_size": lambda study: study.configure(batch_size=3),
     "device": lambda study: study.configure(models={"tiny": {"source": "inputs/llava", "device": "cpu"}}),

@@ -12,9 +12,10 @@ from tiny_study import LOAD, ROOT, configuration
 from infohorizon import tables
 from infohorizon.benchmarks.load import load
 from infohorizon.mini.rendered.dataset import render
-from infohorizon.study import cost
+from infohorizon.study import cost, rates
 from infohorizon.study.catalogue import BENCHMARKS
-from infohorizon.study.plan import COSTS, plan, table, trials
+from infohorizon.study.plan import COSTS, Row, cost_seconds, plan, remarks, table, trials
+from infohorizon.study.timings import comparison, used
 from infohorizon.study.workload import answer_questions, try_schedules
 
 
@@ -35,13 +36,50 @@ def test_plan_counts_jobs_and_adds_up():
     assert {name: row.jobs for name, row in rows.items()} == jobs
     stored = 612 * 2
     answers = answer_questions(loads[1], config)
-    longest = cost.start_seconds(stored) + cost.gpu_seconds(answers.flops, answers.reads, stored) / 3
+    work = rates.work_seconds("answer_questions", "H100", answers.flops, answers.layers, 2)
+    decoding = rates.decode_seconds("H100", LOAD.shape, stored, answers.steps, answers.decoded)
+    longest = cost.start_seconds(stored) + (work + decoding) / 3
     assert rows["answer_questions"].longest == pytest.approx(longest)
+    assert rows["answer_questions"].each["m", "c"] == rows["answer_questions"].longest
     assert rows["encode_images"].disk == (1187 + 4) * 288
     assert rows["encode_images"].memory == cost.weight_bytes(LOAD.shape, 2) < rows["answer_questions"].memory
     lines = list(table(list(rows.values())))
     assert rows["measure_states"].memory > rows["measure_removals"].memory
     assert len(lines) == 12 and lines[-1].split()[:2] == ["total", "51"]
+
+
+def test_the_plan_says_which_job_is_the_longest_and_where_it_does_not_fit():
+    config = configuration(longest_job=1, shards=1)
+    rows = [Row("a", 1, memory=90e9, each={("m", "b"): 59.0, ("m", "c"): 7200.0}), Row("d", 1, each={("n", "b"): 61.0})]
+    first, *more = remarks(rows, config)
+    assert first == "Hours are those of one H100. The longest job is a of m on c: 2.0 h."
+    assert more == [
+        "That is more than longest_job (1 min) allows: raise `shards`.",
+        "90 GB are needed, more than one H100 has (80 GB).",
+    ]
+    assert len(list(remarks(rows, {**config, "longest_job": None, "plan": {"card": "H200"}}))) == 1
+
+
+def test_jobs_that_have_been_run_are_compared_with_the_plan(tmp_path):
+    for name, seconds in (
+        ("a/m/b/0", "3600"),
+        ("a/m/b/1", "1800"),
+        ("a/m/gone/0", "5"),
+        ("train/x", "9"),
+        ("a/m/b/2", "-"),
+    ):
+        file = tmp_path / f"{name}.tsv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t10\n")
+    jobs = list(used(tmp_path))
+    assert [(job.rule, job.benchmark, job.seconds) for job in jobs] == [
+        ("a", "b", 3600),
+        ("a", "b", 1800),
+        ("a", "gone", 5),
+    ]
+    lines = list(comparison({"a": {("m", "b"): 1800.0}}, jobs))
+    assert lines[-1].split() == ["a", "2", "1.00", "1.50", "1.50"]
+    assert list(comparison({"other": {("m", "b"): 1.0}}, jobs)) == []
 
 
 def test_without_schedules_removals_and_smaller_images_none_are_planned():
@@ -53,13 +91,11 @@ def test_recommend_is_planned_apart():
     config = configuration(shards=3)
     rows = {row.rule: row for row in trials(config, [LOAD, replace(LOAD, benchmark="c")])}
     assert {name: row.jobs for name, row in rows.items()} == {"try_schedules": 12, "try_downsampled": 12}
-    stored = 612 * 2
+    card, start = config["plan"]["card"], cost.start_seconds(612 * 2)
     found = [try_schedules(LOAD, config, split) for split in ("search", "held-out")]
-    seconds = [
-        3 * cost.start_seconds(stored) + cost.gpu_seconds(one.flops, one.reads, stored) for one in found for _ in "bc"
-    ]
-    assert rows["try_schedules"].seconds == pytest.approx(sum(seconds))
-    assert rows["try_schedules"].longest == pytest.approx(max(seconds) / 3)
+    each = [cost_seconds("try_schedules", one, LOAD, card) for one in found]
+    assert rows["try_schedules"].seconds == pytest.approx(2 * sum(3 * start + seconds for seconds in each))
+    assert rows["try_schedules"].longest == pytest.approx(start + max(each) / 3)
     assert not rows.keys() & COSTS.keys()
 
 
@@ -85,6 +121,9 @@ def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
     assert rows.items() <= dag.items()
     printed = snakemake("plan", *arguments)
     assert dict(re.findall(r"^(\w+) +(\d+) ", printed, re.MULTILINE)).items() >= rows.items()
+    assert re.search(
+        r"^Hours are those of one H100. The longest job is \w+ of [\w.-]+ on \w+: \d", printed, re.MULTILINE
+    )
     assert "mme (from the catalogue): 2374 questions, 1187 images; visual tokens of each: llava-1.5-7b 576" in printed
 
 

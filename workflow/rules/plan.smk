@@ -1,6 +1,7 @@
 # What a study will cost before it runs: snakemake plan --configfile studies/paper.yaml
 # To keep it: snakemake plan --configfile studies/paper.yaml > plan.txt
-# REQUIRED INPUTS: none (benchmark tables and models that are already here make the estimate better)
+# REQUIRED INPUTS: none (benchmark tables and models that are already here make the estimate better; jobs that have been
+# run are compared with it)
 # OUTPUTS: none; it is printed
 
 
@@ -20,6 +21,7 @@ rule plan:
         mem_mb=2000,
     params:
         configuration=config,
+        timings=f"{RESULTS}/timings",
     message:
         "Estimating the study"
     script:

@@ -86,6 +86,12 @@ class Size(NamedTuple):
     text: int
     answer: int
 
+    @property
+    def forced(self) -> int:
+        """Tokens of a label but its last one, which follow the prompt where the whole label is measured: a label is
+        taken to be as long as an answer without its end of sequence."""
+        return max(0, self.answer - 2)
+
 
 # Task → size of the split that config.yaml names; the rendered ones as mini/rendered/dataset.py draws them.
 BENCHMARKS: dict[str, Size] = {

@@ -13,9 +13,6 @@ from typing import Any
 from infohorizon.models.geometry import Geometry, kv_bytes
 from infohorizon.units import layer_of, tokens_of
 
-# One A100 (80 GB): dense bf16 FLOP/s, the fraction of it that large matrix products reach in practice, and the
-# bytes per second at which weights are read for one generated token.
-PEAK, EFFICIENCY, BANDWIDTH = 312e12, 0.4, 1.5e12
 # A job's start: seconds for imports, and bytes per second at which weights come from a shared file system.
 IMPORTS, LOADING = 20, 1e9
 # Least and most visual tokens by the Qwen models' own preprocessor_config.json: 28 pixels a token, or Qwen3-VL's 32.
@@ -42,14 +39,23 @@ def head_flops(shape: Geometry) -> float:
     return 2 * shape.width * shape.vocabulary
 
 
-def prefill_flops(shape: Geometry, tokens: float) -> float:
-    """FLOPs of an unpruned pass over a prompt."""
-    return shape.layers * layer_flops(shape, tokens) + head_flops(shape)
+def last_layer_flops(shape: Geometry, new: float, cached: float = 0, read: float = 1) -> float:
+    """FLOPs of the last decoder layer, of which the last `read` tokens' outputs are used: only they attend and pass
+    through the FFN."""
+    d, q, k, m = shape.width, shape.attention_width, shape.kv_width, shape.ffn
+    seen = cached + new - (read - 1) / 2
+    return 2 * (2 * new * d * q + 2 * new * d * k) + 4 * read * seen * q + 6 * read * d * m
 
 
-def resume_flops(shape: Geometry, layer: int, new: float, cached: float) -> float:
+def prefill_flops(shape: Geometry, tokens: float, read: float = 1) -> float:
+    """FLOPs of an unpruned pass over a prompt, whose last `read` tokens give a prediction."""
+    return resume_flops(shape, 0, tokens, 0, read)
+
+
+def resume_flops(shape: Geometry, layer: int, new: float, cached: float, read: float = 1) -> float:
     """FLOPs of one row from the input of `layer` on: `new` tokens (kept and suffix) after a shared prefix."""
-    return (shape.layers - layer) * layer_flops(shape, new, cached) + head_flops(shape)
+    whole = (shape.layers - 1 - layer) * layer_flops(shape, new, cached)
+    return whole + last_layer_flops(shape, new, cached, read) + read * head_flops(shape)
 
 
 def vision_flops(shape: Geometry, tokens: float) -> float:
@@ -84,11 +90,6 @@ def present_tokens(stages: Sequence[Sequence[Any]], count: int, depth: int) -> l
         kept = min(tokens_of(keep, count), present[first])
         present[first:] = [kept] * (depth - first)
     return present
-
-
-def gpu_seconds(flops: float, weight_reads: float = 0, weights: float = 0) -> float:
-    """Seconds on one A100: FLOPs at the stated efficiency, and the weights once per generated token and batch."""
-    return flops / (PEAK * EFFICIENCY) + weight_reads * weights / BANDWIDTH
 
 
 def start_seconds(stored: float) -> float:

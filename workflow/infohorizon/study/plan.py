@@ -5,22 +5,14 @@ from typing import NamedTuple
 
 from infohorizon.models.geometry import batch_bytes
 from infohorizon.study import workload
+from infohorizon.study.cards import CARDS
 from infohorizon.study.configuration import Config, recommendable, schedules_of
-from infohorizon.study.cost import (
-    BANDWIDTH,
-    EFFICIENCY,
-    IMPORTS,
-    LOADING,
-    PEAK,
-    gpu_seconds,
-    start_seconds,
-    trace_bytes,
-    visual_tokens,
-    weight_bytes,
-)
+from infohorizon.study.cost import IMPORTS, LOADING, start_seconds, trace_bytes, visual_tokens, weight_bytes
 from infohorizon.study.protocols import protocol_of
+from infohorizon.study.rates import decode_seconds, work_seconds
 from infohorizon.study.sharding import SPLITS
 from infohorizon.study.sizes import Tables, benchmark_size, model_geometry
+from infohorizon.study.timings import Used, comparison
 from infohorizon.study.workload import Cost, Workload
 
 ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
@@ -37,18 +29,27 @@ COSTS = {
 }
 # What `snakemake recommend` runs after them, on each split of the questions.
 TRIALS = {"try_schedules": workload.try_schedules, "try_downsampled": workload.try_downsampled}
+# Rules whose calls are those of another, whose rate was counted.
+ALIKE = {
+    "answer_downsampled": "answer_questions",
+    "try_downsampled": "answer_questions",
+    "try_schedules": "run_schedules",
+}
 NOTES = f"""
-Estimates throughout: nothing was run for them. GPU hours are those of one A100 (80 GB) at {PEAK / 1e12:.0f} TFLOP/s
-(dense bf16) × {EFFICIENCY:g}, with one read of the weights per generated token at {BANDWIDTH / 1e12:g} TB/s, and for
-each job {IMPORTS} s of imports and its weights at {LOADING / 1e9:g} GB/s from disk. Not counted: kernel launches,
-a strategy's own selection, answers that run on; horizon, figures and report, which take minutes on a CPU.
+Estimates throughout: nothing was run for them. GPU hours are those of the card that `plan: {{card: …}}` names, modelled
+from the operations of the engine's calls at 7B (docs/cost.md): no GPU was at hand to measure them. Each job has
+{IMPORTS} s of imports and its weights at {LOADING / 1e9:g} GB/s from disk. Not counted: Python between kernels, answers
+that run on, the rounding floor; horizon, figures and report, which take minutes on a CPU.
 GPU memory is weights, cached prefill and a batch of one row; batch_size: auto takes up to 60 % of what is then free.
 Disk of fetch_model is the download, kept in HF_HOME; the data sets' downloads and images are not counted.
 """
 
 
 class Row(NamedTuple):
-    """A rule of the plan: jobs, GPU seconds of all and of the longest one, least GPU memory and disk in bytes."""
+    """A rule of the plan: jobs, GPU seconds of all and of the longest one, least GPU memory and disk in bytes.
+
+    each: seconds of a job (of the longer one where there are two), by (model, benchmark).
+    """
 
     rule: str
     jobs: int
@@ -56,13 +57,15 @@ class Row(NamedTuple):
     longest: float = 0.0
     memory: float = 0.0
     disk: float = 0.0
+    each: Mapping[tuple[str, str], float] = {}
 
 
-def page(config: Config, here: Mapping[str, Tables]) -> str:
+def page(config: Config, here: Mapping[str, Tables], used: Sequence[Used] = ()) -> str:
     """The whole plan as text: what each benchmark is taken for, the table, and what it rests on.
 
     Args:
         here: tables of benchmarks that are already there, by the benchmark's name.
+        used: jobs that have been run, for a comparison.
     """
     loads, lines = [], []
     for benchmark in config["run"]["benchmarks"]:
@@ -78,10 +81,26 @@ def page(config: Config, here: Mapping[str, Tables]) -> str:
             f"{benchmark} ({known}): {size.questions} questions, {size.images} images; visual tokens of each: "
             + ", ".join(f"{model} {count}" for model, count in tokens.items())
         )
-    lines += ["", *table(plan(config, loads))]
+    rows = plan(config, loads)
+    lines += ["", *table(rows), "", *remarks(rows, config)]
     if recommendable(config):
         lines += ["", "snakemake recommend, after the sweep, at most:", *table(trials(config, loads))]
-    return "\n".join([*lines, NOTES])
+    compared = comparison({row.rule: row.each for row in rows}, used)
+    return "\n".join([*lines, *compared, NOTES])
+
+
+def remarks(rows: Sequence[Row], config: Config) -> Iterator[str]:
+    """Which card the hours are of, which job is the longest, and whether there is time and memory for it."""
+    card, limit = config["plan"]["card"], config["longest_job"]
+    seconds, rule, (model, benchmark) = max(
+        (seconds, row.rule, names) for row in rows for names, seconds in row.each.items()
+    )
+    hours = f"{seconds / 3600:.1f} h" if seconds >= 360 else f"{seconds / 60:.1f} min"
+    yield f"Hours are those of one {card}. The longest job is {rule} of {model} on {benchmark}: {hours}."
+    if limit and seconds > 60 * limit:
+        yield f"That is more than longest_job ({limit} min) allows: raise `shards`."
+    if (memory := max(row.memory for row in rows)) > CARDS[card].memory:
+        yield f"{memory / 1e9:.0f} GB are needed, more than one {card} has ({CARDS[card].memory / 1e9:.0f} GB)."
 
 
 def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
@@ -93,31 +112,42 @@ def plan(config: Config, loads: Sequence[Workload]) -> list[Row]:
     ]
     idle = {
         "answer_downsampled": not config["answers"]["downsample"],
-        "measure_removals": not config["removals"]["names"],
         "run_schedules": not schedules_of(config),
+        "measure_removals": not config["removals"]["names"],
     }
-    for rule, cost in COSTS.items():
-        if not idle.get(rule):
-            rows.append(_row(rule, [(load, cost(load, config)) for load in loads], config["shards"]))
+    rows += [
+        _row(rule, [(load, cost(load, config)) for load in loads], config)
+        for rule, cost in COSTS.items()
+        if not idle.get(rule)
+    ]
     return rows
 
 
 def trials(config: Config, loads: Sequence[Workload]) -> list[Row]:
     """Rows of the rules of `recommend` that run a model."""
     return [
-        _row(rule, [(load, cost(load, config, split)) for load in loads for split in SPLITS], config["shards"])
+        _row(rule, [(load, cost(load, config, split)) for load in loads for split in SPLITS], config)
         for rule, cost in TRIALS.items()
     ]
 
 
-def _row(rule: str, costs: Sequence[tuple[Workload, Cost]], shards: int) -> Row:
+def _row(rule: str, costs: Sequence[tuple[Workload, Cost]], config: Config) -> Row:
     """One job per cost and shard."""
-    seconds, disk, memory = [], 0.0, 0.0
+    shards, each, total, disk, memory = config["shards"], {}, 0.0, 0.0, 0.0
     for load, cost in costs:
-        seconds.append(start_seconds(load.stored) + gpu_seconds(cost.flops, cost.reads, load.stored) / shards)
+        seconds = start_seconds(load.stored) + cost_seconds(rule, cost, load, config["plan"]["card"]) / shards
+        each[load.model, load.benchmark] = max(seconds, each.get((load.model, load.benchmark), 0.0))
+        total += seconds * shards
         disk += cost.disk
         memory = max(memory, _memory(rule, load))
-    return Row(rule, len(costs) * shards, sum(seconds) * shards, max(seconds, default=0), memory, disk)
+    longest = max(each.values(), default=0)
+    return Row(rule, len(costs) * shards, total, longest, memory, disk, each)
+
+
+def cost_seconds(rule: str, cost: Cost, load: Workload, card: str) -> float:
+    """Seconds of a rule's work on a card."""
+    seconds = work_seconds(ALIKE.get(rule, rule), card, cost.flops, cost.layers, load.element)
+    return seconds + decode_seconds(card, load.shape, load.stored, cost.steps, cost.decoded) + cost.choosing
 
 
 def _memory(rule: str, load: Workload) -> float:

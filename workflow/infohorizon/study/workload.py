@@ -1,25 +1,30 @@
-"""What each rule that runs a model has to do for one model on one benchmark: FLOPs, weight reads, bytes on disk.
+"""What each rule that runs a model has to do for one model on one benchmark: FLOPs, steps of decoding, choices, disk.
 
-The formulas are those of cost.py, summed over the settings of a configuration. Selecting tokens is left out.
+The formulas are those of cost.py, summed over the settings of a configuration, on the card that it plans for.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from infohorizon import strategies
-from infohorizon.models.geometry import Geometry
+from infohorizon.models.geometry import Geometry, batch_bytes
+from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import Size
 from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
 from infohorizon.study.cost import (
     head_flops,
     image_bytes,
+    last_layer_flops,
     layer_flops,
     prefill_flops,
     present_tokens,
     resume_flops,
     vision_flops,
+    weight_bytes,
 )
+from infohorizon.study.rates import choosing_seconds
 from infohorizon.study.sharding import SPLITS
 from infohorizon.units import layers_of, tokens_of
 
@@ -56,29 +61,43 @@ class Workload:
 
 @dataclass(frozen=True)
 class Cost:
-    """FLOPs, how often the weights are read to generate a token, and bytes on disk."""
+    """What is to be done.
+
+    Attributes:
+        flops: of passes through the decoder or the vision tower; layers: decoder layers of the questions (images).
+        decoded: FLOPs of generated tokens; steps: how often the weights are read to generate one for a whole batch.
+        choosing: seconds in which strategies choose; disk: bytes.
+    """
 
     flops: float = 0.0
-    reads: float = 0.0
+    layers: float = 0.0
+    decoded: float = 0.0
+    steps: float = 0.0
+    choosing: float = 0.0
     disk: float = 0.0
 
     def __mul__(self, times: float) -> "Cost":
-        return Cost(self.flops * times, self.reads * times, self.disk * times)
+        return Cost(*(getattr(self, field.name) * times for field in fields(self)))
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.flops + other.flops, self.reads + other.reads, self.disk + other.disk)
+        return Cost(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 def encode_images(load: Workload, config: Config) -> Cost:
     """Every image once."""
-    each = Cost(vision_flops(load.shape, load.tokens), disk=image_bytes(load.shape, load.tokens, load.element))
-    return each * load.size.images
+    disk = image_bytes(load.shape, load.tokens, load.element)
+    return Cost(vision_flops(load.shape, load.tokens), load.shape.layers, disk=disk) * load.size.images
 
 
 def answer_questions(load: Workload, config: Config) -> Cost:
-    """Full and blind answers, one question at a time, and both once more with the label's tokens."""
-    prefills = prefill_flops(load.shape, load.sequence) + prefill_flops(load.shape, PREFIX + load.size.text)
-    each = Cost(2 * prefills, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=2)
+    """Full and blind answers, one question at a time, and both with the label's tokens: blind once more, full where
+    the label has several."""
+    text, forced = PREFIX + load.size.text, load.size.forced
+    flops = prefill_flops(load.shape, load.sequence) + prefill_flops(load.shape, text)
+    flops += prefill_flops(load.shape, text + forced, 1 + forced)
+    if forced:
+        flops += prefill_flops(load.shape, load.sequence + forced, 1 + forced)
+    each = Cost(flops, load.shape.layers, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=2)
     return each * load.questions(config["answers"].get("limit"))
 
 
@@ -93,14 +112,14 @@ def _smaller(load: Workload, keeps: Sequence[int | float]) -> Cost:
     for keep in keeps:
         tokens = load.tokens if fixed else tokens_of(keep, load.tokens)
         flops = vision_flops(load.shape, tokens) + prefill_flops(load.shape, PREFIX + tokens + load.size.text)
-        cost += Cost(flops, disk=ANSWER_ROW) + _decode(load, rows=1)
+        cost += Cost(flops, load.shape.layers, disk=ANSWER_ROW) + _decode(load, rows=1, calls=1)
     return cost
 
 
 def measure_information(load: Workload, config: Config) -> Cost:
-    """One prefill; per layer every window, and no visual token at all."""
-    settings, text = config["information"], load.size.text
-    area = settings["window"] ** 2
+    """One prefill with the label's tokens; per layer every window, and no visual token at all."""
+    settings, forced = config["information"], load.size.forced
+    text, read, area = load.size.text + forced, 1 + forced, settings["window"] ** 2
     windows = math.ceil(load.tokens / area)
     if settings["windows"] != "all":
         windows = min(windows, settings["windows"])
@@ -109,72 +128,81 @@ def measure_information(load: Workload, config: Config) -> Cost:
     else:
         kept = area if settings["context"] == "text" else load.tokens - area
     layers = layers_of(settings["layers"], load.shape.layers)
-    flops = prefill_flops(load.shape, load.sequence)
+    flops = prefill_flops(load.shape, load.sequence + forced, read)
     for layer in layers:
-        flops += windows * resume_flops(load.shape, layer, kept + text, PREFIX)
-        flops += resume_flops(load.shape, layer, text, PREFIX)
-    each = Cost(flops, disk=len(layers) * windows * INFORMATION_ROW)
+        flops += windows * resume_flops(load.shape, layer, kept + text, PREFIX, read)
+        flops += resume_flops(load.shape, layer, text, PREFIX, read)
+    each = Cost(flops, load.shape.layers, disk=len(layers) * windows * INFORMATION_ROW)
     return each * load.questions(settings.get("limit"))
 
 
 def measure_removals(load: Workload, config: Config) -> Cost:
-    """One prefill; per layer a row for every removal, with its answer."""
-    settings, text = config["removals"], load.size.text
+    """One prefill with the label's tokens; per layer a row for every removal, with its answer."""
+    settings, forced = config["removals"], load.size.forced
+    text, read, image = load.size.text + forced, 1 + forced, PREFIX + load.tokens
     layers = layers_of(settings["layers"], load.shape.layers)
-    image = PREFIX + load.tokens
     new_and_cached = {
         "delete": (text, PREFIX),
         "zero": (load.tokens + text, PREFIX),
         "mean": (load.tokens + text, PREFIX),
-        "text": (1, image),
+        "text": (read, image),
     }
-    flops = prefill_flops(load.shape, load.sequence)
+    flops, calls = prefill_flops(load.shape, load.sequence + forced, read), 0
     for name in settings["names"]:
-        flops += sum(resume_flops(load.shape, layer, *new_and_cached[name]) for layer in layers)
+        new, cached = new_and_cached[name]
+        flops += sum(resume_flops(load.shape, layer, new, cached, read) for layer in layers)
+        calls += _calls(load, config, len(layers), new)
     rows = len(settings["names"]) * len(layers)
-    each = Cost(flops, disk=rows * (ANSWER_ROW + REMOVAL_VALUES))
-    each += _decode(load, rows, calls=len(settings["names"]))
+    each = Cost(flops, load.shape.layers, disk=rows * (ANSWER_ROW + REMOVAL_VALUES)) + _decode(load, rows, calls)
     return each * load.questions(settings.get("limit"))
 
 
 def measure_states(load: Workload, config: Config) -> Cost:
-    """One prefill; the queries of visual tokens, made anew, and the eigenvalues are left out."""
+    """One prefill; what is made of its states is in the rate of this rule."""
     layers = layers_of(config["states"]["layers"], load.shape.layers)
-    each = Cost(prefill_flops(load.shape, load.sequence), disk=len(layers) * STATES_ROW)
+    each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers, disk=len(layers) * STATES_ROW)
     return each * load.questions(config["states"].get("limit"))
 
 
 def sweep_strategies(load: Workload, config: Config) -> Cost:
-    """One prefill for all strategies; a row per strategy, layer, keep and repeat."""
-    settings = config["sweep"]
-    each = Cost(prefill_flops(load.shape, load.sequence))
+    """One prefill for all strategies; a row per strategy, layer, keep and repeat; rows of one size share calls."""
+    settings, card = config["sweep"], config["plan"]["card"]
+    each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
+    batches: Counter[tuple[int, bool]] = Counter()
     for name in settings["strategies"]:
         entry = strategies.entry(name, config["strategies"])
         first = strategies.first_layer(name, config["strategies"], load.shape.layers)
         layers = layers_of(settings["layers"], load.shape.layers, max(1, first))
         repeats = min(settings["repeats"], entry.repeats or settings["repeats"]) if entry.random else 1
+        source = _choosing(name, config)
         for keep in [0] if entry.keeps_none else settings["keep"]:
-            kept = tokens_of(keep, load.tokens)
-            rows = len(layers) * repeats
+            kept, rows = tokens_of(keep, load.tokens), len(layers) * repeats
             flops = repeats * sum(resume_flops(load.shape, layer, kept + load.size.text, PREFIX) for layer in layers)
-            each += Cost(flops, disk=rows * _row_bytes(kept, config)) + _decode(load, rows)
-    return each * load.questions(settings.get("limit"))
+            choosing = rows * choosing_seconds(card, source)
+            each += Cost(flops, choosing=choosing, disk=rows * _row_bytes(kept, config)) + _decode(load, rows)
+            batches[kept, source == "dart"] += rows  # DART keeps a few tokens fewer than it is asked for
+    calls = sum(_calls(load, config, rows, kept + load.size.text) for (kept, _), rows in batches.items())
+    return (each + _decode(load, calls=calls)) * load.questions(settings.get("limit"))
 
 
 def run_schedules(load: Workload, config: Config) -> Cost:
     """One prefill; every schedule from the first layer on at which tokens leave."""
-    each = Cost(prefill_flops(load.shape, load.sequence))
+    each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
     for name in schedules_of(config):
         stages = stages_of(config, name, load.shape.layers)
         present = present_tokens(stages, load.tokens, load.shape.layers)
         flops = head_flops(load.shape)
-        for count in present:
+        for layer, count in enumerate(present):
             if count < load.tokens:
-                flops += layer_flops(load.shape, PREFIX + count + load.size.text)
+                run = layer_flops if layer + 1 < load.shape.layers else last_layer_flops
+                flops += run(load.shape, PREFIX + count + load.size.text)
         kept = sum(present[layer] for layer, _, _ in stages)
-        row = Cost(flops, disk=_row_bytes(kept, config)) + _decode(load, rows=1)
         entries = [strategies.entry(strategy, config["strategies"]) for strategy in strategies_of(config, name)]
-        each += row * (config["sweep"]["repeats"] if any(entry.random for entry in entries) else 1)
+        repeats = config["sweep"]["repeats"] if any(entry.random for entry in entries) else 1
+        sources = [_choosing(strategy, config) for _, strategy, _ in stages]
+        choosing = sum(choosing_seconds(config["plan"]["card"], source) for source in sources)
+        row = Cost(flops, load.shape.layers, choosing=choosing, disk=_row_bytes(kept, config))
+        each += (row + _decode(load, rows=1, calls=1)) * repeats
     return each * load.questions(config["schedule_run"].get("limit"))
 
 
@@ -187,11 +215,12 @@ def try_schedules(load: Workload, config: Config, split: str) -> Cost:
     settings, repeats = config["recommend"], config["sweep"]["repeats"]
     hybrids = settings["hybrids"]
     runs = settings["tries"] + len(hybrids) + 1 if split == SPLITS[0] else 3 + bool(hybrids)
-    each = Cost(prefill_flops(load.shape, load.sequence))
+    each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
     for budget in settings["budgets"]:
         kept = tokens_of(budget, load.tokens)
-        row = Cost(resume_flops(load.shape, 0, kept + load.size.text, PREFIX), disk=_row_bytes(kept, config))
-        each += (row + _decode(load, rows=1)) * (runs * repeats)
+        flops = resume_flops(load.shape, 0, kept + load.size.text, PREFIX)
+        row = Cost(flops, load.shape.layers, disk=_row_bytes(kept, config))
+        each += (row + _decode(load, rows=1, calls=1)) * (runs * repeats)
     return each * _tried(load, config)
 
 
@@ -206,11 +235,26 @@ def _tried(load: Workload, config: Config) -> int:
     return min(config["recommend"]["limit"] or half, half)
 
 
-def _decode(load: Workload, rows: int, calls: int = 1) -> Cost:
-    """Answer tokens after the first: rows of them, in so many batches."""
+def _choosing(name: str, config: Config) -> str:
+    """The registry's name of the strategy that chooses: of a random one that matches another, the other."""
+    return strategies.source_of(strategies.matched_by(name, config["strategies"]) or name, config["strategies"])
+
+
+def _calls(load: Workload, config: Config, rows: int, tokens: int) -> int:
+    """How many decoder calls so many rows of so many tokens need: `batch_size` rows, or what fits on the card."""
+    if config["batch_size"] == "auto":
+        free = 0.6 * (CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element))
+        size = max(1, int(max(1024, free / batch_bytes(load.shape, 1, load.element)) / tokens))
+    else:
+        size = config["batch_size"]
+    return math.ceil(rows / size)
+
+
+def _decode(load: Workload, rows: int = 0, calls: int = 0) -> Cost:
+    """Answer tokens after the first: of so many rows, in so many calls."""
     tokens = load.size.answer - 1
     each = load.shape.layers * layer_flops(load.shape, 1, load.sequence) + head_flops(load.shape)
-    return Cost(rows * tokens * each, reads=calls * tokens)
+    return Cost(decoded=rows * tokens * each, steps=calls * tokens)
 
 
 def _row_bytes(kept: int, config: Config) -> int:

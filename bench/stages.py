@@ -1,0 +1,232 @@
+"""The stages of a study, one question each, as workflow/scripts/ runs them, counted by a meter.
+
+The stages are the engine's own code. What depends on weights is fixed: strategies that read a score back keep the first
+tokens; DART keeps what it keeps of k (4 + 8 · ((k − 4) // 8)); half of SparseVLM's text tokens rate; answers have the
+length that the catalogue says, and labels one token less. The other settings of a question are the configuration's.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from full_size import grid_of
+from meter import Kernels, Meter, Tally
+from torch import Tensor
+
+from infohorizon import strategies
+from infohorizon.engine import Batch, prefill
+from infohorizon.measure import questioner as questioning
+from infohorizon.measure.information import Measurement, token_information
+from infohorizon.measure.questioner import Asked, Questioner, Setting
+from infohorizon.measure.removals import Cell, run_removals
+from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
+from infohorizon.measure.states import state_rows
+from infohorizon.measure.sweep import run_sweep, settings_of
+from infohorizon.measure.windows import drawn, windows
+from infohorizon.models.base import Encoded
+from infohorizon.models.geometry import batch_bytes
+from infohorizon.models.vision_table import vision_row
+from infohorizon.strategies.dart import PIVOTS
+from infohorizon.strategies.divprune import DivPrune
+from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
+from infohorizon.study.cost import weight_bytes
+from infohorizon.study.workload import Workload
+from infohorizon.units import layers_of, tokens_of
+
+PICKS = 64  # of DivPrune's that are really made: by then launches have caught up with what comes before the picks
+
+
+class Bench:
+    """The stages of one model on one benchmark, one question each.
+
+    Args:
+        model: of `full_size`; load: its workload, whose tokens fill `grid_of` them.
+        memory: bytes of the card, which set how many rows a call has.
+    """
+
+    def __init__(self, model: Any, load: Workload, config: Config, memory: float, meter: Meter) -> None:
+        self.model, self.load, self.config, self.meter = model, load, config, meter
+        model.load_of_question = load
+        grid = grid_of(load.tokens)
+        count, shape = grid[0] * grid[1], load.shape
+        features, keys = torch.empty(count, shape.feature_width).half(), torch.empty(count, shape.key_width).half()
+        encoded = Encoded(grid, features, *[torch.zeros(count)] * 4, keys)
+        self.asked = Asked("question", "", "", encoded, lambda layer, by: torch.zeros(count))
+        self.batch = Batch("auto", int(batch_bytes(shape, 1, load.element)), torch.device("cpu"))
+        self.batch.tokens = int(0.6 * (memory - weight_bytes(shape, load.element))) // int(
+            batch_bytes(shape, 1, load.element)
+        )
+        self.questioner = Questioner(model, self.batch, load.size.answer)
+        self.order: dict[tuple[int, int], Tally] = {}
+
+    def measure(self, stage: Callable[["Bench"], None]) -> dict[str, Tally]:
+        """What one question of a stage (one image of `encode_images`) costs, by phase."""
+        meter = self.meter
+        meter.tallies.clear()
+        meter.moved.clear()
+        meter.decoded = 0
+        with Kernels(meter), meter, _phases(meter), self._divprune():
+            stage(self)
+            meter.settle()
+        return dict(meter.tallies)
+
+    def _divprune(self) -> Any:
+        """DivPrune's picks are alike: `PICKS` and one more are counted, once for each size, the others extrapolated."""
+        bench = self
+
+        def order(strategy: DivPrune, view: Any, keep: int) -> Tensor:
+            keep = min(keep, view.count)
+            if (view.count, keep) not in bench.order:
+                few = min(keep, PICKS)
+                costs = bench.meter.counted(lambda: original(strategy, view, few))
+                if keep > few:
+                    more = bench.meter.counted(lambda: original(strategy, view, few + 1))
+                    costs += (more + costs * -1) * (keep - few)
+                bench.order[view.count, keep] = costs
+            bench.meter.add(bench.order[view.count, keep])
+            return torch.arange(keep).to("meta")
+
+        original = DivPrune.order
+        return _replaced(DivPrune, "order", order)
+
+
+class _replaced:
+    """A method of a class is another one inside."""
+
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
+        self.owner, self.name, self.value, self.before = owner, name, value, getattr(owner, name)
+
+    def __enter__(self) -> None:
+        setattr(self.owner, self.name, self.value)
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self.owner, self.name, self.before)
+
+
+class _phases:
+    """Decoding and each strategy's choosing are counted apart from the rest."""
+
+    def __init__(self, meter: Meter) -> None:
+        def decode(model: Any, branches: Any, limit: int, *more: Any) -> Any:
+            """Steps are alike: one and two of them are counted, the others extrapolated."""
+            meter.decoded += meter.times
+            once = meter.counted(lambda: decoding(model, branches, min(limit, 2), *more))
+            with meter.during("decode"):
+                meter.add(once)
+                if limit > 2:
+                    twice = meter.counted(lambda: decoding(model, branches, 3, *more))
+                    meter.add((twice + once * -1) * (limit - 2))
+            return [[0]] * len(branches.final)
+
+        def select(questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None) -> Any:
+            """Choosing costs the same at every layer that has as many tokens: it is counted once."""
+            strategy, count = used[setting.strategy], len(trace.visual[setting.layer])
+            trace.hidden(setting.layer)  # what is counted here is choosing, not running the layers below
+            meter.unknown.true = _true(strategy, tokens_of(setting.keep, trace.prompt.count))
+            key = setting.strategy, setting.keep, count, setting.repeat
+            if key not in chosen:
+                found: list[Any] = []
+                costs = meter.counted(lambda: found.append(selecting(questioner, trace, asked, used, setting, notes)))
+                chosen[key] = found[0], costs
+            with meter.during(f"choose {setting.strategy}"):
+                meter.add(chosen[key][1])
+            return chosen[key][0]
+
+        chosen: dict[Any, tuple[Any, Tally]] = {}
+        decoding, selecting = questioning.decode, Questioner.select
+        self.replacements = [_replaced(questioning, "decode", decode), _replaced(Questioner, "select", select)]
+
+    def __enter__(self) -> None:
+        for replacement in self.replacements:
+            replacement.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        for replacement in self.replacements:
+            replacement.__exit__()
+
+
+def _true(strategy: Any, keep: int) -> int | float:
+    """How many of the truth values are true whose places a strategy asks for."""
+    chosen = getattr(strategy, "match", None) or strategy
+    if chosen.name != "dart":
+        return 0.5
+    return min(keep, PIVOTS) + 2 * PIVOTS * max(0, (keep - PIVOTS) // (2 * PIVOTS))
+
+
+# The stages, as workflow/scripts/ runs them on one question.
+
+
+def encode_images(bench: Bench) -> None:
+    from PIL import Image
+
+    vision_row("image", bench.model.encode([Image.new("RGB", (8, 8))])[0], wide=False)
+
+
+def answer_questions(bench: Bench) -> None:
+    trace = bench.questioner.trace(bench.asked)
+    bench.questioner.worth(trace, bench.asked)
+    bench.questioner.full(trace, bench.asked)
+    bench.questioner.blind(trace, bench.asked)
+
+
+def measure_information(bench: Bench) -> None:
+    chosen = bench.config["information"]
+    names = ("window", "removal", "context", "positions")
+    measurement = Measurement(**{name: chosen[name] for name in names if name in chosen})
+    layers = layers_of(chosen["layers"], bench.load.shape.layers)
+    only = list(drawn(len(windows(bench.asked.encoded.grid, measurement.window)), chosen["windows"], "question"))
+    token_information(bench.model, bench.asked, layers, bench.batch, measurement, only)
+
+
+def measure_removals(bench: Bench) -> None:
+    chosen = bench.config["removals"]
+    layers = layers_of(chosen["layers"], bench.load.shape.layers)
+    run_removals(bench.questioner, bench.asked, [Cell(name, layer) for name in chosen["names"] for layer in layers])
+
+
+def measure_states(bench: Bench) -> None:
+    trace = prefill(bench.model.language_model, bench.model.prompt("", bench.asked.encoded))
+    state_rows(trace, layers_of(bench.config["states"]["layers"], bench.load.shape.layers))
+
+
+def sweep_settings(config: Config, depth: int) -> tuple[dict[str, Any], list[Setting]]:
+    """The sweep's strategies by name, and all its settings on a model of `depth` layers."""
+    chosen, settings = config["sweep"], []
+    used = {name: strategies.create(name, config["strategies"]) for name in chosen["strategies"]}
+    for name, strategy in used.items():
+        first = strategies.first_layer(name, config["strategies"], depth)
+        layers = layers_of(chosen["layers"], depth, max(1, first))
+        settings += settings_of(strategy, layers, chosen["keep"], chosen["repeats"])
+    return used, settings
+
+
+def sweep_strategies(bench: Bench) -> None:
+    used, settings = sweep_settings(bench.config, bench.load.shape.layers)
+    trace = bench.questioner.trace(bench.asked)
+    run_sweep(bench.questioner, trace, bench.asked, used, settings, bench.config["sweep"]["positions"])
+
+
+def all_schedules(bench: Bench) -> None:
+    """Repeats differ in which tokens leave, not in how many: one stands for all."""
+    config, depth, trace = bench.config, bench.load.shape.layers, bench.questioner.trace(bench.asked)
+    for name in schedules_of(config):
+        used = {each: strategies.create(each, config["strategies"]) for each in strategies_of(config, name)}
+        stages = [Stage(*stage) for stage in stages_of(config, name, depth)]
+        repeats, positions = (
+            repeats_of(stages, used, config["sweep"]["repeats"]),
+            config["schedules"][name]["positions"],
+        )
+        trace.hidden(stages[0].layer)  # shared by all schedules
+        with bench.meter.standing_for(repeats):
+            run_schedule(bench.questioner, trace, bench.asked, stages, used, positions)
+
+
+STAGES: dict[str, Callable[[Bench], None]] = {
+    "encode_images": encode_images,
+    "answer_questions": answer_questions,
+    "measure_information": measure_information,
+    "measure_removals": measure_removals,
+    "measure_states": measure_states,
+    "sweep_strategies": sweep_strategies,
+    "run_schedules": all_schedules,
+}
