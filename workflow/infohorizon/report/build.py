@@ -19,11 +19,21 @@ from infohorizon.analysis import observations, paper
 from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
-from infohorizon.report import rows, verdicts
+from infohorizon.report import opening, rows, runs, verdicts
 from infohorizon.report.explorer import COUNTS, embedded, explorer
 
 HERE = Path(__file__).parent
 LARGEST_SVG = 600_000  # bytes; a larger figure is embedded as a JPEG
+TITLES = {
+    "information": "Usable information by layer",
+    "removals": "One horizon, several removals",
+    "states": "Matrix entropy of the visual states",
+    "horizon": "Horizons under every criterion",
+    "sweep": "Every strategy beside random",
+    "reads": "The layer that is read",
+    "schedules": "Schedules and their visual tokens",
+    "heatmaps": "Heat maps of token information",
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,8 @@ class Study:
         tasks: benchmark → task.
         settings: the configuration to print.
         window: w of the w × w windows of the information stage.
+        folder: the study's results, for what its jobs left in `timings/` and `logs/`; empty: nothing is said of it.
+        commit: of the workflow; may be empty.
     """
 
     models: Sequence[str]
@@ -68,6 +80,8 @@ class Study:
     tasks: Mapping[str, str]
     settings: Mapping[str, Any]
     window: int
+    folder: str = ""
+    commit: str = ""
 
 
 def build(files: Files, study: Study) -> str:
@@ -82,6 +96,7 @@ def build(files: Files, study: Study) -> str:
     metrics = tables.read(files.metrics, "metrics")
     provenance = rows.provenance(_stages(files))
     sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
+    small, drawn = opening.bundled(provenance["models"]), opening.drawn(provenance["benchmarks"])
     shown = explorer(_sampled(sources, study, information, sweep), answers, files.sweep)
     script = (HERE / "explorer.js").read_text(encoding="utf-8")
     return _template().render(
@@ -89,7 +104,13 @@ def build(files: Files, study: Study) -> str:
         benchmarks=study.benchmarks,
         questions=questions.height,
         findings=verdicts.verdicts(tables.read(files.findings, "findings")),
-        sentences=verdicts.sentences(horizon),
+        facts=runs.facts(study.folder, study.models, study.commit),
+        cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers),
+        bundled=small,
+        all_bundled=len(small) == len(study.models),
+        drawn=drawn,
+        all_drawn=len(drawn) == len(study.benchmarks),
+        scope="for these small models" if len(small) == len(study.models) else "for these models",
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
@@ -123,10 +144,10 @@ def oracles(own: Mapping[str, Any]) -> list[str]:
     return [name for name in (strategies.ORACLE, *own) if strategies.is_oracle(name, own)]
 
 
-def _figure(svg: str, png: str, caption: str) -> tuple[str, str, str]:
-    """Name, caption and data URI of a figure."""
-    text = Path(caption).read_text(encoding="utf-8")
-    return Path(svg).stem, " ".join(text.split()), figure_uri(svg, png)
+def _figure(svg: str, png: str, caption: str) -> tuple[str, str, str, str]:
+    """Name, title, caption and data URI of a figure."""
+    text, name = Path(caption).read_text(encoding="utf-8"), Path(svg).stem
+    return name, TITLES.get(name, name), " ".join(text.split()), figure_uri(svg, png)
 
 
 def figure_uri(svg: str | Path, png: str | Path) -> str:
