@@ -96,7 +96,6 @@ def build(files: Files, study: Study) -> str:
     metrics = tables.read(files.metrics, "metrics")
     provenance = rows.provenance(_stages(files))
     sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
-    small, drawn = opening.bundled(provenance["models"]), opening.drawn(provenance["benchmarks"])
     shown = explorer(_sampled(sources, study, information, sweep), answers, files.sweep)
     script = (HERE / "explorer.js").read_text(encoding="utf-8")
     return _template().render(
@@ -106,11 +105,7 @@ def build(files: Files, study: Study) -> str:
         findings=verdicts.verdicts(tables.read(files.findings, "findings")),
         facts=runs.facts(study.folder, study.models, study.commit),
         cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers),
-        bundled=small,
-        all_bundled=len(small) == len(study.models),
-        drawn=drawn,
-        all_drawn=len(drawn) == len(study.benchmarks),
-        scope="for these small models" if len(small) == len(study.models) else "for these models",
+        **_scope(study, provenance),
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
@@ -137,6 +132,15 @@ def build(files: Files, study: Study) -> str:
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def _scope(study: Study, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says of the models and images that come with this project, and whom its verdicts are about."""
+    small, drawn = opening.bundled(provenance["models"]), opening.drawn(provenance["benchmarks"])
+    all_small = len(small) == len(study.models)
+    scope = "for these small models" if all_small else "for these models"
+    all_drawn = len(drawn) == len(study.benchmarks)
+    return {"bundled": small, "all_bundled": all_small, "drawn": drawn, "all_drawn": all_drawn, "scope": scope}
 
 
 def oracles(own: Mapping[str, Any]) -> list[str]:
