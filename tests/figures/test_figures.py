@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures import planted, synthetic
-from figures.synthetic import BENCHMARKS, BLIND, DEPTH, FULL, KEEPS, MODELS, REMOVALS, SCHEDULES, STRATEGIES, Study
+from figures.synthetic import BENCHMARKS, BLIND, DEPTH, FULL, KEEPS, MODELS, REMOVALS, SCHEDULES, Study
 from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.criteria import VANISHING, with_worth
@@ -23,7 +23,6 @@ from infohorizon.figures.removals import removals_figure
 from infohorizon.figures.schedules import schedules_figure
 from infohorizon.figures.states import states_figure
 from infohorizon.figures.sweep import sweep_figure
-from infohorizon.strategies import REGISTRY
 
 
 class Data:
@@ -129,32 +128,42 @@ def test_states_mark_the_collapse_of_every_model(study: Study, data: Data) -> No
         assert marks == [study.horizons[model, benchmark] for model in MODELS]
 
 
-def test_sweep_draws_every_strategy_and_both_levels(data: Data) -> None:
+def test_sweep_draws_every_strategy_in_its_own_panel_beside_random(study: Study, data: Data) -> None:
     figure = sweep_figure(data.metrics, data.horizon, MODELS, BENCHMARKS)
-    panels = np.array(figure.axes).reshape(6, 2)
-    assert [panel.get_title() for panel in panels[0]] == ["keep 16 tokens", "keep 12.5 %"]
-    panel = panels[5, 1]  # reading, strong, an eighth
+    panels = np.array(figure.axes).reshape(12, 4)  # benchmark, model, keep × strategy
+    assert [panel.get_title() for panel in panels[0]] == ["information (oracle)", "divprune", "fastv", "drop-all"]
     name = {"model": "strong", "benchmark": "reading"}
-    for strategy in ("random", "drop-all", "fastv"):
-        keep = 0.0 if strategy == "drop-all" else KEEPS[1]
+    shown = {panel.get_title(): panel for panel in panels[11] if panel.axison}  # an eighth; drop-all stands above
+    assert list(shown) == ["information (oracle)", "divprune", "fastv"]
+    cells = [
+        ("random", shown["divprune"], KEEPS[1]),
+        ("fastv", shown["fastv"], KEEPS[1]),
+        ("drop-all", panels[10, 3], 0),
+    ]
+    for strategy, panel, keep in cells:
         own = data.sweep.filter(**name, strategy=strategy, keep=keep)
         means = own.group_by("layer").agg(pl.col("score").mean()).sort("layer")["score"]
         containers = {one.get_label(): one.lines[0] for one in panel.containers}
         drawn = containers[strategy] if strategy in containers else line(panel, strategy)
         np.testing.assert_allclose(drawn.get_ydata(orig=False), 100 * means.to_numpy())
-        np.testing.assert_allclose(np.round(drawn.get_xdata(orig=False)), range(1, DEPTH))
-    levels = {one.get_label(): one.get_ydata()[0] for one in panel.get_lines() if one.get_label() in ("full", "blind")}
-    assert levels == {"full": pytest.approx(95), "blind": 0.0}
+        assert list(drawn.get_xdata(orig=False)) == list(range(1, DEPTH))
     smaller = data.metrics.filter(**name, condition="downsample", own=True, category="")
-    assert [one.get_ydata()[0] for one in panel.get_lines() if one.get_label() == "downsample"] == smaller[
-        "value"
-    ].to_list()
-    assert "downsample" not in {one.get_label() for one in panels[5, 0].get_lines()}  # another keep
-    assert panels[5, 0].get_ylabel() == "reading\nstrong\nexact accuracy (%)"
-    assert line(panel, "random").get_linewidth() > 2
-    assert len(legend(figure)) == len(STRATEGIES) + 3
-    without = sweep_figure(data.metrics.filter(pl.col("condition") != "downsample"), data.horizon, MODELS, BENCHMARKS)
-    assert len(legend(without)) == len(STRATEGIES) + 2
+    levels = [one.get_ydata()[0] for one in shown["fastv"].get_lines() if one.get_label() == "downsample"]
+    assert levels == smaller["value"].to_list()
+    for panel in shown.values():
+        once = {one.get_label(): one for one in panel.get_lines() if one.get_label() in ("full", "blind", "horizon")}
+        assert once["full"].get_ydata()[0] == pytest.approx(95) and once["blind"].get_ydata()[0] == 0.0
+        assert once["horizon"].get_xdata()[0] == study.horizons["strong", "reading"]
+        assert panel.get_ylim() == panels[10, 0].get_ylim()
+    assert panels[11, 0].get_ylabel() == "reading, strong\nkeep 12.5 %\nexact accuracy (%)"
+
+
+def test_strategies_of_a_sweep_are_wrapped(data: Data) -> None:
+    fastv = data.metrics.filter(name="fastv")
+    more = pl.concat([data.metrics, *(fastv.with_columns(name=pl.lit(f"mine-{number}")) for number in range(5))])
+    figure = sweep_figure(more.filter(model="base", benchmark="reading"), data.horizon, MODELS, BENCHMARKS)
+    titles = [panel.get_title() for panel in figure.axes if panel.axison]
+    assert len(titles) == 9 + 8 and titles[8] == "drop-all"
 
 
 def test_reads_places_what_was_measured(data: Data) -> None:
@@ -182,6 +191,12 @@ def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
         for name in ("divprune", "fastv", "information (oracle)")
     ]
     shown = configured(data.horizon).filter(model="strong", benchmark="reading").sort("layer")
+    others = data.horizon.filter(pl.col("keep").is_null(), model="strong", benchmark="reading")
+    colour = style.series_look(1).color
+    for factor, marker in ((0.5, "v"), (2.0, "^")):
+        marks = [one for one in figure.axes[2].get_lines() if one.get_marker() == marker and one.get_color() == colour]
+        found = sorted(float(one.get_xdata()[0]) for one in marks)
+        assert found == others.filter(factor=factor)["layer"].sort().to_list()
     drawn = [one for one in figure.axes[2].get_lines() if one.get_label() == "strong"]
     assert sorted(float(one.get_xdata()[0]) for one in drawn) == shown["layer"].to_list()
     spans = [tuple(segment[:, 0]) for group in figure.axes[2].collections for segment in group.get_segments()]
@@ -189,15 +204,18 @@ def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
     assert sorted(spans) == sorted(expected)
 
 
-def test_schedules_stand_at_their_mean_tokens(data: Data) -> None:
+def test_schedules_are_labelled_by_their_mean_tokens(data: Data) -> None:
     figure = schedules_figure(data.schedules, data.metrics, MODELS, BENCHMARKS)
     panel = figure.axes[2]  # base, reading
     points = {one.get_label(): one.lines[0] for one in panel.containers}
-    assert set(points) == set(SCHEDULES)
-    for name, tokens in SCHEDULES.items():
+    assert list(points) == sorted(SCHEDULES, key=SCHEDULES.get)
+    (beside,) = panel.child_axes
+    assert [float(text.get_text()) for text in beside.get_yticklabels()] == sorted(SCHEDULES.values())
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == list(points)
+    for height, name in enumerate(points):
         own = data.schedules.filter(model="base", benchmark="reading", schedule=name)
-        assert points[name].get_xdata()[0] == pytest.approx(tokens)
-        assert points[name].get_ydata()[0] == pytest.approx(100 * own["score"].mean())
+        assert points[name].get_ydata()[0] == height
+        assert points[name].get_xdata()[0] == pytest.approx(100 * own["score"].mean())
 
 
 def test_heatmaps_upsample_windows_on_one_signed_scale(data: Data) -> None:
@@ -211,6 +229,8 @@ def test_heatmaps_upsample_windows_on_one_signed_scale(data: Data) -> None:
     bar = figure.axes[-1]
     assert bar.get_xlim() == pytest.approx((-np.abs(example.information).max(), np.abs(example.information).max()))
     assert [panel.get_title() for panel in figure.axes[1:-1]] == [f"layer {layer}" for layer in range(1, DEPTH)]
+    (caption,) = figure.axes[0].texts
+    assert f"base on reading\nQuestion: {example.question} — label: {example.label}" == caption.get_text()
 
 
 def test_windows_that_were_not_measured_stay_pale(study: Study, data: Data, tmp_path: Path) -> None:
@@ -287,18 +307,10 @@ def test_the_unpruned_line_is_on_the_questions_of_the_sweep(data: Data) -> None:
 
 def test_a_metric_without_an_interval_is_drawn_without_bars(data: Data) -> None:
     metrics = data.metrics.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
-    for figure in (
-        sweep_figure(metrics, data.horizon, MODELS, BENCHMARKS),
-        schedules_figure(data.schedules, metrics, MODELS, BENCHMARKS),
+    for axis, figure in (
+        (1, sweep_figure(metrics, data.horizon, MODELS, BENCHMARKS)),
+        (0, schedules_figure(data.schedules, metrics, MODELS, BENCHMARKS)),
     ):
         bars = [bar for panel in figure.axes for one in panel.containers for bar in one.lines[2]]
-        ends = np.array([segment[:, 1] for bar in bars for segment in bar.get_segments()])
+        ends = np.array([segment[:, axis] for bar in bars for segment in bar.get_segments()])
         assert len(ends) and (ends[:, 0] == ends[:, 1]).all()
-
-
-def test_strategies_keep_their_looks_and_unknown_ones_get_their_own() -> None:
-    assert style.strategy_look("drop_all") == style.strategy_look("drop-all")
-    assert REGISTRY.keys() - {"kept"} <= style.STRATEGIES.keys()
-    known = [style.strategy_look(name) for name in style.STRATEGIES]
-    unknown = [style.strategy_look(name, ["mine", "yours", "fastv"]) for name in ("mine", "yours")]
-    assert len({*known, *unknown}) == len(style.STRATEGIES) + 2

@@ -5,7 +5,7 @@
 FIGURES = ["information", "removals", "states", "horizon", "sweep", "schedules", "heatmaps"]
 if READ:
     FIGURES.insert(FIGURES.index("schedules"), "reads")
-PAGE = ["report.html.j2", "style.css", "explorer.js"]
+PAGE = ["report.html.j2", "opening.html.j2", "style.css", "explorer.js"]
 
 
 rule build_report:
@@ -51,6 +51,7 @@ rule build_report:
             "tasks": {name: config["benchmarks"][name]["task"] for name in BENCHMARKS},
             "settings": printed_settings(),
             "window": config["information"]["window"],
+            "folder": RESULTS,
         },
         code=code("build_report"),
     message:

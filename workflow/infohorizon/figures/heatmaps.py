@@ -1,5 +1,6 @@
 """Heat maps of token information over example images, layer by layer, on one signed scale."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,20 +25,30 @@ def heatmaps_figure(examples: Sequence[Example], columns: int = 8) -> Figure:
         return style.empty("No token information was measured in this study.")
     columns = min(columns, max(len(example.layers) for example in examples))
     limit = max(float(np.nanmax(np.abs(example.information))) for example in examples) or 1.0
-    figure, axes = style.panels(len(examples), 1 + columns, 1.35, 1.75)
+    figure, axes = style.panels(len(examples), 1 + columns, 1.35, 1.95)
     for row, example in enumerate(examples):
         picture = seen(example)
         shown = spaced(len(example.layers), columns)
         for panel in axes[row]:
             panel.set_axis_off()
         axes[row, 0].imshow(picture)
-        axes[row, 0].set_title(_caption(example), loc="left", fontsize=8)
+        axes[row, 0].set_title("\n\n\nimage", fontsize=8)  # empty lines: room for the caption, which spans the row
+        caption = {"xytext": (0, 18), "xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8}
+        axes[row, 0].annotate(_caption(example, 24 * (1 + columns)), (0, 1), **caption).set_in_layout(False)
         for place, index in enumerate(shown):
             panel = axes[row, 1 + place]
             panel.imshow(overlaid(picture, upsampled(example, index), limit))
             panel.set_title(f"layer {example.layers[index]}", fontsize=8)
     bar = ScalarMappable(Normalize(-limit, limit), COLOURS)
-    figure.colorbar(bar, ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.01, label="information of the window")
+    figure.colorbar(
+        bar,
+        ax=axes,
+        location="bottom",
+        shrink=0.5,
+        aspect=40,
+        pad=0.01,
+        label="information of the window (difference in probability)",
+    )
     return figure
 
 
@@ -69,7 +80,12 @@ def overlaid(picture: Image.Image, values: NDArray[np.float64], limit: float) ->
     return (opacity * colour + (1 - opacity) * backdrop[..., None]).round().astype(np.uint8)
 
 
-def _caption(example: Example) -> str:
-    """Model, benchmark and label above the image; long labels are cut."""
-    label = " ".join(example.label.split())
-    return f"{example.model}\n{example.benchmark}: {label if len(label) <= 14 else label[:13] + '…'}"
+def _caption(example: Example, width: int) -> str:
+    """Model and benchmark, then question and label, cut to two lines of `width` characters, over the whole row."""
+    asked = f"Question: {_line(example.question)} — label: {_line(example.label)}"
+    lines = textwrap.wrap(asked, width, max_lines=2, placeholder=" …")
+    return "\n".join([f"{example.model} on {example.benchmark}", *lines])
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -14,10 +14,10 @@ from infohorizon.figures import style
 
 # Column of the frame, axis label, and the criterion whose horizon belongs to the row (None: a picture of where).
 ROWS = (
-    ("usable information", "usable information\n(first answer token)", "information"),
-    ("usable answer-information", "usable information\n(whole answer)", "answer-information"),
-    ("information", "largest |information|\nof a window", None),
-    ("spread", "spread over windows", None),
+    ("usable information", "usable information\n(probability of the\nfirst answer token)", "information"),
+    ("usable answer-information", "usable information\n(probability of the\nwhole answer)", "answer-information"),
+    ("information", "largest |information|\nof a window (probability)", None),
+    ("spread", "spread over windows\n(probability)", None),
 )
 
 

@@ -10,7 +10,7 @@ from infohorizon.analysis.intervals import intervals
 from infohorizon.figures import style
 
 # Column of the frame and axis label.
-QUANTITIES = (("usable", "first answer token"), ("answer_usable", "whole answer"))
+QUANTITIES = (("usable", "probability lost,\nfirst answer token"), ("answer_usable", "probability lost,\nwhole answer"))
 # Removal → its look and legend; fixed for good. That of the text is drawn apart: it takes no visual token away.
 LOOKS = {
     "delete": (style.Look(style.PALETTE[0], "o"), "visual tokens deleted (or hidden from the text)"),

@@ -1,7 +1,6 @@
-"""Each benchmark's own metric against the mean number of visual tokens over all layers, for every schedule."""
+"""Each benchmark's own metric under every schedule, sorted by the mean number of visual tokens over all layers."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import polars as pl
 from matplotlib.axes import Axes
@@ -11,11 +10,15 @@ from matplotlib.lines import Line2D
 from infohorizon.analysis import observations
 from infohorizon.figures import style
 
+LOOK = style.Look(style.PALETTE[0], "o")
+
 
 def schedules_figure(
     schedules: pl.DataFrame, metrics: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]
 ) -> Figure:
-    """One row a model, one column a benchmark, one point a schedule with its interval; levels as lines.
+    """One row of panels a model, one column a benchmark; in each panel a line a schedule, its tokens at the right.
+
+    A schedule's name may carry the tokens of the model it was published for, so the measured ones are written out.
 
     Args:
         schedules: `observations.schedules`, which knows the tokens.
@@ -29,41 +32,42 @@ def schedules_figure(
     tokens = schedules.rename({"schedule": "name"}).group_by(cell).agg(pl.col("tokens").mean())
     points = observations.own_metric(metrics, "schedule").join(tokens, on=cell).sort(cell)
     levels = observations.levels(metrics, "schedule")
-    names = sorted(points["name"].unique())
-    looks = {name: style.series_look(index) for index, name in enumerate(names)}
-    figure, axes = style.panels(len(models), len(benchmarks), 3.3, 2.4, sharex="row", sharey="col")
+    lines = points["name"].n_unique()
+    figure, axes = style.panels(len(models), len(benchmarks), 3.3, 0.22 * lines + 1.0)
     for row, model in enumerate(models):
+        own = points.filter(model=model)
+        names = own.group_by("name").agg(pl.col("tokens").mean()).sort("tokens", "name")["name"].to_list()
         for column, benchmark in enumerate(benchmarks):
             panel = axes[row, column]
-            style.levels(panel, levels.filter(model=model, benchmark=benchmark))
-            own = points.filter(model=model, benchmark=benchmark)
-            for point in own.iter_rows(named=True):
-                _point(panel, point, looks[point["name"]])
-            panel.margins(x=0.15)
-            panel.set_title(benchmark if row == 0 else "")
-            if own.height:
-                panel.set_ylabel(f"{model}\n{style.metric_label(own)}" if column == 0 else style.metric_label(own))
-    for panel in axes[-1]:
-        style.metric_axis(panel)
-        panel.set_xlabel("mean visual tokens over all layers")
-    handles = [
-        Line2D([], [], color=look.color, marker=look.marker, ls="", ms=7, label=name) for name, look in looks.items()
-    ]
-    style.legend(figure, [*handles, *style.level_handles()])
+            _levels(panel, levels.filter(model=model, benchmark=benchmark))
+            _points(panel, own.filter(benchmark=benchmark), names, first=column == 0)
+            panel.set_title(f"{model}\n{benchmark}", loc="left")
+            panel.set_title("mean visual\ntokens", loc="right", fontsize=8)
+    style.legend(figure, [*style.level_handles(), Line2D([], [], **LOOK.line() | {"linestyle": ""}, label="pruned")])
     return figure
 
 
-def _point(panel: Axes, point: Mapping[str, Any], look: style.Look) -> None:
-    """One schedule: its mean tokens, its value and the value's interval."""
-    panel.errorbar(
-        point["tokens"],
-        point["mean"],
-        style.errors(point),
-        color=look.color,
-        marker=look.marker,
-        markersize=7,
-        markeredgecolor="white",
-        elinewidth=1.2,
-        capsize=2,
-        label=point["name"],
-    )
+def _points(panel: Axes, own: pl.DataFrame, names: Sequence[str], first: bool) -> None:
+    """A line a schedule, few tokens at the top: its value with the interval, and its mean tokens."""
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.set_yticks(range(len(names)), names if first else [""] * len(names))
+    panel.grid(visible=False, axis="y")
+    tokens = dict(own.select("name", "tokens").iter_rows())
+    for height, name in enumerate(names):
+        for point in own.filter(name=name).iter_rows(named=True):
+            errors = style.errors(point)
+            panel.errorbar(point["mean"], height, xerr=errors, **LOOK.line(), elinewidth=1.4, capsize=2, label=name)
+    beside = panel.secondary_yaxis("right")
+    beside.set_yticks(range(len(names)), [f"{tokens[name]:.4g}" if name in tokens else "" for name in names])
+    beside.tick_params(length=0)
+    if own.height:
+        panel.set_xlabel(style.metric_label(own))
+
+
+def _levels(panel: Axes, rows: pl.DataFrame) -> None:
+    """The unpruned and the blind level as upright lines, with bands where there are intervals."""
+    for row in rows.iter_rows(named=True):
+        line = style.FULL if row["condition"] == "full" else style.BLIND
+        panel.axvline(row["mean"], **line, zorder=1, label=row["condition"])
+        if row["low"] is not None:
+            panel.axvspan(row["low"], row["high"], color=style.GREY, alpha=0.08, linewidth=0, zorder=0)

@@ -13,8 +13,8 @@ from infohorizon.figures import style
 
 # Column of the frame and axis label.
 ROWS = (
-    ("entropy", "matrix entropy\nof visual states"),
-    ("query_entropy", "entropy over heads\n(EntropyPrune's score)"),
+    ("entropy", "matrix entropy of\nvisual states (0 to 1)"),
+    ("query_entropy", "entropy over heads\n(EntropyPrune's score,\nno unit)"),
 )
 
 

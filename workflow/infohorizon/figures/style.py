@@ -21,11 +21,13 @@ GREY = "#7a7a7a"
 FULL: dict[str, Any] = {"color": INK, "linestyle": (0, (6, 2)), "linewidth": 1.0}
 BLIND: dict[str, Any] = {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 1.2}
 
-DOWNSAMPLED: dict[str, Any] = {"color": "#7B4FA3", "linestyle": (0, (5, 1.5, 1.5, 1.5)), "linewidth": 1.6}
+DOWNSAMPLED: dict[str, Any] = {"color": "#CC79A7", "linestyle": (0, (5, 1.5, 1.5, 1.5)), "linewidth": 1.6}
 
 # Okabe and Ito's colours without the yellow, which is too light for lines on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B4FA3")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+FIRST = ("random", "drop-all", "information")  # strategies that others are judged by
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+HIGHEST = 60_000  # pixels of a PNG; the renderer stops at 65,536
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.5, 1.5)))
 
 RC: dict[Any, Any] = {
@@ -70,49 +72,6 @@ class Look(NamedTuple):
         return {"color": self.color, "marker": self.marker, "linestyle": self.linestyle}
 
 
-# Fixed for good, so that a strategy looks the same in every figure and every study.
-STRATEGIES = {
-    "random": Look("#000000", "o"),
-    "drop-all": Look(GREY, "x", (0, (4, 2))),
-    "information": Look("#CC79A7", "*", (0, (1.5, 1.2))),
-    "fastv": Look("#D55E00", "s"),
-    "divprune": Look("#0072B2", "^"),
-    "dart": Look("#009E73", "D"),
-    "sparsevlm": Look("#E69F00", "v"),
-    "fastervlm": Look("#56B4E9", "P"),
-    "vispruner": Look("#7B4FA3", "X"),
-    "visionzip": Look("#8C5A2B", "<"),
-    "pyramiddrop": Look("#D55E00", ">", (0, (5, 1.5))),
-    "holov": Look("#009E73", "h", (0, (5, 1.5))),
-    "stride": Look("#000000", "s", DASHES[1]),
-    "pool": Look("#000000", "D", DASHES[1]),
-    "stratified": Look("#000000", "^", DASHES[1]),
-    "v2drop": Look("#0072B2", "v", DASHES[1]),
-    "transprune": Look("#CC79A7", "D", DASHES[1]),
-    "feather": Look("#E69F00", "P", DASHES[1]),
-    "vscan-decoder": Look("#56B4E9", "s", DASHES[1]),
-    "entropyprune": Look("#7B4FA3", "o", DASHES[1]),
-    "vscan": Look("#56B4E9", "^", DASHES[3]),
-    "cdpruner": Look("#0072B2", "s", DASHES[3]),
-    "scope": Look("#D55E00", "D", DASHES[3]),
-    "hiprune": Look("#E69F00", "h", DASHES[3]),
-    "apet": Look("#7B4FA3", "v", DASHES[3]),
-}
-
-
-def key(name: str) -> str:
-    """Strategy name with hyphens: `drop_all` and `drop-all` look the same."""
-    return name.replace("_", "-")
-
-
-def strategy_look(name: str, others: Sequence[str] = ()) -> Look:
-    """The fixed look of a known strategy; an unknown one takes the next free look among `others`."""
-    if key(name) in STRATEGIES:
-        return STRATEGIES[key(name)]
-    unknown = sorted(other for other in {*others, name} if key(other) not in STRATEGIES)
-    return series_look(unknown.index(name), dashes=2)
-
-
 def strategy_label(name: str) -> str:
     """The name as legends show it."""
     return f"{name} (oracle)" if name == "information" else name
@@ -120,8 +79,8 @@ def strategy_label(name: str) -> str:
 
 def strategy_order(names: Iterable[str]) -> list[str]:
     """Random, drop-all and the oracle first, then the others by name."""
-    first = list(STRATEGIES)[:3]
-    return sorted(names, key=lambda name: (first.index(key(name)) if key(name) in first else len(first), name))
+    rank = {name: index for index, name in enumerate(FIRST)}
+    return sorted(names, key=lambda name: (rank.get(name, len(FIRST)), name))
 
 
 def ordered(values: Sequence[str], frame: pl.DataFrame, column: str) -> list[str]:
@@ -130,9 +89,9 @@ def ordered(values: Sequence[str], frame: pl.DataFrame, column: str) -> list[str
     return [value for value in values if value in present] + sorted(present - set(values))
 
 
-def series_look(index: int, dashes: int = 0) -> Look:
-    """Look number `index` of a list of series (models, schedules); `dashes` shifts the line style."""
-    turn = index // len(PALETTE) + dashes
+def series_look(index: int) -> Look:
+    """Look number `index` of a list of series (models, say)."""
+    turn = index // len(PALETTE)
     return Look(PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)], DASHES[turn % len(DASHES)])
 
 
@@ -155,13 +114,13 @@ def handle(look: Look, label: str, width: float = 1.6) -> Line2D:
     return Line2D([], [], **look.line(), linewidth=width, label=label)
 
 
-def levels(panel: Axes, rows: Any) -> None:
-    """The unpruned and the blind level (rows with condition, mean, low, high) as horizontal lines, with bands where
+def levels(panel: Axes, rows: Any, bands: bool = True) -> None:
+    """The unpruned and the blind level (rows with condition, mean, low, high) as horizontal lines, with `bands` where
     there are intervals."""
     for row in rows.iter_rows(named=True):
         line = FULL if row["condition"] == "full" else BLIND
         panel.axhline(row["mean"], **line, zorder=1, label=row["condition"])
-        if row["low"] is not None:
+        if bands and row["low"] is not None:
             panel.axhspan(row["low"], row["high"], color=GREY, alpha=0.08, linewidth=0, zorder=0)
 
 
@@ -189,10 +148,10 @@ def metric_label(rows: pl.DataFrame) -> str:
     return f"{rows['metric'][0]} ({rows['unit'][0]})"
 
 
-def layer_axis(axes: Axes, depth: int) -> None:
+def layer_axis(axes: Axes, depth: int, ticks: int = 9) -> None:
     """Whole layers from 0 to the model's depth."""
     axes.set_xlim(-0.4, depth + 0.4)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True, steps=[1, 2, 4, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True, steps=[1, 2, 4, 5, 10]))
 
 
 def empty(message: str) -> Figure:
@@ -208,4 +167,5 @@ def save(figure: Figure, svg: str | Path, png: str | Path) -> None:
     for path in (svg, png):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", metadata={"Software": None})
+    dpi = min(matplotlib.rcParams["savefig.dpi"], HIGHEST / figure.get_figheight())
+    figure.savefig(png, format="png", metadata={"Software": None}, dpi=dpi)

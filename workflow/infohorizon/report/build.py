@@ -19,11 +19,21 @@ from infohorizon.analysis import observations, paper
 from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
 from infohorizon.figures import examples
-from infohorizon.report import recommendation, rows, verdicts
+from infohorizon.report import opening, recommendation, rows, runs, verdicts
 from infohorizon.report.explorer import COUNTS, embedded, explorer
 
 HERE = Path(__file__).parent
 LARGEST_SVG = 600_000  # bytes; a larger figure is embedded as a JPEG
+TITLES = {
+    "information": "Usable information by layer",
+    "removals": "One horizon, several removals",
+    "states": "Matrix entropy of the visual states",
+    "horizon": "Horizons under every criterion",
+    "sweep": "Every strategy beside random",
+    "reads": "The layer that is read",
+    "schedules": "Schedules and their visual tokens",
+    "heatmaps": "Heat maps of token information",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,8 @@ class Study:
         tasks: benchmark → task.
         settings: the configuration to print.
         window: w of the w × w windows of the information stage.
+        folder: the study's results, for what its jobs left in `timings/` and `logs/`; empty: nothing is said of it.
+        commit: of the workflow; may be empty.
     """
 
     models: Sequence[str]
@@ -71,6 +83,8 @@ class Study:
     tasks: Mapping[str, str]
     settings: Mapping[str, Any]
     window: int
+    folder: str = ""
+    commit: str = ""
 
 
 def build(files: Files, study: Study) -> str:
@@ -92,7 +106,9 @@ def build(files: Files, study: Study) -> str:
         benchmarks=study.benchmarks,
         questions=questions.height,
         findings=verdicts.verdicts(tables.read(files.findings, "findings")),
-        sentences=verdicts.sentences(horizon),
+        facts=runs.facts(study.folder, study.models, study.commit),
+        cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers),
+        **_scope(study, provenance),
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
@@ -125,15 +141,24 @@ def build(files: Files, study: Study) -> str:
     )
 
 
+def _scope(study: Study, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says of the models and images that come with this project, and whom its verdicts are about."""
+    small, drawn = opening.bundled(provenance["models"]), opening.drawn(provenance["benchmarks"])
+    all_small = len(small) == len(study.models)
+    scope = "for these small models" if all_small else "for these models"
+    all_drawn = len(drawn) == len(study.benchmarks)
+    return {"bundled": small, "all_bundled": all_small, "drawn": drawn, "all_drawn": all_drawn, "scope": scope}
+
+
 def oracles(own: Mapping[str, Any]) -> list[str]:
     """Names of the oracle and of its variants in the configuration's `strategies`."""
     return [name for name in (strategies.ORACLE, *own) if strategies.is_oracle(name, own)]
 
 
-def _figure(svg: str, png: str, caption: str) -> tuple[str, str, str]:
-    """Name, caption and data URI of a figure."""
-    text = Path(caption).read_text(encoding="utf-8")
-    return Path(svg).stem, " ".join(text.split()), figure_uri(svg, png)
+def _figure(svg: str, png: str, caption: str) -> tuple[str, str, str, str]:
+    """Name, title, caption and data URI of a figure."""
+    text, name = Path(caption).read_text(encoding="utf-8"), Path(svg).stem
+    return name, TITLES.get(name, name), " ".join(text.split()), figure_uri(svg, png)
 
 
 def figure_uri(svg: str | Path, png: str | Path) -> str:

@@ -39,7 +39,8 @@
     const largest = (sizes[index] / 1000).toFixed(3);
     at("layer-name").textContent = `${number} (largest |information| ${largest})`;
     layer.setAttribute("aria-valuetext", `layer ${number}, largest information ${largest}`);
-    at("image").src = images[example.image];
+    at("image").src = at("backdrop").src = images[example.image];
+    at("image").alt = `Image of the question: ${example.question}`;
     at("asked").textContent = example.question;
     at("label").textContent = example.label;
     answer(at("full"), example.full && [example.full]);

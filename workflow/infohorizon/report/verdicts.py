@@ -52,8 +52,13 @@ def _verdict(claim: Claim, rows: pl.DataFrame) -> Verdict:
 
 def sentences(horizon: pl.DataFrame) -> list[str]:
     """What was found of each model on each benchmark, in one sentence."""
+    return [f"{model} on {benchmark}: {text}." for (model, benchmark), text in by_pair(horizon).items()]
+
+
+def by_pair(horizon: pl.DataFrame) -> dict[tuple[str, str], str]:
+    """(model, benchmark) → what was found, without a name and a full stop."""
     groups = configured(horizon).partition_by("model", "benchmark", as_dict=True, maintain_order=True)
-    return [f"{model} on {benchmark}: {'; '.join(_parts(own))}." for (model, benchmark), own in groups.items()]
+    return {(model, benchmark): "; ".join(_parts(own)) for (model, benchmark), own in groups.items()}
 
 
 def _parts(own: pl.DataFrame) -> Iterator[str]:

@@ -1,0 +1,77 @@
+"""What the jobs of a study left beside its tables: how long they ran, when, and on what; and the workflow's commit."""
+
+import csv
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import infohorizon
+
+# `2026-11-26 16:21:43,659 mini-llava on vm, cpu, float32`, as pipeline/inputs.py logs it; the host stays off the page.
+RUNS_ON = re.compile(r"^\d{4}-\d\d-\d\d \S+ (\S+) on [^\s,]+, (.+, (?:float|bfloat)\d+)$", re.M)
+HEAD = 20_000  # characters of a log in which a job says where it runs
+
+
+def facts(folder: str | Path, models: Sequence[str], commit: str = "") -> list[tuple[str, str]]:
+    """Name and text of each fact that is known, for the head of the page.
+
+    Args:
+        folder: the study's results, with `timings/` and `logs/`; what is not there is not said.
+        models: those of the study; the folder may hold logs of others.
+        commit: of the workflow that made the page; may be empty.
+    """
+    found = []
+    spans = [span for file in sorted(Path(folder).glob("timings/**/*.tsv")) for span in _span(file)] if folder else []
+    if spans:
+        first, last = min(start for start, _ in spans), max(end for _, end in spans)
+        found.append(("When", _period(first, last)))
+        found.append(("Computing time", _duration(sum((end - start for start, end in spans), timedelta()), len(spans))))
+    if folder and (devices := _devices(Path(folder) / "logs", models)):
+        found.append(("Device", "; ".join(f"{model}: {' and '.join(names)}" for model, names in devices.items())))
+    return found + [("Commit of the workflow", commit)] * bool(commit)
+
+
+def commit() -> str:
+    """The workflow's commit, with `-dirty` where files differ from it; empty outside a git checkout."""
+    command = ["git", "-C", str(Path(infohorizon.__file__).parent), "describe", "--always", "--dirty", "--tags"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
+def _span(file: Path) -> Iterator[tuple[datetime, datetime]]:
+    """Start and end of the job that wrote this timing; the report's own, from an earlier time, does not count."""
+    if file.stem == "build_report":
+        return
+    end = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    with file.open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            try:
+                yield end - timedelta(seconds=float(row["s"])), end
+            except (KeyError, TypeError, ValueError):  # "NA", or a job that was killed while it wrote
+                continue
+
+
+def _devices(logs: Path, models: Sequence[str]) -> dict[str, list[str]]:
+    """Model → every device and dtype that its jobs ran on."""
+    found: dict[str, set[str]] = {}
+    for file in sorted(path for path in logs.rglob("*") if path.is_file()):
+        with file.open(encoding="utf-8", errors="replace") as text:
+            for model, where in RUNS_ON.findall(text.read(HEAD)):
+                found.setdefault(model, set()).add(where)
+    return {model: sorted(found[model]) for model in models if model in found}
+
+
+def _period(first: datetime, last: datetime) -> str:
+    """The days and minutes between which the tables were made."""
+    end = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
+    return f"{first:%Y-%m-%d %H:%M} to {end} UTC"
+
+
+def _duration(total: timedelta, jobs: int) -> str:
+    hours = total.total_seconds() / 3600
+    many = f"{jobs} job{'s' if jobs != 1 else ''}"
+    return f"{hours:.1f} hours in {many}" if hours >= 1 else f"{60 * hours:.0f} minutes in {many}"
