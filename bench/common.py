@@ -12,7 +12,7 @@ from infohorizon.engine.layers import ATTENTION
 from infohorizon.measure.questioner import Asked
 from infohorizon.models.base import Encoded
 from infohorizon.models.geometry import Geometry, batch_bytes
-from infohorizon.study.workload import PREFIX
+from infohorizon.study.cost import PREFIX
 
 
 class RandomModel:
