@@ -13,7 +13,7 @@ from infohorizon.engine.layers import ATTENTION
 from infohorizon.measure.questioner import Asked
 from infohorizon.models.base import Encoded
 from infohorizon.models.geometry import Geometry, batch_bytes
-from infohorizon.study.workload import PREFIX
+from infohorizon.study.cost import PREFIX
 
 SMOLLM2 = {"intermediate_size": 1536, "num_key_value_heads": 3, "vocab_size": 49152}  # of 135M, width 576
 

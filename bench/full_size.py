@@ -14,7 +14,8 @@ from infohorizon.engine.layers import ATTENTION
 from infohorizon.models.llava import Llava
 from infohorizon.models.qwen2_5_vl import Qwen25VL
 from infohorizon.study.catalogue import MODELS
-from infohorizon.study.workload import PREFIX, Workload
+from infohorizon.study.cost import PREFIX
+from infohorizon.study.workload import Workload
 
 IMAGE = 1  # the image token's id
 CLASSES = {"llava": Llava, "qwen2_5_vl": Qwen25VL}

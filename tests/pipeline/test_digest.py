@@ -75,6 +75,7 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/benchmarks/load.py", {"benchmark"}),
         ("infohorizon/mini/training/tower.py", set()),
         ("infohorizon/study/cost.py", set()),
+        ("infohorizon/study/rates.py", set()),
         ("infohorizon/errors.py", set()),
         ("infohorizon/models/own_forward.py", set()),
         ("infohorizon/models/preflight.py", set()),

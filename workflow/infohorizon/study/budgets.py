@@ -4,8 +4,7 @@ import numpy as np
 
 from infohorizon.analysis.search import Prices
 from infohorizon.models.geometry import Geometry, kv_bytes
-from infohorizon.study.cost import head_flops, layer_flops
-from infohorizon.study.workload import PREFIX
+from infohorizon.study.cost import PREFIX, head_flops, layer_flops
 
 ELEMENT = 2  # bytes of a key or value; a share does not depend on them
 

@@ -13,6 +13,7 @@ from typing import Any
 from infohorizon.models.geometry import Geometry, kv_bytes
 from infohorizon.units import layer_of, tokens_of
 
+PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
 # A job's start: seconds for imports, and bytes per second at which weights come from a shared file system.
 IMPORTS, LOADING = 20, 1e9
 # Least and most visual tokens by the Qwen models' own preprocessor_config.json: 28 pixels a token, or Qwen3-VL's 32.

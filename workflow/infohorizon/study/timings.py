@@ -21,7 +21,7 @@ def used(folder: Path) -> Iterator[Used]:
     for file in sorted(folder.glob("*/*/*/*.tsv")):
         with file.open(encoding="utf-8", newline="") as lines:
             row = next(csv.DictReader(lines, delimiter="\t"), None)
-        if row and row.get("s", "-") != "-":
+        if row and row.get("s") not in (None, "-", "NA"):
             yield Used(*file.relative_to(folder).parts[:3], seconds=float(row["s"]))
 
 

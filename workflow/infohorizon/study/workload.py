@@ -14,6 +14,7 @@ from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import Size
 from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
 from infohorizon.study.cost import (
+    PREFIX,
     head_flops,
     image_bytes,
     last_layer_flops,
@@ -28,7 +29,6 @@ from infohorizon.study.rates import choosing_seconds
 from infohorizon.study.sharding import SPLITS
 from infohorizon.units import layers_of, tokens_of
 
-PREFIX = 35  # tokens before the image: vicuna_v1's; Qwen2.5-VL has 15
 # Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
 INFORMATION_ROW, ANSWER_ROW, REMOVAL_VALUES, STATES_ROW, KEPT = 34, 40, 24, 18, 2
 
