@@ -145,7 +145,8 @@ def _scope(study: Study, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What the page says of the models and images that come with this project, and whom its verdicts are about."""
     small, drawn = opening.bundled(provenance["models"]), opening.drawn(provenance["benchmarks"])
     all_small = len(small) == len(study.models)
-    scope = "for these small models" if all_small else "for these models"
+    this, models = ("this", "model") if len(study.models) == 1 else ("these", "models")
+    scope = f"for {this} small {models}" if all_small else f"for {this} {models}"
     all_drawn = len(drawn) == len(study.benchmarks)
     return {"bundled": small, "all_bundled": all_small, "drawn": drawn, "all_drawn": all_drawn, "scope": scope}
 
