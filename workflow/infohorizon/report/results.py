@@ -16,7 +16,7 @@ def five(folder: Path) -> str:
     whether strategies are no better than random from some layer on."""
     horizon = tables.read(folder / "horizon.arrow", "horizon")
     first = horizon.filter(model=horizon["model"][0])
-    found = [f"{text[0].upper()}{text[1:]}" for text in verdicts.sentences(first)[:3]]
+    found = ["**{}**: {}".format(*text.split(": ", 1)) for text in verdicts.sentences(first)[:3]]
     return "".join(f"{number}. {text}\n" for number, text in enumerate([*found, *_choice(folder), *_parity(folder)], 1))
 
 
