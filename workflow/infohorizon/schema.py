@@ -58,7 +58,7 @@ def _wanted(error: ValidationError) -> str:
         case "enum":
             return f"one of {', '.join(map(str, wanted))}"
         case "uniqueItems":
-            return "a list that names nothing twice"
+            return "a list without duplicates"
         case "minLength":
             return "a text that is not empty"
         case "minItems":
