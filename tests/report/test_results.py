@@ -9,9 +9,9 @@ def test_five(study: Study) -> None:
     lines = results.five(study.folder).splitlines()
     assert [line[:3] for line in lines] == [f"{number}. " for number in range(1, 6)]
     assert lines[2] == (
-        "3. **base on reading**: the image is worth 0.50 of the label's probability, and at most 10% of that is left "
-        "from layer 6 of 8 on; from layer 6 on dropping every visual token costs at most 0.1 of score; 2 of 2 "
-        "strategies are shown to be no better than random from some layer on."
+        "3. **base on reading**: the image is worth 0.50 of the label's probability; the horizon, from which on at "
+        "most 10% of that is left, is layer 6 of 8; from layer 6 on, dropping every visual token costs at most 0.1 of "
+        "score; 2 of 2 strategies are shown to be no better than random from some layer on."
     )
     assert " scores 0.600 with " in lines[3] and " 0.500 with random (keep: " in lines[3]
     assert "+0.100 [+0.060, +0.140]" in lines[3]
