@@ -32,7 +32,8 @@ def blocks(path: Path, language: str) -> list[str]:
 
 def anchors(path: Path) -> set[str]:
     """What a link may name behind #, as GitHub and the site make it of headings."""
-    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text()), re.M)
+    text = re.sub(r'^--8<-- "(.+)"$', lambda included: (ROOT / included[1]).read_text(), path.read_text(), flags=re.M)
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 

@@ -56,7 +56,7 @@ def data_dictionary() -> str:
     """Text of results/README.md."""
     sections = [HEAD]
     for name, table in TABLES.items():
-        rows = [f"| `{column}` | {c.type} | {c.meaning} |" for column, c in table.columns.items()]
+        rows = [f"| `{column}` | `{c.type}` | {c.meaning} |" for column, c in table.columns.items()]
         head = f"## {name}\n\n`{table.path}`: a row is {table.row}.\n"
         sections.append("\n".join([head, "| column | type | meaning |", "|---|---|---|", *rows]) + "\n")
     return "\n".join(sections)
