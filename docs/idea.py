@@ -38,15 +38,15 @@ def measure(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
 
 def draw(picture: Image.Image, information: np.ndarray, blind: np.ndarray) -> Figure:
     """Four steps from left to right."""
-    figure = Figure(figsize=(12.4, 3.5), layout="constrained")
+    figure = Figure(figsize=(10.8, 3.4), layout="constrained")
     columns = figure.subfigures(1, 4, width_ratios=[0.95, 1.7, 1.15, 1.75], wspace=0.03)
     titles = ("1  Ask a question", "2  Run once, resume with fewer tokens")
     for column, title in zip(columns, (*titles, "3  Which windows tell?", "4  Find the horizon"), strict=True):
-        column.suptitle(title, fontsize=11, fontweight="bold", x=0.02, ha="left")
+        column.suptitle(title, fontsize=10, fontweight="bold", x=0.02, ha="left")
     draw_question(columns[0].subplots(), picture)
     passes = columns[1].subplots(1, 2)
     draw_pass(passes[0], "the pass", len(information), len(information))
-    draw_pass(passes[1], "one window from layer 4 on", len(information), 4)
+    draw_pass(passes[1], "a window from layer 4", len(information), 4)
     maps = columns[2].subplots(2, 2).ravel()
     draw_maps(maps, picture, information)
     draw_horizon(columns[3].subplots(), information, blind)
@@ -85,7 +85,7 @@ def draw_pass(panel: Axes, title: str, depth: int, left: int) -> None:
     panel.grid(False)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    panel.set_title(title, fontsize=10)
+    panel.set_title(title, fontsize=9.5)
     if left == depth:
         panel.set_ylabel("layer", fontsize=10)
 
@@ -107,14 +107,14 @@ def draw_horizon(panel: Axes, information: np.ndarray, blind: np.ndarray) -> Non
     horizon = next(l for l in range(depth) if np.abs(information[l:]).max() <= 0.1)
     panel.axvspan(horizon, depth - 0.6, color=BEYOND, alpha=0.12, linewidth=0)
     panel.axvline(horizon, color=BEYOND, linewidth=1.5)
-    panel.plot(np.abs(information).max((1, 2)), "o-", color=VISUAL, label="best window's information")
-    panel.plot(blind, "s--", color=style.INK, label="p(label), image gone")
+    panel.plot(np.abs(information).max((1, 2)), "o-", color=VISUAL, label="best window")
+    panel.plot(blind, "s--", color=style.INK, label="p(ring), no image")
     note = {"color": BEYOND, "fontsize": 10, "va": "center"}
     panel.text(horizon, 1.14, "information horizon", ha="center", **note)
-    panel.text((horizon + depth - 0.6) / 2, 0.5, "drop\nany\ntokens", ha="center", **note)
+    panel.text((horizon + depth - 0.6) / 2, 0.5, "drop\nthem\nall", ha="center", **note)
     panel.set(xlim=(-0.3, depth - 0.6), ylim=(-0.04, 1.08), xticks=range(depth))
     panel.set_xlabel("layer at whose input tokens leave", fontsize=10)
-    panel.set_ylabel("probability", fontsize=10)
+    panel.set_ylabel("information; probability", fontsize=10)
     panel.legend(fontsize=9, loc="center left", bbox_to_anchor=(0, 0.5))
 
 

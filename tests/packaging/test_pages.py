@@ -160,3 +160,10 @@ def test_the_readme_s_ten_lines_say_what_it_says(monkeypatch, capsys):
     found = {int(layer): float(value) for layer, value in re.findall(r"│ (\d+) +┆ ([\d.e-]+)", printed)}
     assert list(found) == list(range(8))
     assert all((value >= 0.8) == (layer < 6) and (value < 0.001) == (layer >= 6) for layer, value in found.items())
+
+
+@pytest.mark.slow
+def test_the_picture_can_be_drawn(tmp_path):
+    command = [sys.executable, "docs/idea.py", tmp_path / "idea.png"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": "workflow"}, check=True, capture_output=True)
+    assert (tmp_path / "idea.png").stat().st_size > 50_000
