@@ -52,12 +52,12 @@ def test_labels_of_json_lines(members, expected, bring):
     [
         ('"answers": "cat"', "column 'answers' holds the text 'cat' where a list of texts is expected"),
         ('"answer": ["cat"]', "column 'answer' holds a list where one text is expected"),
-        ('"answers": [{"answer": "cat"}]', "column 'answers' holds, at place 0 of the list, a dictionary where a text"),
-        ('"answers": ["cat", null]', "column 'answers' holds, at place 1 of the list, null where a text"),
-        ('"answers": ["cat", ["dog"]]', "at place 1 of the list, a list where a text is expected"),
+        ('"answers": [{"answer": "cat"}]', "column 'answers' holds, at place 0 of the list, a dictionary where text"),
+        ('"answers": ["cat", null]', "column 'answers' holds, at place 1 of the list, null where text"),
+        ('"answers": ["cat", ["dog"]]', "at place 1 of the list, a list where text is expected"),
         ('"answers": []', "column 'answers' holds no answer"),
         ('"answers": ["", " "]', "column 'answers' holds no answer"),
-        ('"answer": true', "column 'answer' holds a truth value where a text is expected: save it as text"),
+        ('"answer": true', "column 'answer' holds a truth value where text is expected: save it as text"),
         ('"answer": {"text": "cat"}', "column 'answer' holds a dictionary"),
         ('"answer": null', "there is neither `answers` nor `answer`"),
         ('"answer": NaN', "there is neither `answers` nor `answer`"),
@@ -187,7 +187,7 @@ def test_a_list_of_class_labels_becomes_names(tmp_path):
 @pytest.mark.parametrize(
     ("feature", "value", "sentence"),
     [
-        (Value("float64"), 5.0, "row 1: column 'answer' holds a decimal number where a text is expected: save it as"),
+        (Value("float64"), 5.0, "row 1: column 'answer' holds a decimal number where text is expected: save it as"),
         (Value("bool"), True, "row 1: column 'answer' holds a truth value"),
         (Value("timestamp[s]"), datetime.datetime(2019, 1, 1), "row 1: column 'answer' holds a date"),
         (Value("date32"), datetime.date(2019, 1, 1), "row 1: column 'answer' holds a date"),

@@ -139,7 +139,7 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
         ({"shards": 0}, "shards: 0 is not valid; it must be at least 1."),
         ({"batch_size": 0}, "batch_size: 0 is not valid; it must be auto, or a number of rows from 1."),
         ({"results": "my results"}, "results: 'my results' is not valid; it must be a path of letters, digits and . _"),
-        ({"models": {"x": {"source": ""}}}, "models.x.source: '' is not valid; it must be a text that is not empty."),
+        ({"models": {"x": {"source": ""}}}, "models.x.source: '' is not valid; it must be non-empty text."),
     ],
 )
 def test_what_the_schema_refuses(changes, expected, config):

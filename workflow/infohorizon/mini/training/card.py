@@ -78,7 +78,7 @@ Training code: commit {commit}.
 The recipe was settled by validation answers and the time available: options_from, since options were not learned at all
 by step 2,400; the second round, since 5,400 steps left knowledge at 0.59 and is_color at 0.56; its length, since
 knowledge was at 0.46 after 400 of its first 800 steps; sides_from, since mini-llava did not learn is_side without it
-(training continued from step 5,800, up to which all these recipes are the same); the width of mini-llava-weak: at 64 and
+(training resumed at step 5,800, up to which all these recipes are the same); the width of mini-llava-weak: at 64 and
 at 48 it answered perception and knowledge as well as mini-llava does. Earlier rounds were scored on another test split;
 on the present one both models were scored once before, and that decided nothing but sides_from, which the validation
 answers had also shown.
