@@ -128,6 +128,33 @@ def test_snakemake_plans_what_a_page_says(command):
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
 
 
+WORN = re.compile(
+    r"\bmend|\bdear\b|\broads?\b|\bdo(es)? not do\b|\bgo(es)? on\b|\bstands? (in|for)\b|\btoo[.;)]|\ball that\b"
+    r"|\bfor ever\b|\banew\b"
+)
+"""Turns of phrase that are not idiomatic technical English, and were everywhere once."""
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*.md",
+        "docs/*.md",
+        "config.yaml",
+        "studies/*.yaml",
+        "**/profiles/**/*.yaml",
+        "workflow/report/*",
+        "**/report/*.j2",
+    ],
+)
+def test_what_users_read_is_plain_english(pattern):
+    found = sorted(ROOT.glob(pattern))
+    assert found
+    for path in found:
+        worn = [line for line in path.read_text().splitlines() if WORN.search(line)]
+        assert not worn, f"{path.relative_to(ROOT)}: {worn[0]}"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_python_blocks_are_python(name):
     for code in blocks(ROOT / name, "python"):
