@@ -140,11 +140,13 @@ WORN = re.compile(
     [
         "*.md",
         "docs/*.md",
+        "resources/models/*/*.md",
         "config.yaml",
         "studies/*.yaml",
-        "**/profiles/**/*.yaml",
+        "profiles/*/*.yaml",
+        "workflow/profiles/*/*.yaml",
         "workflow/report/*",
-        "**/report/*.j2",
+        "workflow/infohorizon/report/*.j2",
     ],
 )
 def test_what_users_read_is_plain_english(pattern):
