@@ -222,7 +222,7 @@ def test_cases_of_the_claims(study: Study, shown: dict[str, Rows]) -> None:
     found = {
         (own["title"], own["evidence"], own["decision"]) for own in read(study.findings) if own["model"] is not None
     }
-    assert cases and all((row["case"], row["rests on"], row["decision"]) in found for row in cases)
+    assert cases and all((row["case"], row["evidence"], row["decision"]) in found for row in cases)
     decided = pl.read_ipc(study.findings).filter(pl.col("model").is_not_null(), factor=1.0)
     firsts = decided.group_by("claim", maintain_order=True).agg(pl.col("criterion").first())
     assert len(cases) == decided.join(firsts, on=["claim", "criterion"]).height

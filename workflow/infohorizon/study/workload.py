@@ -138,7 +138,7 @@ def measure_removals(load: Workload, config: Config) -> Cost:
 
 
 def measure_states(load: Workload, config: Config) -> Cost:
-    """One prefill; the queries of visual tokens, made anew, and the eigenvalues are left out."""
+    """One prefill; the queries of visual tokens, computed again, and the eigenvalues are left out."""
     layers = layers_of(config["states"]["layers"], load.shape.layers)
     each = Cost(prefill_flops(load.shape, load.sequence), disk=len(layers) * STATES_ROW)
     return each * load.questions(config["states"].get("limit"))
