@@ -2,6 +2,7 @@
 # make smoke  all architectures, tiny, minutes          make verify  recompute sampled rows naively
 # make check  ruff, mypy, snakefmt, snakemake --lint    make docs    regenerate the generated documentation
 # make bench  speed as ratios (bench/)                  make test-slow  SLURM, faults, whole studies
+# make site   the documentation in build/site
 # make test-oldest  models under transformers 4.57      make what-reruns  which jobs `make` would run, and why
 # make test-devices  every stage under CUDA's rules, on a pretend accelerator, in minutes
 #
@@ -17,7 +18,7 @@ PYTEST := OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run setup test test-slow test-oldest test-devices check docs smoke verify models bench what-reruns pins
+.PHONY: run setup test test-slow test-oldest test-devices check docs site smoke verify models bench what-reruns pins
 
 run: setup
 	snakemake --cores $(CORES) $(ARGS)
@@ -54,6 +55,10 @@ check: setup
 
 docs: setup
 	python -m infohorizon.pipeline.docs
+
+# Offline, and any warning fails. (The variable silences an advertisement of mkdocs-material.)
+site: setup
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 smoke: setup
 	python tests/smoke_inputs.py build/smoke

@@ -170,6 +170,11 @@ def answers(rng: np.random.Generator, images: int, lost: np.ndarray, gained: np.
 def table(found: list[Rates], studies: int) -> str:
     """The rates as Markdown."""
     lines = [
+        "# Coverage of intervals",
+        "",
+        "How often confidence sets and intervals contain a known truth (at least 0.95 is claimed), and how often tests",
+        "err (at most 0.05 is claimed), by simulation.",
+        "",
         f"{studies} studies each; 95 % confidence, 5 % level.",
         "",
         "| setting | covered | erred |",

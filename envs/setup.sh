@@ -1,5 +1,5 @@
 #!/bin/sh
-# envs/setup.sh VENV [PYTHON]: the environment in folder VENV, made anew unless it is what PYTHON and the pins ask for.
+# envs/setup.sh VENV [PYTHON]: the environment in folder VENV, rebuilt unless it is what PYTHON and the pins ask for.
 # Without PYTHON a finished environment keeps the Python that it has, and a new one takes python3.
 set -eu
 venv=$(realpath -ms "$1") python=${2:-}

@@ -292,5 +292,5 @@ def test_a_value_that_is_no_number_is_named():
     table = information(np.full((4, DEPTH), 0.1))
     broken = pl.when(question_id="q0002", layer=5, window=1).then(np.nan).otherwise("information")
     table = over_windows(table.with_columns(information=broken))
-    with pytest.raises(UserError, match="'information' of question q0002 at layer 5 is no finite number"):
+    with pytest.raises(UserError, match="'information' of question q0002 at layer 5 is not a finite number"):
         rows_of(Tables("mini", "made-up", DEPTH, questions(4), answers(np.ones(4)), table), QUICK)

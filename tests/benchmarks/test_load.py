@@ -293,7 +293,7 @@ def test_folders_and_files_without_data(tmp_path):
     with pytest.raises(UserError, match="holds no data files"):
         load("mine", {"source": str(tmp_path), "task": "vqa"})
     (tmp_path / "notes.odt").write_text("x")
-    with pytest.raises(UserError, match=r"notes\.odt is no data file; known endings: \.parquet, \.arrow"):
+    with pytest.raises(UserError, match=r"notes\.odt is not a data file; known endings: \.parquet, \.arrow"):
         load("mine", {"source": str(tmp_path / "notes.odt"), "task": "vqa"})
     (tmp_path / "cut.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"cut\.parquet cannot be read: Parquet file size is 4 bytes"):

@@ -71,7 +71,7 @@ def test_a_long_answer_costs_its_own_steps_alone(case, monkeypatch):
 
 
 def _steps(seen, going):
-    """Rows of layer 0's calls, grouped by step: each step's calls make up the rows that go on."""
+    """Rows of layer 0's calls, grouped by step: each step's calls make up the rows that continue."""
     parts, calls = [], iter(seen)
     for count in going:
         part = []

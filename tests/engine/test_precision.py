@@ -45,7 +45,7 @@ def test_fp32_residual_errs_no_more_than_pure_sixteen_bit(case, dtype):
 
     def probabilities(model, question):
         prompt = model.prompt(question, encoded)
-        # The projector's own rounding is no part of the decoder.
+        # The projector's own rounding is not part of the decoder.
         prompt.embeddings = exact.prompt(question, encoded).embeddings.to(prompt.embeddings.dtype)
         trace = prefill(model.language_model, prompt)
         rows = [(layer, torch.arange(0, prompt.count, step)) for layer in (1, 4) for step in (1, 3)]

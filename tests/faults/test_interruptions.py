@@ -118,7 +118,7 @@ def test_spoilt_tables_among_the_inputs(reference: Study, tmp_path: Path) -> Non
     for spoil, sentence in (
         (truncate, "is not a complete Arrow file"),
         (replace_by_foreign, "is not a complete Arrow file"),
-        (replace_by_old_schema, "is no 'information' table of this version"),
+        (replace_by_old_schema, "is not a table 'information' of this version"),
     ):
         table.write_bytes(whole)
         spoil(table)

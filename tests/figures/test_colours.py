@@ -19,7 +19,7 @@ WHITE = [0.9505, 1.0, 1.089]
 LEAST = 15  # of CIE 1976 units of colour difference; about 2.3 is just noticeable side by side
 TOGETHER = {
     "series": style.PALETTE,
-    "sweep": [sweep.RANDOM.color, sweep.OWN.color, sweep.HORIZON["color"], "#ffffff"],
+    "sweep": [sweep.RANDOM.color, sweep.OWN.color, sweep.HORIZON["color"], style.DOWNSAMPLED["color"], "#ffffff"],
     "removals": [look.color for look, _ in removals.LOOKS.values()],
     "recommendation": [look.color for look in recommendation.LOOKS.values()],
     "schedules": [schedules.LOOK.color, style.INK, "#ffffff"],

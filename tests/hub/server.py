@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer_json({"id": name, "sha": commit, "siblings": files})
 
     def tree(self, kind: str, name: str, revision: str, path: str | None) -> None:
-        """What a folder of a repository holds; with `recursive`, what the folders in it hold, too."""
+        """What a folder of a repository holds; with `recursive`, also what the folders in it hold."""
         _, folder = self.find(self.repository(kind, name), revision)
         here = folder / unquote(path or "")
         if not here.is_dir():

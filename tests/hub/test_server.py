@@ -29,7 +29,7 @@ TINY = {"source": "org/tiny-llava", "depth": 6, "type": "llava"}
 LARGE = {"source": "org/large", "depth": 6, "type": "llava"}
 MME = {"source": "org/tiny-mme", "task": "mme", "split": "test"}
 PARQUET = "data/test-00000-of-00002.parquet"
-# The client passes on what it receives in pieces of 10 MiB: only from the second on is there anything to go on from.
+# The client passes on what it receives in pieces of 10 MiB: only from the second on is there anything to resume from.
 PIECE = 10 * 2**20
 CUT = PIECE + 500_000
 Served = tuple[Study, list[Request]]
@@ -239,7 +239,8 @@ def test_a_new_study_without_a_network(base: Path, served: Served) -> None:
     )
     assert record(study)["commit"] == FIRST
     assert (
-        "model: the hub cannot be reached, or broke off, and org/large is not whole in the local cache: run" in output
+        "model: the hub cannot be reached, or the connection broke, and org/large is incomplete in the local cache: run"
+        in output
     )
     assert "there is no folder org/tiny-mme and the hub cannot be reached: check the network and HF_HUB" in output
     assert "Traceback" not in output

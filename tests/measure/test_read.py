@@ -87,5 +87,5 @@ def test_no_strategy_acts_below_what_it_reads(name, read, first):
 
 
 def test_what_merges_reads_the_layer_where_tokens_leave():
-    """Its states go on from there: those of another layer would be none."""
+    """Its states continue from there, so those of another layer would not fit."""
     assert not [name for name in READING if strategies.REGISTRY[name].merges]

@@ -61,17 +61,17 @@ def wrapped(outer, inner):
         (errors.RevisionNotFoundError("no", response=ANSWER), "a/b has no revision 'v9': correct `revision` of"),
         (
             errors.LocalEntryNotFoundError("no"),
-            "the hub cannot be reached, or broke off, and a/b is not whole in the local cache: run",
+            "the hub cannot be reached, or the connection broke, and a/b is incomplete in the local cache: run",
         ),
         (
             errors.OfflineModeIsEnabled("no"),
-            "the hub cannot be reached, or broke off, and a/b is not whole in the local cache",
+            "the hub cannot be reached, or the connection broke, and a/b is incomplete in the local cache",
         ),
         (
             ConnectionResetError("no"),
-            "the hub cannot be reached, or broke off, and a/b is not whole in the local cache",
+            "the hub cannot be reached, or the connection broke, and a/b is incomplete in the local cache",
         ),
-        (Timeout("no"), "the hub cannot be reached, or broke off, and a/b is not whole in the local cache"),
+        (Timeout("no"), "the hub cannot be reached, or the connection broke, and a/b is incomplete in the local cache"),
         (OSError(errno.ENOSPC, "No space left on device"), "no space left to download a/b: free some, or set HF"),
         (wrapped(RuntimeError("no"), OSError(errno.EDQUOT, "quota")), "no space left to download a/b"),
         (errors.HfHubHTTPError("500\nlong", response=ANSWER), "a/b could not be downloaded: 500."),

@@ -31,7 +31,7 @@ CHATML = (
     "{% if content['type'] == 'image' %}IMAGE{% else %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-OTHERS = {  # source → architecture, what stands for the image, what is special beside Qwen2's tokens, the image token
+OTHERS = {  # source → architecture, the image's placeholder, what is special beside Qwen2's tokens, the image token
     "Qwen/Qwen2-VL-2B-Instruct": ("qwen2_vl", None, {}, 151655),
     "Qwen/Qwen3-VL-8B-Instruct": ("qwen3_vl", "<|vision_start|><|image_pad|><|vision_end|>", {}, 151655),
     "OpenGVLab/InternVL3-1B-hf": (

@@ -1,4 +1,4 @@
-"""What a model reads, benchmark by benchmark: literal prompts, and where the visual tokens stand in them.
+"""What a model reads, benchmark by benchmark: literal prompts, and where the visual tokens are in them.
 
 Neither Llama's nor Qwen's own tokenizer is here: positions are those of the random checkpoints' tokenizer, which makes
 every character but white space a token. With Llama's, image tokens start at index 35; that number is not tested.

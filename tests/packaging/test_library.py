@@ -52,7 +52,7 @@ def files(folder: Path) -> set[Path]:
 
 @pytest.mark.slow
 def test_the_readme_s_ten_lines_run_on_an_installed_library(installed, tmp_path):
-    section = (ROOT / "README.md").read_text().split("## Use it as a library")[1].split("\n## ")[0]
+    section = (ROOT / "README.md").read_text().split("## Ten lines of Python")[1].split("\n## ")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.S)
     assert len(code.strip().splitlines()) == 10
     (tmp_path / "resources").mkdir()

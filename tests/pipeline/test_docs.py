@@ -1,29 +1,32 @@
-"""Generated documentation is up to date, and what README.md shows works."""
+"""Generated documentation is up to date, and what the data dictionary shows works."""
 
 import re
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from infohorizon import tables
 from infohorizon.pipeline import docs
 from infohorizon.strategies import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
 
 
 def test_data_dictionary_is_up_to_date():
     assert (ROOT / "results" / "README.md").read_text() == docs.data_dictionary(), "run `make docs`"
 
 
-def test_strategy_table_is_up_to_date():
-    assert docs.readme(README) == README, "run `make docs`"
+@pytest.mark.parametrize("file", docs.PARTS)
+def test_generated_parts_are_up_to_date(file):
+    assert docs.fresh(file) == (ROOT / file).read_text(), "run `make docs`"
 
 
-def test_strategy_facts_are_up_to_date():
-    assert (ROOT / "docs" / "strategies.md").read_text() == docs.strategy_facts(), "run `make docs`"
+def test_the_results_have_a_place():
+    for file in ("README.md", "docs/results.md"):
+        between = docs.between((ROOT / file).read_text(), "results", "what was found")
+        assert between.count("what was found") == 1
 
 
 def test_every_strategy_has_a_row_with_its_facts():
@@ -42,15 +45,23 @@ def test_every_strategy_has_a_row_with_its_facts():
         assert rows[name][7].strip() == ("equal" if recorded else "–"), name
 
 
-def test_every_file_the_readme_links_to_exists():
-    links = re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r'src="([^":]+)"', README)
-    missing = [link for link in links if not (ROOT / link).exists()]
-    assert not missing
+def test_every_setting_is_in_the_reference():
+    text = docs.configuration(ROOT)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    sections = dict(re.findall(r"^## `(\w+)`$(.*?)(?=^## |\Z)", text, re.M | re.S))
+    assert list(sections) == list(config)
+    for name in ("answers", "information", "removals", "states", "sweep", "horizon", "recommend"):
+        rows = dict(re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", sections[name], re.M))
+        assert list(rows) == list(config[name]), name
+    assert "| `window` | `2` | a whole number from 1 | Side of a window, in visual tokens" in sections["information"]
+    assert "| `limit` | a number of questions from 1, or null for all | – |" in sections["benchmarks"]
+    assert "In config.yaml: `0`. Allowed: a whole number from 0." in sections["seed"]
+    assert "  pope: {source: " in sections["benchmarks"]
 
 
 @pytest.fixture
 def results(tmp_path):
-    """The tables that README.md's examples open."""
+    """The tables that the data dictionary's examples open."""
     answers = [
         dict.fromkeys(tables.TABLES["answers"].columns)
         | {"question_id": f"q{i}", "condition": c, "answer": "a", "score": float(c == "full")}
@@ -66,9 +77,9 @@ def results(tmp_path):
     return tmp_path
 
 
-def test_the_readme_s_ways_to_read_tables_work(results, monkeypatch):
+def test_the_data_dictionary_s_ways_to_read_tables_work(results, monkeypatch):
     monkeypatch.chdir(results)
-    section = README.split("## Read the tables")[1].split("\n## ")[0]
+    section = docs.HEAD.split("## Read the tables")[1]
     blocks = re.findall(r"```python\n(.*?)```", section, re.S)
     assert len(blocks) == 3
     last = {}

@@ -35,7 +35,7 @@ def rows(study: Study, stage: str) -> pl.DataFrame:
 
 def test_two_runs_from_scratch_are_the_same_bytes(reference: Study, base: Path) -> None:
     again = make(base, "again")
-    again.run("--cores", "1")  # in another order, too
+    again.run("--cores", "1")  # also in another order
     assert differing(again.tables(), reference.tables()) == []
 
 

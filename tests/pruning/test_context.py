@@ -102,7 +102,7 @@ def test_inputs_that_cannot_be_pruned(asking: Asking) -> None:
     with prune(model, STAGES):
         with pytest.raises(UserError, match="padded in front: set `padding_side`"):
             model.generate(**turned, max_new_tokens=2)
-        with pytest.raises(UserError, match="one image a prompt, whose tokens follow each other"):
+        with pytest.raises(UserError, match="one image per prompt, with consecutive tokens"):
             model.generate(**{**one, "input_ids": gap}, max_new_tokens=2)
         with pytest.raises(UserError, match="call the model's generate, not its forward pass"):
             model(**one)

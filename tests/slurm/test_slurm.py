@@ -54,14 +54,13 @@ def test_the_tables_of_a_local_run(cluster: Cluster, reference: Study, base: Pat
     assert stages == models | dict.fromkeys(others, "N/A")
 
 
-def test_the_readme_followed_to_the_letter(cluster: Cluster, reference: Study, base: Path, tmp_path: Path) -> None:
-    """A clone, the commands of the README's section with another study's name, and the tables of a local run."""
+def test_the_guide_followed_to_the_letter(cluster: Cluster, reference: Study, base: Path, tmp_path: Path) -> None:
+    """A clone, the commands of docs/slurm.md with another study's name, and the tables of a local run."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
     (clone / "inputs").symlink_to(inputs(base))
     (clone / "studies/paper.yaml").write_text(json.dumps(CONFIGURATION))
-    section = (ROOT / "README.md").read_text().split("## Run on SLURM")[1].split("\n## ")[0]
-    (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    (block,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/slurm.md").read_text(), re.DOTALL)
     plan, study = block.strip().splitlines()
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
 

@@ -47,7 +47,7 @@ def test_import_does_not_load_torch():
 
 
 def test_example_of_contributing(tmp_path):
-    (example,) = re.findall(r"```python strategy-example\n(.*?)```", CONTRIBUTING.read_text(), re.DOTALL)
+    (example,) = re.findall(r'```python title="longest_state.py"\n(.*?)```', CONTRIBUTING.read_text(), re.DOTALL)
     file = tmp_path / "longest_state.py"
     file.write_text(example)
     assert len([line for line in example.splitlines() if line.strip()]) <= 10

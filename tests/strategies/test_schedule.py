@@ -70,7 +70,7 @@ def test_stages_may_be_plain_tuples() -> None:
         ),
         (
             {"stages": [{"layer": 8, "strategy": "fastv", "keep": 1}]},
-            "stages.0: layer 8 is not there; the model has 8, from 0 on.",
+            "stages.0: there is no layer 8; the model has layers 0 to 7.",
         ),
         (
             {"stages": [{"layer": 2, "strategy": "random", "keep": 5}] * 2},
@@ -91,7 +91,7 @@ def test_files_that_are_no_schedule(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read(file)
     file.write_text("{")
-    with pytest.raises(UserError, match="is no JSON"):
+    with pytest.raises(UserError, match="is not JSON"):
         read(file)
     file.write_text("[]")
     with pytest.raises(UserError, match=r"a schedule: .* must be a dictionary"):

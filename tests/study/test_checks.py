@@ -119,7 +119,7 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
         ({"run": {"benchmarks": []}}, "run.benchmarks: [] is not valid; it must be a list of at least 1."),
         (
             {"run": {"benchmarks": ["reading"] * 2}},
-            "run.benchmarks: ['reading', 'reading'] is not valid; it must be a list t",
+            "run.benchmarks: ['reading', 'reading'] is not valid; it must be a list w",
         ),
         ({"sweep": {"keep": [0]}}, "sweep.keep.0: 0 is not valid; it must be a number of tokens from 1, or a fraction"),
         ({"sweep": {"keep": [2, 1.0]}}, "sweep.keep.1: 1.0 is not valid; it must be a number of tokens from 1, or a f"),
@@ -144,7 +144,7 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
         ({"shards": 0}, "shards: 0 is not valid; it must be at least 1."),
         ({"batch_size": 0}, "batch_size: 0 is not valid; it must be auto, or a number of rows from 1."),
         ({"results": "my results"}, "results: 'my results' is not valid; it must be a path of letters, digits and . _"),
-        ({"models": {"x": {"source": ""}}}, "models.x.source: '' is not valid; it must be a text that is not empty."),
+        ({"models": {"x": {"source": ""}}}, "models.x.source: '' is not valid; it must be non-empty text."),
     ],
 )
 def test_what_the_schema_refuses(changes, expected, config):
@@ -176,7 +176,7 @@ def test_names_become_folders(name, section, config):
         ({"sweep": {"strategies": ["fastvv"]}}, "sweep.strategies: there is no 'fastvv': did you mean 'fastv'?"),
         (
             {"strategies": {"o": {"strategy": "information", "by": "half"}}, "sweep": {"strategies": ["o"]}},
-            "strategies: o: by is 'half'; it is first token or whole answer.",
+            "strategies: o: by is 'half'; it must be first token or whole answer.",
         ),
         (
             {"strategies": {"o": {"strategy": "divprune", "fithful": 1}}, "sweep": {"strategies": ["o"]}},
@@ -185,7 +185,7 @@ def test_names_become_folders(name, section, config):
         ({"sweep": {"strategies": ["random", "fastvv"]}}, "sweep.strategies: there is no 'fastvv'"),
         (
             {"sweep": {"strategies": ["fastv", "fastv"]}},
-            "sweep.strategies: ['fastv', 'fastv'] is not valid; it must be a list that names nothing twice.",
+            "sweep.strategies: ['fastv', 'fastv'] is not valid; it must be a list without duplicates.",
         ),
         ({"sweep": {"layers": [8]}}, "sweep.layers: small has no layer 8; its layers are 0 to 7."),
         ({"information": {"layers": [8]}}, "information.layers: small has no layer 8; its layers are 0 to 7."),

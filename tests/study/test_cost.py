@@ -48,7 +48,7 @@ def test_mean_tokens_of_published_schedules(name, mean):
 def test_baselines_of_the_papers_study_have_about_the_same_mean():
     study = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
     schedules = configuration()["schedules"] | study["schedules"]
-    for name in set(study["schedule_run"]["names"]) - {"divprune-drop-192"}:  # 177.5 in the paper, too
+    for name in set(study["schedule_run"]["names"]) - {"divprune-drop-192"}:  # 177.5 in the paper as well
         if baseline := schedules[name].get("baseline"):
             means = [mean_tokens(schedules[s]["stages"], 576, 32) for s in (name, baseline)]
             assert means[0] == pytest.approx(means[1], abs=2.5), name

@@ -51,5 +51,5 @@ def test_a_model_of_unknown_size_is_one_sentence(tmp_path):
         sizes.model_geometry("mine", {"source": "owner/name"})
     config = catalogue.MODELS["Qwen/Qwen2.5-VL-3B-Instruct"]
     (tmp_path / "config.json").write_text(json.dumps({**config, "vision_config": {}}))
-    with pytest.raises(UserError, match=r"^models.mine: config.json of .* lacks 'hidden_size', so that"):
+    with pytest.raises(UserError, match=r"^models.mine: config.json of .* lacks 'hidden_size', so its"):
         sizes.model_geometry("mine", {"source": str(tmp_path)})

@@ -128,7 +128,7 @@ def directory(path: Path) -> None:
         (truncated, "is not a complete Arrow file"),
         (empty, "is not a complete Arrow file"),
         (foreign, "is not a complete Arrow file"),
-        (other_table, "is no 'answers' table of this version: its columns are image_id"),
+        (other_table, "is not a table 'answers' of this version: its columns are image_id"),
         (old_schema, "expected question_id, condition, answer, score, label_probability"),
         (old_type, "column '.*' has type"),
         (Path.unlink, "does not exist"),

@@ -16,7 +16,7 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
 )
 Validator = extend(Draft202012Validator, type_checker=STRICT)
-TYPES = {"object": "a dictionary", "array": "a list", "string": "a text", "integer": "a whole number", "null": "null"}
+TYPES = {"object": "a dictionary", "array": "a list", "string": "text", "integer": "a whole number", "null": "null"}
 
 
 def check(config: Mapping[str, Any], schema: str | Path, name: str = "the configuration") -> None:
@@ -58,9 +58,9 @@ def _wanted(error: ValidationError) -> str:
         case "enum":
             return f"one of {', '.join(map(str, wanted))}"
         case "uniqueItems":
-            return "a list that names nothing twice"
+            return "a list without duplicates"
         case "minLength":
-            return "a text that is not empty"
+            return "non-empty text"
         case "minItems":
             return f"a list of at least {wanted}"
         case "maxItems":

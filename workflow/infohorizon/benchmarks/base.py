@@ -46,7 +46,7 @@ class Metric:
         combine: how categories make the whole: "pooled" (ratios over all questions), "mean" or "sum" of the
             categories' values, or "share" (a sum, each category being divided by the whole's denominator).
         groups: name → categories that are also combined by themselves (MME's perception and cognition).
-        categories: whether the value of every category is published, too.
+        categories: whether the value of every category is also published.
     """
 
     name: str = "accuracy"
@@ -64,7 +64,7 @@ class Task(ABC):
         name: the `task:` value in config.yaml and the module's name.
         columns: the data set columns `question()` reads, and the reader that types each (columns.py).
         optional: further columns; one that is absent, null or empty gives None.
-        image_column: where the image stands in a row (datasets.Image, or encoded bytes).
+        image_column: where the image is in a row (datasets.Image, or encoded bytes).
         max_new_tokens: length limit of greedy decoding.
         metrics: what is published of a run, the benchmark's own metric first.
         log_name: what lmms-eval's task of this benchmark calls the metric of a sample.

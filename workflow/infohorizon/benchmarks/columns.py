@@ -113,7 +113,7 @@ def spelled(value: Any, place: str = "") -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise UserError(f"holds{place} {described(value)} where a text is expected: save it as text")
+    raise UserError(f"holds{place} {described(value)} where text is expected: save it as text")
 
 
 def described(value: Any) -> str:

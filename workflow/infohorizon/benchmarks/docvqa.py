@@ -11,7 +11,7 @@ from infohorizon.benchmarks.protocols import Form
 
 
 class DocVQA(Task):
-    """The label is the first reference as it stands in the document, case included."""
+    """The label is the first reference as in the document, case included."""
 
     name = "docvqa"
     columns: Mapping[str, Reader] = {"questionId": identifier, "question": text, "answers": answers}

@@ -39,7 +39,7 @@ class MMBench(Task):
     def question(self, row: Mapping[str, Any], index: int) -> Question:
         options = [row[letter] for letter in "ABCD" if row[letter] not in ("", MISSING)]
         if row["answer"] not in "ABCD"[: len(options)]:
-            raise UserError(f"column 'answer' is {row['answer']!r}, which is the letter of no option of this question")
+            raise UserError(f"column 'answer' is {row['answer']!r}, which is not the letter of an option here")
         return Question(
             question_id=str(row["index"]),
             question=row["question"],

@@ -19,7 +19,7 @@ FAMILIES = tuple(REGISTRY)
 """transformers' `model_type` of the architectures whose protocols differ."""
 QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 CELL = 28 * 28
-"""Pixels of one of Qwen2.5-VL's visual tokens; the harnesses count in them for Qwen3-VL, too, whose are larger."""
+"""Pixels of one of Qwen2.5-VL's visual tokens; the harnesses count in them even for Qwen3-VL's larger tokens."""
 LONGEST = 512
 """New tokens that the engine has room for; some harnesses allow 1024 or more."""
 

@@ -1,4 +1,4 @@
-"""Rows of a data set, whatever file they stand in: typed ones (Parquet, Arrow), and text (JSON, JSON lines, CSV, TSV).
+"""Rows of a data set, whatever file they are in: typed ones (Parquet, Arrow), and text (JSON, JSON lines, CSV, TSV).
 
 Text stays text: a number in a JSON or CSV file is the characters that stand there, and nothing becomes a date.
 """
@@ -159,7 +159,7 @@ def _parsed(path: Path) -> list[dict[str, Any]]:
         rows = _array(path, text) if text.lstrip().startswith("[") else _lines(path, text)
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise UserError(f"{path}: row {number} is no object: write each question as an object of its columns.")
+            raise UserError(f"{path}: row {number} is not an object: write each question as an object of its columns.")
     # an image folder's metadata calls its images so
     return [{"image": row["file_name"], **row} if "file_name" in row else row for row in rows]
 
@@ -168,7 +168,7 @@ def _array(path: Path, text: str) -> list[Any]:
     try:
         return _json(text)
     except ValueError as error:
-        raise UserError(f"{path} is no valid JSON: {error}.") from error
+        raise UserError(f"{path} is not valid JSON: {error}.") from error
 
 
 def _lines(path: Path, text: str) -> list[Any]:
@@ -178,7 +178,7 @@ def _lines(path: Path, text: str) -> list[Any]:
             try:
                 rows.append(_json(line))
             except ValueError as error:
-                raise UserError(f"{path}, line {number} is no valid JSON: {error}.") from error
+                raise UserError(f"{path}, line {number} is not valid JSON: {error}.") from error
     return rows
 
 
@@ -193,7 +193,7 @@ def _table(path: Path, text: str, delimiter: str) -> list[dict[str, Any]]:
     try:
         header = next(reader, [])
         if twice := sorted({column for column in header if header.count(column) > 1}):
-            raise UserError(f"{path}: column '{twice[0]}' is there twice; rename one.")
+            raise UserError(f"{path}: column '{twice[0]}' occurs twice; rename one.")
         rows = []
         for cells in reader:
             if not cells:
@@ -205,5 +205,5 @@ def _table(path: Path, text: str, delimiter: str) -> list[dict[str, Any]]:
                 )
             rows.append({column: cell or None for column, cell in zip(header, cells, strict=True)})
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num} is no valid CSV: {error}.") from error
+        raise UserError(f"{path}, line {reader.line_num} is not valid CSV: {error}.") from error
     return rows

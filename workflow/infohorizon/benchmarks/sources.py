@@ -122,7 +122,7 @@ def _kind(name: str, path: Path) -> str:
         return "json"
     if path.suffix not in TYPED_FORMATS:
         known = ", ".join([*TYPED_FORMATS, *TEXT_FORMATS])
-        raise UserError(f"Benchmark '{name}': {path} is no data file; known endings: {known}.")
+        raise UserError(f"Benchmark '{name}': {path} is not a data file; known endings: {known}.")
     return TYPED_FORMATS[path.suffix]
 
 

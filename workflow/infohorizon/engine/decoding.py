@@ -1,4 +1,4 @@
-"""Greedy answers: every row goes on with the caches its layers really saw, until it ends; rows that ended leave.
+"""Greedy answers: every row continues with the caches its layers really saw, until it ends; rows that ended leave.
 
 One row that rambles costs its own steps alone, not those of its whole batch.
 """
@@ -53,7 +53,7 @@ def unforced(branches: Branches, forced: int) -> Branches:
 class Greedy:
     """The next token of every row: the likeliest, after transformers' repetition penalty where there is one.
 
-    A token that stands in the prompt or was generated before has its logit divided by the penalty where that is
+    A token that occurs in the prompt or was generated before has its logit divided by the penalty where that is
     positive, multiplied where it is negative (Keskar et al., arXiv 1909.05858, as in transformers).
 
     Args:

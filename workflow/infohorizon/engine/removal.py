@@ -16,7 +16,7 @@ mean state already contains it, and knocked-out tokens stay as they were.
 
 Causality makes two of them cheap. Visual tokens never see the text, so that under knockout their keys and values are
 the unpruned run's at every layer; without any kept token it is therefore the same as delete. Under `text` the image is
-untouched, too: only the tokens that are read are recomputed.
+also untouched, since only the tokens that are read are recomputed.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Rest:
 
     Attributes:
         shared: how many leading tokens of the trace have its keys and values in every row.
-        given: (R, g) later tokens whose keys and values are the trace's, too.
+        given: (R, g) later tokens whose keys and values are also the trace's.
         own: (R, n) tokens that are recomputed, visual ones first.
         visual: how many of them are visual ones.
         gone: (R, v) which of the first v of `own` are replaced; None where none is.

@@ -138,7 +138,7 @@ class Trace:
         """Softmax attention of suffix tokens `rows` (indices 0 … M−1), (heads, rows, S), fp32 or fp64.
 
         Args:
-            rotary: False leaves the rotary embedding out; queries and keys are then made anew.
+            rotary: False leaves the rotary embedding out; queries and keys are then computed again.
         """
         rows = rows.to(self.device)
         if rotary:

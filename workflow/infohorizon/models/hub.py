@@ -71,7 +71,7 @@ def _explained(error: BaseException, source: str, revision: str | None) -> UserE
     # by name, since which httpx it is differs between versions of the hub client
     transport = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
     if any(getattr(link, "errno", None) in FULL for link in causes(error)):
-        return PassingError(f"no space left to download {source}: free some, or set HF_HOME; complete files stay.")
+        return PassingError(f"no space left to download {source}: free some, or set HF_HOME; complete files are kept.")
     if isinstance(error, GatedRepoError):
         return UserError(f"{source} is gated: accept its terms on the hub and set HF_TOKEN.")
     if isinstance(error, RevisionNotFoundError):
@@ -80,8 +80,8 @@ def _explained(error: BaseException, source: str, revision: str | None) -> UserE
         return UserError(f"{source} is not on the hub, or is private: check the name, or set HF_TOKEN.")
     if transport or isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)):
         return PassingError(
-            f"the hub cannot be reached, or broke off, and {source} is not whole in the local cache: run this rule "
-            "where there is a network, or give a folder as `source`."
+            f"the hub cannot be reached, or the connection broke, and {source} is incomplete in the local cache: run "
+            "this rule where there is a network, or give a folder as `source`."
         )
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return UserError(f"{source} could not be downloaded: {reason}.")

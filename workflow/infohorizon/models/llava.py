@@ -1,4 +1,4 @@
-"""LLaVA-1.5 and its kin (LlavaForConditionalGeneration): CLIP-type tower, MLP projector, any decoder."""
+"""LLaVA-1.5 and models of its class (LlavaForConditionalGeneration): CLIP-type tower, MLP projector, any decoder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -64,7 +64,7 @@ class Llava(VisionLanguageModel):
         config, tower = self.model.config, self.model.model.vision_tower
         pixels = self.processed(images)["pixel_values"]
         # Official selectors read the second-last layer (FasterVLM, VisPruner, VisionZip, …), VScan the 6th and HiPrune
-        # the 9th of 24 layers, too.
+        # the 9th of 24 layers as well.
         layers, depth = self._tower.encoder.layers, len(self._tower.encoder.layers)
         early, middle = (layers[last_below(range(depth), depth * share)].self_attn for share in (1 / 4, 3 / 8))
         tap, seen = watching(layers[-2].self_attn, early, middle, self._drops_class_token)

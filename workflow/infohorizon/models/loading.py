@@ -45,7 +45,7 @@ def weights(source: str, folder: Path, dtype: str, device: str) -> nn.Module:
     except Exception as error:  # transformers raises nearly anything on a folder that does not fit
         if isinstance(error, KeyError) and error.args == (ATTENTION,):
             raise UserError(
-                f"model {source}: its decoder's attention cannot be replaced in this version of transformers, so that "
+                f"model {source}: its decoder's attention cannot be replaced in this version of transformers, so "
                 "its class is not supported."
             ) from error
         raise UserError(f"model {source}: its {part} could not be loaded ({_reason(error)}).") from error

@@ -23,7 +23,7 @@ from infohorizon.models.preflight import QUESTION, faults_of
 # after every layer, which the engine keeps in 32 bit; in 64 bit its eager attention takes the softmax in 32 bit.
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.2}
 ANSWER = "A red square is on the left, and a blue circle is on the right."
-FORCED = 8  # tokens of ANSWER after which the probabilities are compared, too
+FORCED = 8  # tokens of ANSWER after which the probabilities are compared as well
 
 
 def check(source: str, model: VisionLanguageModel) -> None:

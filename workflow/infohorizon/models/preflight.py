@@ -36,7 +36,7 @@ def skeleton(source: str, folder: Path, settings: Mapping[str, Any]) -> VisionLa
             model = AutoModelForImageTextToText.from_config(config, attn_implementation=ATTENTION)
     except Exception as error:  # transformers raises nearly anything on a configuration that does not fit
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise UserError(f"model {source}: its config.json makes no model ({reason}).") from error
+        raise UserError(f"model {source}: no model can be built from its config.json ({reason}).") from error
     return kind(model, *processors(source, folder), settings)
 
 

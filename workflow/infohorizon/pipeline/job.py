@@ -93,7 +93,7 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     except UserError as error:
         log.error("%s", error)
         cause = error.__cause__
-        while cause is not None:  # for who must know why; the sentence is for everybody
+        while cause is not None:  # the causes help developers; the sentence is for everybody
             log.error("  because of %s: %s", type(cause).__name__, cause)
             cause = cause.__cause__
         if snakemake.log and not isinstance(error, PassingError):

@@ -9,7 +9,7 @@ from infohorizon.pipeline.job import Job
 
 
 def strategy_digests(job: Job) -> dict[str, str]:
-    """Strategy → digest of all that decides its cells, for the strategies of `params.code`."""
+    """Strategy → digest of everything that decides its cells, for the strategies of `params.code`."""
     return {name: _digest(job, [name]) for name in job.params.code["strategies"]}
 
 

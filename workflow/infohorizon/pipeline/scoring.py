@@ -1,4 +1,4 @@
-"""Scores of stored answers. They are no part of a cell, so that a change of a scoring rule asks no model again."""
+"""Scores of stored answers. They are not part of a cell, so a change of a scoring rule asks no model again."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

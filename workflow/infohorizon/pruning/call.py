@@ -199,7 +199,7 @@ def prompts_of(inputs: dict[str, Any], image_token_id: int) -> Layout:
     for own, real in zip(ids.cpu(), mask, strict=True):
         visual = (own[real] == image_token_id).nonzero().flatten()
         if len(visual) and int(visual[-1] - visual[0]) + 1 != len(visual):
-            raise UserError("prune takes one image a prompt, whose tokens follow each other; a prompt has more.")
+            raise UserError("prune takes one image per prompt, with consecutive tokens; a prompt has more.")
         length = int(real.sum())
         before = int(visual[0]) if len(visual) else length
         present = torch.arange(len(visual), device=ids.device)

@@ -1,4 +1,4 @@
-"""What generate may be told inside `prune`: whatever goes on token by token, with a cache that can shrink."""
+"""What generate may be asked for inside `prune`: generation token by token, with a cache that can shrink."""
 
 from inspect import signature
 from typing import Any
@@ -41,8 +41,8 @@ def check_arguments(model: Any, given: dict[str, Any], plan: Plan) -> None:
     typed = "mm_token_type_ids" in signature(model.forward).parameters  # transformers 5
     if typed and given.get("image_grid_thw") is not None and given.get("mm_token_type_ids") is None:
         raise UserError(
-            "without `mm_token_type_ids` transformers puts the image on one line: give generate all that the processor "
-            "returns."
+            "without `mm_token_type_ids` transformers puts the image on one line: pass generate everything that the "
+            "processor returns."
         )
     if not plan.attention.startswith("flash") and plan.attention not in ATTENTIONS:
         raise UserError(f"prune cannot mask attention of kind '{plan.attention}': load the model with sdpa or flash.")

@@ -78,7 +78,7 @@ def check_model(model: Any, schedule: Schedule) -> None:
         raise UserError(f"the schedule has a stage at layer {schedule.stages[-1].layer}, but this {name} has {depth}.")
     for stage in schedule.stages:
         if stage.informed:
-            raise UserError(f"strategy '{stage.strategy}' reads the label, which nobody knows here: take another one.")
+            raise UserError(f"strategy '{stage.strategy}' reads the label, which is unknown here: use another one.")
     deep = len(getattr(model.config.vision_config, "deepstack_visual_indexes", None) or ())
     if schedule.stages and schedule.stages[0].layer < deep:
         raise UserError(f"this {name} adds to its visual tokens up to layer {deep - 1}: begin at layer {deep}.")

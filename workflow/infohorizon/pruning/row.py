@@ -80,7 +80,7 @@ class RowRun:
         """Softmax attention of suffix tokens `rows`, (heads, rows, S)."""
         known, (states, (cos, sin)) = self.seen[layer], self._own(layer)
         own = len(states) - known.layout.rows[self.number].after + rows.to(states.device)  # among the row's tokens
-        if known.keys is None or not rotary:  # keys are made, too: there are none yet, or other ones
+        if known.keys is None or not rotary:  # keys are computed as well, since there are none yet, or different ones
             rope = (cos, sin) if rotary else (torch.ones_like(cos), torch.zeros_like(sin))
             queries, keys, scaling = self.twin.queries_and_keys(layer, states, rope)
             return attention_rows(queries[:, own], keys, own, scaling)

@@ -113,7 +113,7 @@ def images_of(twin: Twin, inputs: Mapping[str, Any], counts: Sequence[int]) -> l
     found = 0 if pixels is None else len(pixels) if grids is None else len(grids)
     if found != len(counts):
         raise UserError(
-            f"prune takes one image a prompt, but {len(counts)} prompts with an image come with {found} images."
+            f"prune takes one image per prompt, but {len(counts)} prompts with an image come with {found} images."
         )
     if pixels is None:
         return []

@@ -42,7 +42,7 @@ def explorer(examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep
 
 
 def embedded(content: Mapping[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in, whatever the questions say."""
+    """JSON that cannot end its script element, whatever the questions contain."""
     text = json.dumps(content, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

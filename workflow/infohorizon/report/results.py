@@ -7,16 +7,21 @@ import polars as pl
 
 from infohorizon import tables
 from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING
+from infohorizon.figures.sweep import amount
 from infohorizon.report import rows, verdicts
 
 
-def short(folder: Path) -> str:
-    """How well each model answers, what was found of it on each benchmark, and which claims of the paper hold."""
-    return "\n".join([*_own_scores(folder), "", *_sentences(folder), "", *_claims(folder)]) + "\n"
+def five(folder: Path) -> str:
+    """Five results with their intervals: three benchmarks of the first model, the best choice before the horizon, and
+    whether strategies are no better than random from some layer on."""
+    horizon = tables.read(folder / "horizon.arrow", "horizon")
+    first = horizon.filter(model=horizon["model"][0])
+    found = ["**{}**: {}".format(*text.split(": ", 1)) for text in verdicts.sentences(first)[:3]]
+    return "".join(f"{number}. {text}\n" for number, text in enumerate([*found, *_choice(folder), *_parity(folder)], 1))
 
 
 def whole(folder: Path) -> str:
-    """The same with scores, horizons under every criterion and removal, and choices judged on other images."""
+    """What was found, claims, scores, horizons by criterion and removal, and choices judged on other images."""
     horizon = tables.read(folder / "horizon.arrow", "horizon")
     comparison = tables.read(folder / "comparison.arrow", "comparison")
     metrics = tables.read(folder / "metrics.arrow", "metrics")
@@ -39,11 +44,31 @@ def whole(folder: Path) -> str:
     return "\n".join(f"## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in sections.items())
 
 
-def _own_scores(folder: Path) -> list[str]:
-    """Each benchmark's own metric as a whole, unpruned and without the image."""
-    own = tables.read(folder / "metrics.arrow", "metrics").filter(pl.col("own"), category="")
-    cells = [[*row[:3], *row[4:8]] for row in rows.metrics(own)]
-    return _table(["model", "benchmark", "metric", "unit", "questions", "unpruned", "without the image"], cells)
+def _choice(folder: Path) -> list[str]:
+    """The cross-validated choice of strategy and layer that gains most over random."""
+    chosen = tables.read(folder / "comparison.arrow", "comparison").filter(
+        pl.col("name").str.starts_with("best, cross-validated"), kind="selected"
+    )
+    if not chosen.height:
+        return []
+    row = chosen.sort("difference").row(-1, named=True)
+    gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    return [
+        f"Before the horizon the choice matters: on {row['benchmark']}, {row['model']} scores {row['score']:.3f} with "
+        f"{row['name'].partition(': ')[2]} (chosen on other images) and {row['baseline_score']:.3f} with "
+        f"{row['baseline']} (keep: {amount(row['keep'])}): {gain}, the largest such gain of the study."
+    ]
+
+
+def _parity(folder: Path) -> list[str]:
+    """The verdict on the claim that strategies are no better than random from some depth on."""
+    found = verdicts.verdicts(tables.read(folder / "findings.arrow", "findings"))[0]
+    return [f"{found.title}: {found.decision}. {_counts(found)}."]
+
+
+def _counts(verdict: verdicts.Verdict) -> str:
+    """How many cases were decided how, without what follows."""
+    return verdict.counts.partition(";")[0].rstrip(".")
 
 
 def _sentences(folder: Path) -> list[str]:
@@ -54,7 +79,7 @@ def _claims(folder: Path) -> list[str]:
     found = verdicts.verdicts(tables.read(folder / "findings.arrow", "findings"))
     return _table(
         ["claim of the paper", "in this study", "cases"],
-        [[verdict.title, verdict.decision, verdict.counts.partition(";")[0].rstrip(".")] for verdict in found],
+        [[verdict.title, verdict.decision, _counts(verdict)] for verdict in found],
     )
 
 

@@ -244,13 +244,13 @@ def answer_rounding(removals: Sequence[str]) -> Rows:
 
 
 def _over_layers(table: pl.DataFrame) -> pl.DataFrame:
-    """Each strategy's own metric, mean over layers, as it stands in the metrics table; without drop-all."""
+    """Each strategy's own metric, mean over layers, as in the metrics table; without drop-all."""
     own = observations.own_metric(table, "strategy")
     return own.filter(pl.col("layer").is_null(), pl.col("keep") > 0)
 
 
 def _tokens(row: Mapping[str, Any]) -> str:
-    """Mean tokens; where the baseline keeps another number, that too."""
+    """Mean tokens; where the baseline keeps another number, also that number."""
     return f"{row['tokens']:.4g}" + (f" against {row['baseline_tokens']:.4g}" if row["equal_tokens"] is False else "")
 
 

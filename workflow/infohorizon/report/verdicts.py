@@ -70,13 +70,13 @@ def _parts(own: pl.DataFrame) -> Iterator[str]:
         elif row["low"] >= row["depth"]:
             yield f"{worth}, and more than {share} of that is left at the last layer"
         elif row["high"] >= row["depth"]:
-            yield f"{worth}, and it is not shown that a layer leaves at most {share} of that"
+            yield f"{worth}, and no layer is shown from which on at most {share} of that is left"
         else:
-            yield f"{worth}, and at most {share} of that is left from layer {layers(row)} on"
+            yield f"{worth}; the horizon, from which on at most {share} of that is left, is layer {layers(row)}"
     if row := by_name.get("redundancy"):
         costs = f"dropping every visual token costs at most {row['threshold']:g} of score"
         reached = row["high"] < row["depth"]
-        yield f"from layer {row['high']} on {costs}" if reached else f"no layer is shown from which on {costs}"
+        yield f"from layer {row['high']} on, {costs}" if reached else f"no layer is shown from which on {costs}"
     if (parity := own.filter(pl.col("strategy") != ORACLE, criterion="no-advantage")).height:
         shown = parity.filter(pl.col("high") < pl.col("depth")).height
         yield f"{shown} of {parity.height} strategies are shown to be no better than random from some layer on"

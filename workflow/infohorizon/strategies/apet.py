@@ -38,7 +38,7 @@ class ApET(Strategy):
     def __init__(self, basis: int = 10, **options: Any) -> None:
         super().__init__(**options)
         if type(basis) is not int or basis < 1:
-            raise ValueError(f"basis is {basis!r}; it is a whole number from 1 on")
+            raise ValueError(f"basis is {basis!r}; it must be a whole number from 1")
         self.basis = basis
 
     def select(self, view: View, keep: int) -> Selection:

@@ -169,7 +169,7 @@ class Strategy(ABC):
             whether it needs no training.
         first_layer: lowest decoder layer at which it is defined (1 where it reads attention or keys of layer − 1).
         reads: what it looks at in a decoder layer, and with option `read` in another one: `layer` (what enters it, its
-            queries, keys or attention), `layers` (others below it, too), `output` (what it gives out, so that it must
+            queries, keys or attention), `layers` (also others below it), `output` (what it gives out, so that it must
             lie below the layer where tokens leave), or `nothing`.
         random: True where repeats differ.
         repeats: most repeats that are worth their cost; None for as many as configured.

@@ -19,9 +19,9 @@ class CDPruner(Strategy):
     """Picks tokens that are relevant to the instruction and unlike each other, by a determinantal point process.
 
     Each pick is the token that adds most to the determinant of L, the kernel of the picked tokens; L_ij weighs the
-    cosine S_ij of two tokens by their relevances r. The original takes the relevance from CLIP's text tower, which is
-    no part of a vision-language model's checkpoint; here it is the cosine of visual and text tokens at the input of the
-    language model, scaled to 0 … 1, as in OpenVINO's ports of CDPruner. The default is that of OpenVINO GenAI;
+    cosine S_ij of two tokens by their relevances r. The original takes the relevance from CLIP's text tower, which
+    is not part of a vision-language model's checkpoint; here it is the cosine of visual and text tokens at the input of
+    the language model, scaled to 0 … 1, as in OpenVINO's ports of CDPruner. The default is that of OpenVINO GenAI;
     `{relevance: each-embedding, kernel: exponential, similarity: features, split: false}` is OpenVINO contrib's, and
     `{relevance: each-embedding, weight: 1, split: false}` the original's rule but for CLIP. All text of the prompt
     counts; OpenVINO leaves out the two marks around a Qwen image. Acts alike at any layer (paper: before the decoder).
@@ -56,11 +56,11 @@ class CDPruner(Strategy):
     ) -> None:
         super().__init__(**options)
         if not 0 <= weight <= 1:
-            raise ValueError(f"weight is {weight}; it is a number between 0 and 1")
+            raise ValueError(f"weight is {weight}; it must be a number between 0 and 1")
         choices = {"relevance": RELEVANCE, "kernel": KERNEL, "similarity": SIMILARITY}
         for option, value in {"relevance": relevance, "kernel": kernel, "similarity": similarity}.items():
             if value not in choices[option]:
-                raise ValueError(f"{option} is {value!r}; it is {' or '.join(choices[option])}")
+                raise ValueError(f"{option} is {value!r}; it must be {' or '.join(choices[option])}")
         self.relevance, self.weight, self.kernel, self.similarity = relevance, weight, kernel, similarity
         self.split = split
 

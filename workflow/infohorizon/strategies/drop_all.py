@@ -6,7 +6,7 @@ from infohorizon.strategies.base import Selection, Strategy, View
 
 
 class DropAll(Strategy):
-    """Drops every visual token; the text tokens carry on with what they have gathered."""
+    """Drops every visual token; the text tokens continue with what they have gathered."""
 
     name = "drop-all"
     paper = "Lin et al., Boosting Multimodal LLMs with Visual Tokens Withdrawal (VTW), 2024, arXiv 2405.05803"

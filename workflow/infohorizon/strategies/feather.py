@@ -26,7 +26,7 @@ class Feather(ScoreStrategy):
     published = "layers 8 and 16 of 32"
     licence = "MIT"
     golden = True
-    differs = "takes grids that are not square, too; a fraction is rounded half up, theirs is cut off"
+    differs = "also takes grids that are not square; a fraction is rounded half up, theirs is truncated"
     first_layer = 1
     reads = "layer"
 

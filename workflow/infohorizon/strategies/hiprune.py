@@ -12,7 +12,7 @@ class HiPrune(Strategy):
     """Keeps what a middle layer of the vision tower attends to most, its neighbours, and what a late layer attends to.
 
     Anchors are the round(keep · alpha / 5) tokens that receive most attention in the middle layer (halves to even: none
-    for a keep up to 25 by default). Their four neighbours in the grid stay, too, then the tokens that receive most
+    for a keep up to 25 by default). Their four neighbours in the grid also stay, then the tokens that receive most
     attention in the late layer, up to `keep` (paper: before the decoder). As in the original a neighbour beside the
     grid's edge is the token across it in reading order, and one above or below the grid is its first or last token.
     Differences: a token is never chosen twice, where the Qwen port may do so and pass on fewer; and neighbours that an
@@ -34,7 +34,7 @@ class HiPrune(Strategy):
     def __init__(self, alpha: float = 0.1, **options: Any) -> None:
         super().__init__(**options)
         if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha is {alpha}; it is a share between 0 and 1")
+            raise ValueError(f"alpha is {alpha}; it must be a share between 0 and 1")
         self.alpha = alpha
 
     def select(self, view: View, keep: int) -> Selection:

@@ -37,7 +37,7 @@ class HoloV(Strategy):
     def __init__(self, chunks: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         if chunks is not None and chunks < 1:
-            raise ValueError(f"chunks is {chunks}; it is a number of 1 or more")
+            raise ValueError(f"chunks is {chunks}; it must be a number of 1 or more")
         self.chunks = chunks
 
     def select(self, view: View, keep: int) -> Selection:

@@ -22,7 +22,7 @@ class Information(ScoreStrategy):
     def __init__(self, by: Measure = "first token", **options: Any) -> None:
         super().__init__(**options)
         if by not in get_args(Measure):
-            raise ValueError(f"by is '{by}'; it is {' or '.join(get_args(Measure))}")
+            raise ValueError(f"by is '{by}'; it must be {' or '.join(get_args(Measure))}")
         self.by = by
 
     def score(self, view: View, keep: int) -> Tensor:

@@ -21,7 +21,7 @@ class Kept(Strategy):
     """Keeps the sets of a file (columns question_id, kept; optionally layer, keep, repeat, strategy).
 
     Options:
-        file: Parquet (.parquet) or Arrow IPC (.arrow); {model} and {benchmark} in a configuration stand for the names.
+        file: Parquet (.parquet) or Arrow IPC (.arrow); a configuration's {model} and {benchmark} are replaced by names.
         name: which of the values of its column strategy; needed where there are several.
 
     `kept` holds 0-based indices into the image's grid of visual tokens in reading order, in any order, none twice.
@@ -116,7 +116,7 @@ def _read(file: Path) -> pl.DataFrame:
         frame = pl.read_ipc(file) if file.suffix == ".arrow" else pl.read_parquet(file)
     except (PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{file} cannot be read as {file.suffix or 'Parquet'} ({reason}): write it anew.") from error
+        raise UserError(f"{file} cannot be read as {file.suffix or 'Parquet'} ({reason}): write it again.") from error
     if lacking := [column for column in REQUIRED if column not in frame.columns]:
         raise UserError(f"{file} lacks the column {lacking[0]}; it has {', '.join(frame.columns)}.")
     types: dict[str, Any] = {"question_id": pl.String, "kept": pl.List(pl.Int64), "strategy": pl.String, **CHOOSING}

@@ -18,7 +18,7 @@ class PyramidDrop(ScoreStrategy):
     published = "layers 8, 16 and 24 of 32"
     licence = "MIT"
     golden = True
-    differs = "a fraction becomes a number of tokens by rounding half up, theirs is cut off"
+    differs = "a fraction becomes a number of tokens by rounding half up, theirs is truncated"
     reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:

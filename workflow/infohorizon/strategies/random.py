@@ -13,7 +13,7 @@ class Random(Strategy):
         match: name of a strategy; as many tokens stay as that one really keeps (DART keeps 4 + 8k, not `keep`).
         block: side b of square blocks of the token grid. Without `match` the sample is stratified (`stratified` in
             config.yaml): each block keeps its share. With it, coverage is matched: the numbers that the strategy keeps
-            in each block are dealt out to the blocks anew, so that the sample clusters as the strategy's does,
+            in each block are dealt out to the blocks again, so that the sample clusters as the strategy's does,
             elsewhere.
         repeats: at most so many, where the configured number costs too much.
     """
@@ -58,7 +58,7 @@ def shares(sizes: Tensor, keep: int, generator: torch.Generator) -> Tensor:
 
 
 def dealt(sizes: Tensor, counts: Tensor, generator: torch.Generator) -> Tensor:
-    """The counts (B,) dealt out anew at random among blocks of equal size."""
+    """The counts (B,) dealt out again at random among blocks of equal size."""
     dealt = counts.clone()
     for size in sizes.unique():
         members = (sizes == size).nonzero().flatten()

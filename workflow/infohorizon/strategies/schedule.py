@@ -96,7 +96,7 @@ class Stage(NamedTuple):
 
 
 def configured(layer: int, name: str, keep: int | float, settings: registry.Settings) -> Stage:
-    """A stage whose strategy has a name of the configuration: what it stands for becomes `strategy` and `options`.
+    """A stage whose strategy has a name of the configuration: what the name means becomes `strategy` and `options`.
 
     Args:
         settings: `strategies:` of the configuration.
@@ -138,7 +138,7 @@ class Schedule:
             if stage.layer <= last:
                 raise UserError(f"{key}: layer {stage.layer} comes after layer {last}; layers must ascend.")
             if self.depth is not None and stage.layer >= self.depth:
-                raise UserError(f"{key}: layer {stage.layer} is not there; the model has {self.depth}, from 0 on.")
+                raise UserError(f"{key}: there is no layer {stage.layer}; the model has layers 0 to {self.depth - 1}.")
             if stage.layer < (first := stage.first_layer(self.depth)):
                 raise UserError(f"{key}: strategy '{stage.strategy}' acts from layer {first} on.")
             if stage.keep == 0 and not facts.keeps_none:
@@ -187,7 +187,7 @@ def read(path: str | Path) -> Schedule:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a schedule.json.") from error
     except ValueError as error:
-        raise UserError(f"{path} is no JSON ({error}): give the path of a schedule.json.") from error
+        raise UserError(f"{path} is not JSON ({error}): give the path of a schedule.json.") from error
 
 
 def write(path: str | Path, schedule: Schedule) -> None:

@@ -34,7 +34,7 @@ class Scope(Strategy):
     def __init__(self, alpha: float = 1.0, combine: str = "multiply", heads: int = 16, **options: Any) -> None:
         super().__init__(**options)
         if combine not in ("multiply", "add"):
-            raise ValueError(f"combine is {combine!r}; it is multiply or add")
+            raise ValueError(f"combine is {combine!r}; it must be multiply or add")
         self.alpha, self.combine, self.heads = alpha, combine, heads
 
     def order(self, view: View, keep: int) -> Tensor:

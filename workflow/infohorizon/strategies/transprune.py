@@ -29,7 +29,7 @@ class TransPrune(ScoreStrategy):
     published = "layers 7, 9 and 12 of 32"
     licence = "MIT"
     golden = True
-    differs = "a fraction becomes a number of tokens by rounding half up, theirs is cut off"
+    differs = "a fraction becomes a number of tokens by rounding half up, theirs is truncated"
     reads = "layers"
 
     def __init__(self, since: int | float = 6 / 32, **options: Any) -> None:

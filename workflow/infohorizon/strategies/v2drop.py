@@ -17,7 +17,7 @@ class V2Drop(ScoreStrategy):
     published = "layers 3, 17 and 22 of 32"
     licence = "Apache-2.0"
     golden = True
-    differs = "a fraction becomes a number of tokens by rounding half up, theirs is cut off"
+    differs = "a fraction becomes a number of tokens by rounding half up, theirs is truncated"
     first_layer = 1
     reads = "output"
 

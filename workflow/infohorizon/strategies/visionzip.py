@@ -33,7 +33,7 @@ class VisionZip(Strategy):
     def __init__(self, contextual: float = 10 / 64, **options: Any) -> None:
         super().__init__(**options)
         if not 0 <= contextual <= 1:
-            raise ValueError(f"contextual is {contextual}; it is a share between 0 and 1")
+            raise ValueError(f"contextual is {contextual}; it must be a share between 0 and 1")
         self.contextual = contextual
 
     def select(self, view: View, keep: int) -> Selection:

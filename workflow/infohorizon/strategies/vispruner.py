@@ -32,7 +32,7 @@ class VisPruner(Strategy):
     def __init__(self, important: float = 0.5, **options: Any) -> None:
         super().__init__(**options)
         if not 0 <= important <= 1:
-            raise ValueError(f"important is {important}; it is a share between 0 and 1")
+            raise ValueError(f"important is {important}; it must be a share between 0 and 1")
         self.important = important
 
     def select(self, view: View, keep: int) -> Selection:

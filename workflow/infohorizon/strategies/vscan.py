@@ -37,7 +37,7 @@ class VScan(Strategy):
     def __init__(self, local: str = "ranked", **options: Any) -> None:
         super().__init__(**options)
         if local not in ("ranked", "equal"):
-            raise ValueError(f"local is {local!r}; it is ranked or equal")
+            raise ValueError(f"local is {local!r}; it must be ranked or equal")
         self.local = local
 
     def select(self, view: View, keep: int) -> Selection:

@@ -18,7 +18,7 @@ class VScanDecoder(ScoreStrategy):
     published = "layer 14 of 28 (Qwen2.5-VL)"
     licence = "MIT"
     golden = True
-    differs = "a fraction becomes a number of tokens by rounding half up, theirs is cut off"
+    differs = "a fraction becomes a number of tokens by rounding half up, theirs is truncated"
     reads = "layer"
 
     def score(self, view: View, keep: int) -> Tensor:

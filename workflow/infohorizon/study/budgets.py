@@ -14,7 +14,7 @@ def prices(unit: str, shape: Geometry, count: int, text: int) -> Prices:
 
     Args:
         unit: tokens (visual tokens), flops (of the prefill) or kv (bytes of keys and values). The last two count the
-            text, too, which nothing prunes.
+            text as well, which nothing prunes.
         text: tokens after the image.
     """
     tokens = np.arange(count + 1.0)

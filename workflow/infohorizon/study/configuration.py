@@ -99,7 +99,7 @@ def all_strategies(config: Config) -> list[str]:
 
 
 def own_strategies(config: Config, model: str, benchmark: str) -> dict[str, Any]:
-    """`strategies:` as it holds for one model on one benchmark: their names stand in the paths of kept sets."""
+    """`strategies:` as it holds for one model on one benchmark: their names occur in the paths of kept sets."""
     own = config["strategies"]
     return {**own, **{name: {**own[name], "file": path} for name, path in kept_files(config, model, benchmark).items()}}
 

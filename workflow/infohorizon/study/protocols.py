@@ -21,7 +21,7 @@ def protocol_of(config: Config, model: str, benchmark: str) -> dict[str, Any]:
     """The protocol of a model on a benchmark as a plain dict (benchmarks.protocols.Protocol and its fingerprint).
 
     `protocol` of the model is a name, or a dictionary with `name` and settings of its own; `protocol` of the benchmark
-    is such a dictionary, too, and has the last word; pixel limits may also stand in the model's entry. `options` of the
+    is also such a dictionary and takes precedence; pixel limits may also be in the model's entry. `options` of the
     benchmark go before the scorer that the protocol names.
 
     Raises:

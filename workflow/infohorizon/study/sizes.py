@@ -55,15 +55,13 @@ def model_geometry(name: str, settings: Mapping[str, Any]) -> Geometry:
         config = catalogue.MODELS[source]
     else:
         raise UserError(
-            f"models.{name}: the size of {source} is not known before its files are here; download it with "
+            f"models.{name}: the size of {source} is not known before its files are here; download them with "
             f"`snakemake --until fetch_model`, or give a folder."
         )
     try:
         return geometry(config)
     except KeyError as error:
-        raise UserError(
-            f"models.{name}: config.json of {source} lacks {error}, so that its size is not known."
-        ) from error
+        raise UserError(f"models.{name}: config.json of {source} lacks {error}, so its size is not known.") from error
 
 
 def _config_file(source: str, revision: str | None) -> Path | None:

@@ -122,7 +122,7 @@ def _check_columns(schema: pa.Schema, name: str, path: Path) -> None:
     expected = TABLES[name].columns
     if schema.names != list(expected):
         raise UserError(
-            f"{path} is no '{name}' table of this version: its columns are {', '.join(schema.names)}, "
+            f"{path} is not a table '{name}' of this version: its columns are {', '.join(schema.names)}, "
             f"expected {', '.join(expected)}; delete it and run snakemake again."
         )
     for field in schema:

@@ -8,7 +8,7 @@ holds decides nothing: a new layer, keep, strategy or question computes its own 
 Finished cells live in a folder `.cells` beside the tables: chunks of a job that has not ended, a hard link to each
 complete table (Snakemake deletes a table before its job runs again), and rows that no table holds any more. All are
 Arrow files of the table's schema with the digests in their metadata. The folder may be deleted; what it held is then
-computed again when a table is made anew.
+computed again when a table is rewritten.
 """
 
 import logging
@@ -99,7 +99,7 @@ def fill(
         output: path of the table; `.cells` is beside it.
         compute: (item, missing keys of the item as dicts) → rows of the table for at least these keys.
         metadata: of the table, asked once all is computed.
-        finish: fills columns that cost nothing and are no part of a cell (scores), at every write.
+        finish: fills columns that cost nothing and are not part of a cell (scores), at every write.
         progress: wraps the items still to be computed, given their number.
     Raises:
         UserError: a disk that is full or cannot be written; `compute` gives no row for a key.

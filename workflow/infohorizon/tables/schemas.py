@@ -337,7 +337,9 @@ TABLES: dict[str, Table] = {
                 pa.float64(), "no-advantage, random-parity: configured keep, null for all at once; else null"
             ),
             "factor": Column(pa.float64(), "threshold as a multiple of the configured one: ½, 1 or 2"),
-            "threshold": Column(pa.float64(), "what the criterion's statistic may reach at most; units in README.md"),
+            "threshold": Column(
+                pa.float64(), "largest value allowed for the criterion's statistic; units in docs/method.md"
+            ),
             "layer": Column(
                 pa.int32(),
                 "the estimate: first measured layer of the horizon; depth if never reached; null: not measurable",

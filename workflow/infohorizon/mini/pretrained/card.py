@@ -35,7 +35,7 @@ language model, fetched from PyPI by its checksum, into results/merged/{name}, a
 * **knowledge**: four options on a name; the sign in the image says which of four attributes is meant. The {facts} facts
   are invented, and were learned from text beside the images.
 * **countries**: a country; the sign says whether its capital, language, continent or currency is meant. Only facts that
-  the language model gave before any training (`mini/rendered/countries.py`). They occur in training, too, since without
+  the language model gave before any training (`mini/rendered/countries.py`). They also occur in training, since without
   that it forgets them: in the validation above, `country` and `country_fact` are countries that training never names.
 
 No scene, no word to read, no name with its set of options and no combination of font and size of the test split occurs
@@ -50,7 +50,7 @@ share of fuller ones grows. A second, shorter round (`finish_steps`) shows full 
 learned last. Next-token loss on the answers alone, AdamW; in each round the rate is constant after a warm-up and falls
 linearly to 0 over the last 30 % of the steps. The language model is in bfloat16, what is trained in float32.
 
-Data and length were chosen by answers on the validation split and by the time at hand; nothing was selected, and no
+Data and length were chosen by answers on the validation split and by the time available; nothing was selected, and no
 loss added, for where visual tokens stop mattering.
 
 ```yaml
@@ -58,7 +58,7 @@ loss added, for where visual tokens stop mattering.
 
 Training code: commit {commit}.
 {steps:,} steps, {seen:,} images, {rate:.1f} images per second on one core of a machine shared with other work.
-`snakemake train` makes it anew.
+`snakemake train` trains it again.
 
 ## Known weaknesses
 

@@ -47,7 +47,7 @@ def assemble(folder: Path, read: LanguageModel, wheel: Wheel) -> Loaded:
     except (OSError, SafetensorError) as error:
         raise UserError(f"{folder / ADAPTER} is damaged ({error}): fetch the folder again.") from error
     if base != wheel.member_sha256:
-        raise UserError(f"{folder / ADAPTER} belongs to another language model than {Path(wheel.member).name}.")
+        raise UserError(f"{folder / ADAPTER} belongs to a language model other than {Path(wheel.member).name}.")
     model = new_llava(read, LlavaConfig.from_pretrained(folder).vision_config)
     weights = merge(model.state_dict(), parts) | {name: part.float() for name, part in parts.items() if whole(name)}
     model.load_state_dict(weights)

@@ -1,6 +1,6 @@
 """A Llama in a GGUF file as transformers has it: configuration, weights in float32, tokenizer.
 
-GGUF is llama.cpp's format; `gguf` is its own reader. transformers reads such files too, but with accelerate alone.
+GGUF is llama.cpp's format; `gguf` is its own reader. transformers also reads such files, but only with accelerate.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def read(file: Path) -> LanguageModel:
         fields = {name: field.contents() for name, field in reader.fields.items()}
     except (ValueError, IndexError, OSError) as error:
         raise UserError(
-            f"{file} is no GGUF file, or a damaged one ({error}): delete it, it is fetched again."
+            f"{file} is not a GGUF file, or is damaged ({error}): delete it, and it is downloaded again."
         ) from error
     if (kind := fields.get("general.architecture")) != "llama" or fields.get("tokenizer.ggml.model") != "gpt2":
         raise UserError(f"{file} holds a model of the layout {kind!r}: a Llama with a byte-level BPE is needed.")

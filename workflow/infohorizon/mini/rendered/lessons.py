@@ -11,7 +11,7 @@ def training_questions(
 ) -> list[q.RenderedQuestion]:
     """About a dozen questions on one image, of every family but one of the two kinds of facts in simple scenes.
 
-    options: whether to ask for a named option, too.
+    options: whether to ask also for a named option.
     """
     words, icons = pick(rng, scene.words, 2), pick(rng, scene.icons, 2)
     questions = [q.read_color(word) for word in words] + [q.read_letter(rng, words[0])]
@@ -32,7 +32,7 @@ def finishing_questions(
 ) -> list[q.RenderedQuestion]:
     """The same and more of the families that are learned last; a family left out here would be forgotten.
 
-    sides: whether to ask for a pair on the side of a shape, too.
+    sides: whether to ask also for a pair on the side of a shape.
     """
     questions = [*training_questions(rng, scene, split), *q.color_pair(rng, scene), q.knowledge(rng, scene, split)]
     return [*questions, *q.side_pair(rng, scene)] if sides else questions
@@ -41,7 +41,7 @@ def finishing_questions(
 def adapter_questions(rng: np.random.Generator, scene: Scene, split: Split) -> list[q.RenderedQuestion]:
     """About fifteen questions on one image, for a language model that knows its language and some of the world.
 
-    Words are asked for by place alone: those asked for by colour were not learned in the time at hand (0.4).
+    Words are asked for by place alone: those asked for by colour were not learned in the time available (0.4).
     """
     icons = pick(rng, scene.icons, 2)
     questions = [*q.read_place(scene), *q.read_letter_at(rng, scene)]

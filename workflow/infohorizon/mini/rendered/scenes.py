@@ -139,7 +139,7 @@ def sample_scene(rng: np.random.Generator, split: Split, simple: bool = False) -
 
 
 def patch_labels(scene: Scene) -> dict[str, np.ndarray]:
-    """What stands in each patch, as class numbers of shape (GRID, GRID); 0 means nothing.
+    """What each patch shows, as class numbers of shape (GRID, GRID); 0 means nothing.
 
     Keys: character, index (place of the character in its word), kind, color, row, column.
     """

@@ -65,7 +65,7 @@ occurs in training. The facts themselves do: they are what knowledge is. Text an
    loss on the answers alone, AdamW, constant rate with warm-up, linear to 0 over the last 30 % of the steps.
    A shorter second round of the same shape sees full scenes alone, and more of the families that are learned last.
 
-Architecture, data and length of the training were chosen by answers on the validation split and by the time at hand;
+Architecture, data and length of the training were chosen by answers on the validation split and by the time available;
 nothing was selected, and no loss added, for where visual tokens stop mattering.
 
 ```yaml
@@ -73,15 +73,15 @@ nothing was selected, and no loss added, for where visual tokens stop mattering.
 
 Training code: commit {commit}.
 {steps:,} steps, {seen:,} images, {rate:.0f} images per second on a machine shared with other work.
-`snakemake train` makes it anew.
+`snakemake train` trains it again.
 
-The recipe was settled by validation answers and the time at hand: options_from, since options were not learned at all
+The recipe was settled by validation answers and the time available: options_from, since options were not learned at all
 by step 2,400; the second round, since 5,400 steps left knowledge at 0.59 and is_color at 0.56; its length, since
-knowledge stood at 0.46 after 400 of its first 800 steps; sides_from, since mini-llava did not learn is_side without it
-(training went on from step 5,800, up to which all these recipes are the same); the width of mini-llava-weak: at 64 and
+knowledge was at 0.46 after 400 of its first 800 steps; sides_from, since mini-llava did not learn is_side without it
+(training resumed at step 5,800, up to which all these recipes are the same); the width of mini-llava-weak: at 64 and
 at 48 it answered perception and knowledge as well as mini-llava does. Earlier rounds were scored on another test split;
 on the present one both models were scored once before, and that decided nothing but sides_from, which the validation
-answers had shown, too.
+answers had also shown.
 
 ## Known weaknesses
 

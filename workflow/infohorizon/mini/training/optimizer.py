@@ -44,7 +44,7 @@ def save_checkpoint(path: Path, recipe: Any, **state: Any) -> None:
 
 
 def load_checkpoint(path: Path, recipe: Any) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote with this recipe, or None: another recipe starts anew.
+    """What `save_checkpoint` wrote with this recipe, or None, because another recipe starts again.
 
     Only tensors and plain values are read.
     """

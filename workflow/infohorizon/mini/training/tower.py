@@ -1,4 +1,4 @@
-"""The vision tower learns what stands in each patch, and its class token what stands in the image.
+"""The vision tower learns what each patch shows, and its class token what the image shows.
 
 The decoder then reads the patches of the last layer but one, as in LLaVA-1.5, from the frozen tower.
 """
