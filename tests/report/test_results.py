@@ -1,6 +1,6 @@
 """The results in README.md and docs/results.md say what the tables say."""
 
-from figures.synthetic import Study
+from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon.pipeline import docs
 from infohorizon.report import results
 
