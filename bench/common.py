@@ -71,6 +71,9 @@ class RandomModel:
     def prompt(self, question: str, encoded: Encoded, forced: Sequence[int] = ()) -> Prompt:
         return self.question
 
+    def token_ids(self, question: str, answer: str = "") -> list[int]:
+        return [0] * (len(self.question.embeddings) - self.question.count + 1)
+
     repetition_penalty = 1.0
 
     def label_ids(self, label: str, question: str = "") -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 from meter import KINDS, Tally
 
 from infohorizon.study.cards import CARDS
-from infohorizon.study.plan import COSTS
+from infohorizon.study.plan import COSTS, COUNTED
 from infohorizon.study.workload import Cost
 
 BUSY = slice(0, 3)  # products, attention, elementwise; then launches and waits
@@ -19,7 +19,7 @@ def rates(counted: Sequence[Any]) -> dict[str, Any]:
     Args:
         counted: `roofline.Counted`s.
     """
-    rules = {rule: _rule(rule, counted) for rule in COSTS}
+    rules = {rule: _rule(rule, counted) for rule in COUNTED}
     return {"rules": rules, "decode": _decode(counted), "choosing": _choosing(counted)}
 
 
@@ -45,7 +45,7 @@ def _decode(counted: Sequence[Any]) -> dict[str, Any]:
     for i, (card, facts) in enumerate(CARDS.items()):
         seconds = decoded = 0.0
         for one in counted:
-            for rule in COSTS:
+            for rule in COUNTED:
                 cost = COSTS[rule](one.load, one.config)
                 weights = one.load.stored / (facts.bandwidth * facts.streaming)
                 step = max(weights, one.load.shape.layers * kernels * facts.launch)

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 from full_size import grid_of
-from meter import Kernels, Meter, Tally
+from meter import Kernels, Meter, Tally, known
 from torch import Tensor
 
 from infohorizon import strategies
 from infohorizon.engine import Batch, prefill
 from infohorizon.measure import questioner as questioning
 from infohorizon.measure.information import Measurement, token_information
-from infohorizon.measure.questioner import Asked, Questioner, Setting
+from infohorizon.measure.questioner import Asked, Choice, Questioner, Setting
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
 from infohorizon.measure.states import state_rows
@@ -118,8 +118,11 @@ class _phases:
                     meter.add((twice + once * -1) * (limit - 2))
             return [[0]] * len(branches.final)
 
-        def select(questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None) -> Any:
-            """Choosing costs the same at every layer that has as many tokens: it is counted once."""
+        def choice(questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None) -> Any:
+            """Choosing costs the same at every layer that has as many tokens: it is counted once.
+
+            What was chosen is taken for known from here on; a question's choices are read back together, in one wait.
+            """
             strategy, count = used[setting.strategy], len(trace.visual[setting.layer])
             trace.hidden(setting.layer)  # what is counted here is choosing, not running the layers below
             meter.unknown.true = _true(strategy, tokens_of(setting.keep, trace.prompt.count))
@@ -127,14 +130,14 @@ class _phases:
             if key not in chosen:
                 found: list[Any] = []
                 costs = meter.counted(lambda: found.append(selecting(questioner, trace, asked, used, setting, notes)))
-                chosen[key] = found[0], costs
+                chosen[key] = _read(found[0]), costs
             with meter.during(f"choose {setting.strategy}"):
                 meter.add(chosen[key][1])
             return chosen[key][0]
 
         chosen: dict[Any, tuple[Any, Tally]] = {}
-        decoding, selecting = questioning.decode, Questioner.select
-        self.replacements = [_replaced(questioning, "decode", decode), _replaced(Questioner, "select", select)]
+        decoding, selecting = questioning.decode, Questioner.choice
+        self.replacements = [_replaced(questioning, "decode", decode), _replaced(Questioner, "choice", choice)]
 
     def __enter__(self) -> None:
         for replacement in self.replacements:
@@ -143,6 +146,14 @@ class _phases:
     def __exit__(self, *_: object) -> None:
         for replacement in self.replacements:
             replacement.__exit__()
+
+
+def _read(choice: Choice) -> Choice:
+    """With its indices on the CPU; what depends on weights keeps the first tokens."""
+    kept = choice.selection.kept
+    values = known(kept)
+    values = torch.arange(len(kept)) if values is None else values
+    return choice._replace(selection=choice.selection._replace(kept=values))
 
 
 def _true(strategy: Any, keep: int) -> int | float:

@@ -29,12 +29,13 @@ COSTS = {
 }
 # What `snakemake recommend` runs after them, on each split of the questions.
 TRIALS = {"try_schedules": workload.try_schedules, "try_downsampled": workload.try_downsampled}
-# Rules whose calls are those of another, whose rate was counted.
+# Rules whose calls are those of another, whose rate was counted; and the rules that are counted themselves.
 ALIKE = {
     "answer_downsampled": "answer_questions",
     "try_downsampled": "answer_questions",
     "try_schedules": "run_schedules",
 }
+COUNTED = [rule for rule in COSTS if rule not in ALIKE]
 NOTES = f"""
 Estimates throughout: nothing was run for them. GPU hours are those of the card that `plan: {{card: …}}` names, modelled
 from the operations of the engine's calls at 7B (docs/cost.md): no GPU was at hand to measure them. Each job has
