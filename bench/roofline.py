@@ -31,7 +31,6 @@ from rates import rates
 from snakemake.utils import update_config
 from stages import STAGES, Bench, sweep_settings
 
-from infohorizon.pipeline.docs import between
 from infohorizon.study import sizes
 from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import MODELS
@@ -198,10 +197,17 @@ def main() -> None:
     others = [load for load in loads(config) if (load.model, load.benchmark) not in known]
     text = page([*counted, *(Estimated(load, config, counted) for load in others)], chosen.cards)
     print(text)
-    if chosen.docs:
-        chosen.docs.write_text(between(chosen.docs.read_text(), MARKERS, text + "\n"))
     if chosen.rates:
         chosen.rates.write_text(json.dumps(rates(counted), indent=1) + "\n")
+    if chosen.docs:
+        chosen.docs.write_text(between_markers(chosen.docs.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+def between_markers(page: str, tables: str) -> str:
+    """A page of the documentation with new tables in it."""
+    begin, end = MARKERS
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n{tables}\n{end}{rest.split(end)[1]}"
 
 
 if __name__ == "__main__":

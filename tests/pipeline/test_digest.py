@@ -80,6 +80,8 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/models/own_forward.py", set()),
         ("infohorizon/models/preflight.py", set()),
         ("infohorizon/pipeline/job.py", set()),
+        ("infohorizon/pipeline/scheduled.py", {"schedules"}),
+        ("infohorizon/pipeline/downsampled.py", {"downsample"}),
         ("infohorizon/tables/resumable.py", set()),
         ("scripts/sweep_strategies.py", {"sweep"}),
     ],

@@ -24,7 +24,8 @@ def test_time_and_device_of_the_jobs(tmp_path: Path) -> None:
     timing(tmp_path / "timings/sweep/mini/reading/0.tsv", "3600.0")
     timing(tmp_path / "timings/draw_sweep.tsv", "1800.5", END + 7200)
     timing(tmp_path / "timings/answers/mini/0.tsv", "NA")
-    timing(tmp_path / "timings/build_report.tsv", "9999.0", END - 99999)
+    for other in ("build_report", "train_tower", "try_schedules/mini/reading/held-out/0", "sweep/gone/reading/0"):
+        timing(tmp_path / f"timings/{other}.tsv", "9999.0", END - 99999)
     log(tmp_path / "logs/sweep/mini/0.log", "mini on node-7, cuda:0 (NVIDIA H100, PCIe), bfloat16")
     log(tmp_path / "logs/answers/mini/0.log", "mini on node-8, cpu, float32")
     log(tmp_path / "logs/answers/other/0.log", "other on node-8, cpu, float32")

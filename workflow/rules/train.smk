@@ -138,7 +138,7 @@ rule train:
         ),
 
 
-# Where does what smol-llava does come from? studies/controls.yaml studies the models that this rule trains.
+# What does smol-llava owe to its pretraining? studies/controls.yaml studies the models that this rule trains.
 rule train_control:
     input:
         adapter=f"{config['models']['smol-llava']['source']}/{hub.ADAPTER}",

@@ -1,5 +1,5 @@
 # A random sample of a finished study's rows, recomputed by transformers' whole forward pass; not part of `all`.
-# REQUIRED INPUTS: benchmarks/, models/, answers/, information/, removals/, sweep/, schedules/ of the run
+# REQUIRED INPUTS: benchmarks/, images/, models/, answers/, downsample/, information/, removals/, sweep/, schedules/ of the run
 # OUTPUTS: verify/{model}/{benchmark}.json, verify.txt
 
 

@@ -1,4 +1,4 @@
-"""A shorter training of smol-llava that differs from the others in one thing: an adapter folder and its curves."""
+"""A shorter training of smol-llava that differs from the others in one respect: an adapter folder and its curves."""
 
 from pathlib import Path
 

@@ -69,17 +69,20 @@ def test_a_trained_adapter_becomes_a_model_of_a_study(project: Path) -> None:
 
 def test_controls_become_models_of_a_study(project: Path) -> None:
     """Of smol-llava's folder the controls take the tower alone, of the language model what the recipe says."""
-    (project / "controls.yaml").write_text((ROOT / "studies" / "controls.yaml").read_text())
     shutil.copytree(project / "results/train/smol-llava", project / "tiny-smol")
-    study = yaml.safe_load((project / "controls.yaml").read_text())
-    study["models"]["smol-llava"] = {"source": "tiny-smol", "dtype": "float32"}
+    tiny = {"smol-llava": {"source": "tiny-smol", "dtype": "float32"}}
+    first = {"models": tiny, "run": {"models": ["mini-llava"], "benchmarks": ["countries"]}}
+    (project / "first.yaml").write_text(yaml.safe_dump(first))
+    targets = ("results/train/control-random.csv", "results/train/control-whitened.csv")
+    trained = run(project, "-m", "snakemake", "--cores", "2", "--configfile", "first.yaml", "--", *targets)
+    study = yaml.safe_load((ROOT / "studies" / "controls.yaml").read_text())
     study |= {
+        "models": {**study["models"], **tiny},
         "run": {"models": ["control-random", "control-whitened"], "benchmarks": ["countries"]},
         "results": "results",
     }
     (project / "study.yaml").write_text(yaml.safe_dump(study))
     arguments = ("-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", "--")
-    trained = run(project, *arguments, "results/train/control-random.csv", "results/train/control-whitened.csv")
     assert trained.returncode == 0, trained.stderr
     sizes = {
         name: (project / f"results/train/{name}/adapter.safetensors").stat().st_size for name in study["run"]["models"]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from infohorizon.engine import Batch
 from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.models.geometry import geometry
 from infohorizon.units import tokens_of
@@ -27,25 +28,32 @@ class Downsampled(NamedTuple):
     size: tuple[int, int]
 
 
-def downsample(model: VisionLanguageModel, image: Image.Image, grid: Grid, keep: int | float) -> Downsampled:
+def downsample(
+    model: VisionLanguageModel, image: Image.Image, grid: Grid, keep: int | float, batch: Batch | None = None
+) -> Downsampled:
     """Encode an image with as many pixels as `keep` of its visual tokens cover.
 
     Args:
         image: upright and RGB.
         grid: (rows, columns) of its visual tokens at full resolution.
         keep: a number of tokens, or a fraction of them; an image that would keep all of them is left as it is.
+        batch: what frees memory and tries again where there is too little.
     """
     count, cell = grid[0] * grid[1], geometry(model.model.config.to_dict()).cell
     wanted = tokens_of(keep, count)
     if wanted == count:
-        return Downsampled(model.encode([image])[0], image.size)
+        return Downsampled(_encoded(model, image, batch), image.size)
     if cell is None:
         size = blurred_size(model, image, wanted / count)
     else:
         rows, columns = smaller_grid(grid, wanted)
         size = columns * cell, rows * cell
     model, lower = lowered(model, image, size)
-    return Downsampled(model.encode([lower])[0], size)
+    return Downsampled(_encoded(model, lower, batch), size)
+
+
+def _encoded(model: VisionLanguageModel, image: Image.Image, batch: Batch | None) -> Encoded:
+    return (model.encoded([image], batch) if batch else model.encode([image]))[0]
 
 
 def lowered(
@@ -53,7 +61,7 @@ def lowered(
 ) -> tuple[VisionLanguageModel, Image.Image]:
     """A model and the image that it is shown where an image is brought down to `size`, (width, height).
 
-    Where any size will do the model's image processor keeps that one, below the protocol's least size, too.
+    Where any size will do the model's image processor keeps that one, even below the protocol's least size.
     """
     if geometry(model.model.config.to_dict()).cell is None:
         return model, image.resize(size, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)

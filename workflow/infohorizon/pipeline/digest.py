@@ -38,6 +38,8 @@ NEUTRAL = (
     "models/own_forward.py",
     "models/preflight.py",
 )
+# Glue that decides what is asked, and with which settings: it was taken out of several scripts.
+DECISIVE = ("pipeline/asking.py", "pipeline/downsampled.py", "pipeline/scheduled.py")
 FACTS = {"paper", "published", "licence", "golden", "differs", "needs", "training_free"}  # a strategy's, for the docs
 SPOKEN = {"debug", "info", "warning", "error", "exception", "critical"}  # methods of a logger
 
@@ -155,7 +157,10 @@ def _name(file: Path) -> str:
 
 
 def _neutral(file: Path) -> bool:
-    return file.is_relative_to(LIBRARY) and file.relative_to(LIBRARY).as_posix().startswith(NEUTRAL)
+    if not file.is_relative_to(LIBRARY):
+        return False
+    name = file.relative_to(LIBRARY).as_posix()
+    return name.startswith(NEUTRAL) and name not in DECISIVE
 
 
 def _cache_file() -> Path:

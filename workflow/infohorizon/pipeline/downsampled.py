@@ -30,8 +30,8 @@ def fill_downsampled(job: Job, questions: Questions, keeps: Sequence[int | float
 
     @lru_cache(maxsize=len(configured))
     def smaller(image_id: str, keep: float) -> Downsampled:
-        image = decode(data[image_id])
-        return downsample(questioner().model, image, whole.grid(image_id), configured[keep])
+        image, asking = decode(data[image_id]), questioner()
+        return downsample(asking.model, image, whole.grid(image_id), configured[keep], asking.batch)
 
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
         row, rows = questions.rows[question_id], []

@@ -25,7 +25,7 @@ def fill_scored(
     """Fill the job's output, a table of answers, and score it.
 
     Args:
-        table: answers, removals, sweep or schedules.
+        table: answers, downsample, removals, sweep or schedules.
         ask: (question_id, missing keys) → rows, `score` left None.
         columns: key columns beside the question, lists of one length: every question is asked with each row.
         groups: as for `Cells`.

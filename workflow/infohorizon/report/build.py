@@ -88,7 +88,7 @@ class Study:
 
 
 def build(files: Files, study: Study) -> str:
-    """The page as text; equal files give equal text."""
+    """The page as text; equal files and an equal study give equal text."""
     questions = observations.questions(files.questions)
     answers = observations.answers(files.answers, questions)
     information = observations.information(files.information, questions)

@@ -93,7 +93,8 @@ def _figure(pair: tuple[str, str], curves: pl.DataFrame, horizon: pl.DataFrame) 
     row = rows[0] if rows and rows[0]["layer"] is not None else None
     depth = row["depth"] if row else curve["layer"].max() + 1
     worth = curve["worth information"][0]
-    low, high = min(0.0, curve["usable information"].min()), max(worth, curve["usable information"].max()) or 1.0
+    values = [0.0, worth, *curve["usable information"]]
+    low, high = min(values), max(values) or 1.0
 
     def x(layer: float) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * layer / depth, 1)

@@ -16,7 +16,7 @@ from infohorizon.strategies import ORACLE
 
 Rows = list[list[str]]
 DOWNSAMPLED = ["model", "benchmark", "metric", "keep", "visual tokens", "questions", "image at lower resolution"]
-DOWNSAMPLED += ["difference to unpruned", "random pruning", "its questions"]
+DOWNSAMPLED += ["difference to unpruned", "random pruning", "questions (random)"]
 """Heads of the rows of `downsampled`."""
 DIFFERENCE = {"mean": "difference", "low": "difference_low", "high": "difference_high"}
 
@@ -70,7 +70,7 @@ def best_strategies(table: pl.DataFrame, oracles: Collection[str] = (ORACLE,)) -
 
 
 def downsampled(table: pl.DataFrame) -> Rows:
-    """model, benchmark, metric and unit, keep, tokens, questions, value, difference to unpruned, random, its questions.
+    """model, benchmark, metric and unit, keep, tokens, questions, value, difference to unpruned, random, questions of random.
 
     Of images at lower resolution; tokens are those that the model really had. random: with the same keep, mean over the
     layers that all strategies share.

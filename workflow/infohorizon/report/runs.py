@@ -11,6 +11,8 @@ import infohorizon
 
 # `2026-11-26 16:21:43,659 mini-llava on vm, cpu, float32`, as pipeline/inputs.py logs it; the host stays off the page.
 RUNS_ON = re.compile(r"^\d{4}-\d\d-\d\d \S+ (\S+) on [^\s,]+, (.+, (?:float|bfloat)\d+)$", re.M)
+# Rules whose hours are not the page's: its own of an earlier time, and what is no part of `snakemake all`.
+ASIDE = ("build_report", "train_", "evaluate_", "verify", "search_", "try_", "recommend_")
 HEAD = 20_000  # characters of a log in which a job says where it runs
 
 
@@ -23,7 +25,7 @@ def facts(folder: str | Path, models: Sequence[str], commit: str = "") -> list[t
         commit: of the workflow that made the page; may be empty.
     """
     found = []
-    spans = [span for file in sorted(Path(folder).glob("timings/**/*.tsv")) for span in _span(file)] if folder else []
+    spans = [span for file in _timings(Path(folder) / "timings", models) for span in _span(file)] if folder else []
     if spans:
         first, last = min(start for start, _ in spans), max(end for _, end in spans)
         found.append(("When", _period(first, last)))
@@ -42,10 +44,16 @@ def commit() -> str:
         return ""
 
 
+def _timings(folder: Path, models: Sequence[str]) -> Iterator[Path]:
+    """Files of the jobs behind the page: RULE.tsv, RULE/NAME.tsv, or RULE/MODEL/BENCHMARK/SHARD.tsv."""
+    for file in sorted(folder.glob("**/*.tsv")):
+        rule, *names = file.relative_to(folder).with_suffix("").parts
+        if not rule.startswith(ASIDE) and (len(names) < 2 or names[0] in models):
+            yield file
+
+
 def _span(file: Path) -> Iterator[tuple[datetime, datetime]]:
-    """Start and end of the job that wrote this timing; the report's own, from an earlier time, does not count."""
-    if file.stem == "build_report":
-        return
+    """Start and end of the job that wrote this timing."""
     end = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     with file.open(encoding="utf-8") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):

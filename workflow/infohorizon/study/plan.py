@@ -38,7 +38,7 @@ ALIKE = {
 COUNTED = [rule for rule in COSTS if rule not in ALIKE]
 NOTES = f"""
 Estimates throughout: nothing was run for them. GPU hours are those of the card that `plan: {{card: …}}` names, modelled
-from the operations of the engine's calls at 7B (docs/cost.md): no GPU was at hand to measure them. Each job has
+from the operations of the engine's calls at 7B (docs/cost.md): no GPU was available to measure them. Each job has
 {IMPORTS} s of imports and its weights at {LOADING / 1e9:g} GB/s from disk. Not counted: Python between kernels, answers
 that run on, the rounding floor; horizon, figures and report, which take minutes on a CPU.
 GPU memory is weights, cached prefill and a batch of one row; batch_size: auto takes up to 60 % of what is then free.

@@ -3,6 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ def used(folder: Path) -> Iterator[Used]:
     for file in sorted(folder.glob("*/*/*/*.tsv")):
         with file.open(encoding="utf-8", newline="") as lines:
             row = next(csv.DictReader(lines, delimiter="\t"), None)
-        if row and row.get("s") not in (None, "-", "NA"):
-            yield Used(*file.relative_to(folder).parts[:3], seconds=float(row["s"]))
+        with suppress(KeyError, TypeError, ValueError):  # "NA", or a job that was killed while it wrote
+            yield Used(*file.relative_to(folder).parts[:3], seconds=float((row or {})["s"]))
 
 
 def comparison(planned: Mapping[str, Mapping[tuple[str, str], float]], jobs: Sequence[Used]) -> Iterator[str]:
