@@ -70,7 +70,7 @@ def best_strategies(table: pl.DataFrame, oracles: Collection[str] = (ORACLE,)) -
 
 
 def downsampled(table: pl.DataFrame) -> Rows:
-    """model, benchmark, metric and unit, keep, tokens, questions, value, difference to unpruned, random, questions of random.
+    """model, benchmark, metric and unit, keep, tokens, questions, value, difference to unpruned, random, its questions.
 
     Of images at lower resolution; tokens are those that the model really had. random: with the same keep, mean over the
     layers that all strategies share.
