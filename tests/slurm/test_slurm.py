@@ -45,7 +45,7 @@ def test_the_tables_of_a_local_run(cluster: Cluster, reference: Study, base: Pat
     assert differing(study.tables(), reference.tables()) == []
 
     asked = new(before)
-    assert output.count("has been submitted with SLURM jobid") == len(asked) == 11
+    assert output.count("has been submitted with SLURM jobid") == len(asked) == len(RULES) + 4
     assert {row["state"] for row in asked} == {"COMPLETED"}
     # Data set and weights stayed on the submit host; whatever runs the model asks for a GPU.
     stages = {row["comment"].removeprefix("rule_").split("_wildcards")[0]: row["tres-per-job"] for row in asked}
