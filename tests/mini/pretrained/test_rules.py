@@ -12,7 +12,10 @@ import tiny_gguf
 import yaml
 
 from infohorizon import models
+from infohorizon.mini.pretrained import folder
+from infohorizon.mini.pretrained.wheel import SMOLLM2
 from infohorizon.mini.training import recipe
+from infohorizon.mini.training.decoder import Training
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.slow
@@ -28,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small["tower"] |= {"width": 32, "heads": 2, "intermediate": 32, "layers": 2, "steps": 20, "batch": 4}
     small["adapters"]["smol-llava"] |= {"rank": 2, "align_steps": 5, "steps": 40, "finish_steps": 10, "batch": 2}
     small["adapters"]["smol-llava"] |= {"simple_steps": 5, "mixed_at": 20}
-    small["controls"]["course"] |= {"rank": 2, "align_steps": 5, "steps": 40, "batch": 2}
+    small["controls"]["course"] |= {"rank": 2, "align_steps": 5, "steps": 50, "batch": 2}
     small["controls"]["course"] |= {"simple_steps": 5, "mixed_at": 20}
     (folder / "workflow/infohorizon/mini/training/recipe.yaml").write_text(yaml.safe_dump(small))
     (folder / "results/language_models").mkdir(parents=True)
@@ -67,9 +70,9 @@ def test_a_trained_adapter_becomes_a_model_of_a_study(project: Path) -> None:
     assert "Nothing to be done" in run(project, "-m", "snakemake", *target).stderr
 
 
-def test_controls_become_models_of_a_study(project: Path) -> None:
+def test_controls_become_models_of_a_study(project: Path, training: Training) -> None:
     """Of smol-llava's folder the controls take the tower alone, of the language model what the recipe says."""
-    shutil.copytree(project / "results/train/smol-llava", project / "tiny-smol")
+    folder.save(training.model, SMOLLM2, project / "tiny-smol")
     tiny = {"smol-llava": {"source": "tiny-smol", "dtype": "float32"}}
     first = {"models": tiny, "run": {"models": ["mini-llava"], "benchmarks": ["countries"]}}
     (project / "first.yaml").write_text(yaml.safe_dump(first))
