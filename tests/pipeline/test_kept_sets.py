@@ -40,7 +40,7 @@ def test_logs_hold_every_answer_under_lmms_evals_names(study):
     swept = tables.read(study.folder / PART, "sweep")
     files = {path.stem: path.read_text().splitlines() for path in (study.folder / LOGS).glob("*.jsonl")}
     runs = swept.select("strategy", "layer", "keep", "repeat").unique().height
-    assert len(files) == 2 + runs + 2  # full and blind; two schedules
+    assert len(files) == 3 + runs + 2  # full, blind and smaller images; two schedules
     lines = [json.loads(line) for line in files["divprune_layer-3_keep-0.4"]]
     own = swept.filter(strategy="divprune", layer=3, keep=0.4)
     answers = dict(own.select("question_id", "answer").iter_rows())
