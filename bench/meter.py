@@ -12,7 +12,7 @@ gets what `Unknown` says.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +88,7 @@ class Meter(TorchDispatchMode):
         super().__init__()
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self.times = 1
-        """How often what runs stands for."""
+        """By how much everything that runs now is multiplied."""
         self.part, self.moved = "", defaultdict[tuple[str, str], float](float)
         """Which part of a decoder layer runs; bytes that elementwise operations move, by part and operation."""
         self.decoded = 0
@@ -142,14 +142,9 @@ class Meter(TorchDispatchMode):
         tally.waits += self.times * waits
         self._open()
 
-    @contextmanager
-    def during(self, phase: str) -> Iterator[None]:
+    def during(self, phase: str) -> AbstractContextManager[None]:
         """Count under a phase's name."""
-        self.settle()
-        before, self.phase = self.phase, phase
-        yield
-        self.settle()
-        self.phase = before
+        return self._with("phase", phase)
 
     def counted(self, call: Callable[[], object]) -> Tally:
         """What a call costs once, not added to anything."""
@@ -157,14 +152,19 @@ class Meter(TorchDispatchMode):
             call()
         return self.tallies.pop("aside", Tally())
 
-    @contextmanager
-    def standing_for(self, times: int) -> Iterator[None]:
+    def standing_for(self, times: int) -> AbstractContextManager[None]:
         """What runs inside counts so many times."""
+        return self._with("times", times)
+
+    @contextmanager
+    def _with(self, name: str, value: Any) -> Iterator[None]:
+        """An attribute that decides how operations are counted has another value inside."""
         self.settle()
-        before, self.times = self.times, times
+        before = getattr(self, name)
+        setattr(self, name, value)
         yield
         self.settle()
-        self.times = before
+        setattr(self, name, before)
 
     def add(self, tally: Tally) -> None:
         """Count something that was counted before."""

@@ -9,8 +9,8 @@ and multiplied by the study's questions. The study's other benchmarks are taken 
 with the most similar text, times the ratio of the plan's formulas. Models are the study's LLaVA-1.5 and Qwen2.5-VL;
 calls are as large as a card of 80 GB allows. About a minute of processor time for each model and benchmark.
 
-Left out: Python between kernels, loading, the rounding floor, and answers that run on, which lines of their own show:
-one row of every call that decodes goes on to the length limit.
+Left out: Python between kernels, loading and the rounding floor. Lines of their own show answers that ramble, as if one
+row of every call that decodes reached the length limit.
 
 `--rates` writes the figures that `snakemake plan` takes its hours from, `--docs` the tables of docs/cost.md.
 """
@@ -88,7 +88,8 @@ class Counted:
     """What one (model, benchmark) costs.
 
     Attributes:
-        times: questions (images) of every stage; costs: of one of them; decoding: calls that decode in one of them.
+        times: how many questions (or images) every stage has; costs: what one question costs; decoding: how many calls
+            of one question generate answers.
         moved: bytes that elementwise operations of all questions move, by part of a layer and operation.
         limit: the longest answer that the protocol allows; settings: how many the sweep has of each strategy.
     """
@@ -123,7 +124,7 @@ class Counted:
         return self.costs["answer_questions"]["decode"] * (1 / (2 * (self.load.size.answer - 1)))
 
     def rambling(self, rule: str) -> Tally:
-        """One question's calls, each with a row that goes on alone to the length limit."""
+        """What one question costs more if one row of every call generates up to the length limit, alone."""
         return self.step() * (self.decoding[rule] * (self.limit - self.load.size.answer))
 
 
@@ -149,10 +150,10 @@ class Estimated:
         }
 
     whole = Counted.whole
+    rambling = Counted.rambling
 
-    def rambling(self, rule: str) -> Tally:
-        """One question's calls, each with a row that goes on alone to the length limit."""
-        return self.base.step() * (self.decoding[rule] * (self.limit - self.load.size.answer))
+    def step(self) -> Tally:
+        return self.base.step()
 
 
 def _planned(rule: str, load: Workload, config: Mapping[str, Any]) -> float:

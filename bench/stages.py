@@ -176,7 +176,7 @@ def encode_images(bench: Bench) -> None:
 def answer_questions(bench: Bench) -> None:
     trace = bench.questioner.trace(bench.asked)
     bench.questioner.worth(trace, bench.asked)
-    bench.questioner.full(trace, bench.asked)
+    bench.questioner.answer(trace, bench.asked)
     bench.questioner.blind(trace, bench.asked)
 
 
@@ -218,7 +218,7 @@ def sweep_strategies(bench: Bench) -> None:
 
 
 def all_schedules(bench: Bench) -> None:
-    """Repeats differ in which tokens leave, not in how many: one stands for all."""
+    """One repeat is counted for all, since repeats differ in which tokens leave and not in how many."""
     config, depth, trace = bench.config, bench.load.shape.layers, bench.questioner.trace(bench.asked)
     for name in schedules_of(config):
         used = {each: strategies.create(each, config["strategies"]) for each in strategies_of(config, name)}

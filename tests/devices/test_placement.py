@@ -88,7 +88,7 @@ def measured(**how: Any) -> Callable[[Side], Any]:
 
 
 def answered(side: Side) -> Any:
-    return side.questioner.full(side.questioner.trace(side.asked), side.asked)
+    return side.questioner.answer(side.questioner.trace(side.asked), side.asked)
 
 
 def penalised(side: Side) -> Any:

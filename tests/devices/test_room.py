@@ -34,7 +34,7 @@ def sweep(side: Side, questioner: Questioner, asked: Asked) -> object:
 
 
 def full(side: Side, questioner: Questioner, asked: Asked) -> object:
-    return questioner.full(questioner.trace(asked), asked)
+    return questioner.answer(questioner.trace(asked), asked)
 
 
 def blind(side: Side, questioner: Questioner, asked: Asked) -> object:

@@ -48,7 +48,7 @@ def test_answers(sides):
     found = []
     for side in sides:
         questioner, trace = side.questioner, side.questioner.trace(side.asked)
-        conditions = [questioner.full(trace, side.asked), questioner.blind(trace, side.asked)]
+        conditions = [questioner.answer(trace, side.asked), questioner.blind(trace, side.asked)]
         found.append([conditions, questioner.worth(trace, side.asked)])
     assert same(*found, TOLERANCE[sides[0].dtype])
 
@@ -56,7 +56,7 @@ def test_answers(sides):
 def test_answers_with_a_repetition_penalty(sides, monkeypatch):
     for side in sides:
         monkeypatch.setattr(side.model, "settings", {**side.model.settings, "repetition_penalty": 1.3})
-    assert same(*(side.questioner.full(side.trace, side.asked) for side in sides), TOLERANCE[sides[0].dtype])
+    assert same(*(side.questioner.answer(side.trace, side.asked) for side in sides), TOLERANCE[sides[0].dtype])
 
 
 @pytest.mark.parametrize("measurement", MEASUREMENTS, ids=lambda one: f"{one.removal}-{one.context}")
@@ -73,7 +73,7 @@ def test_images_at_lower_resolution(sides):
     for side in sides:
         smaller = downsample(side.model, side.image, grid, 0.5)
         asked = replace(side.asked, encoded=smaller.encoded)
-        found.append([smaller.size, side.questioner.full(side.questioner.trace(asked), asked)])
+        found.append([smaller.size, side.questioner.answer(side.questioner.trace(asked), asked)])
     assert same(*found, TOLERANCE[sides[0].dtype])
 
 

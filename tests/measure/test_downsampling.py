@@ -1,5 +1,6 @@
 """Images at lower resolution against PIL, the model's own processor and `generate`."""
 
+import inspect
 import math
 
 import numpy as np
@@ -33,7 +34,7 @@ def made(request, tmp_path_factory):
 def said(model, encoded):
     asked = Asked("q", QUESTION, LABEL, encoded)
     questioner = Questioner(model, Batch("auto", 1, torch.device("cpu")), max_new_tokens=4)
-    return questioner.full(questioner.trace(asked), asked)
+    return questioner.answer(questioner.trace(asked), asked)
 
 
 def generated(model, folder, image, **limits):
@@ -46,9 +47,9 @@ def generated(model, folder, image, **limits):
     grid = inputs.get("image_grid_thw")
     count = int(grid.prod()) // 4 if grid is not None else 25
     ids = torch.tensor([[*ids[:place], *[model.image_token_id] * count, *ids[place + 1 :]]])
-    if grid is not None:
-        inputs["mm_token_type_ids"] = (ids == model.image_token_id).int()
     plain = AutoModelForImageTextToText.from_pretrained(folder, attn_implementation="eager").eval()
+    if "mm_token_type_ids" in inspect.signature(plain.forward).parameters:  # transformers 5
+        inputs["mm_token_type_ids"] = (ids == model.image_token_id).int()
     found = plain.generate(
         **inputs, input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False,
         output_logits=True, return_dict_in_generate=True, eos_token_id=model.stop_ids,

@@ -196,7 +196,7 @@ def test_full_and_blind_answers_equal_naive(case):
     trace = questioner.trace(ask(case))
     full = case.model.answer_text(case.naive.greedy(4, [], case.model.stop_ids))
     blind = case.model.answer_text(case.naive.greedy(4, [Drop(0, [])], case.model.stop_ids))
-    assert questioner.full(trace, ask(case))["answer"] == full
+    assert questioner.answer(trace, ask(case))["answer"] == full
     assert questioner.blind(trace, ask(case))["answer"] == blind
 
 

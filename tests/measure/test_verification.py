@@ -25,7 +25,7 @@ def rows_of(case, stage):
         for keep in (0.3, 1000):
             encoded, (width, height) = downsample(case.model, case.image, case.encoded.grid, keep)
             smaller = Asked("q1", case.question, LABEL, encoded)
-            answer = questioner.full(questioner.trace(smaller), smaller)
+            answer = questioner.answer(questioner.trace(smaller), smaller)
             seen = {"keep": keep, "tokens": len(encoded.features), "width": width, "height": height}
             found.append(common | seen | answer)
         return found
@@ -33,7 +33,7 @@ def rows_of(case, stage):
         settings = [Setting("random", layer, 3, 0) for layer in (1, 3)]
         return [common | row for row in run_sweep(questioner, trace, asked, {"random": create("random")}, settings)]
     worth = questioner.worth(trace, asked)
-    conditions = {"full": questioner.full, "blind": questioner.blind}
+    conditions = {"full": questioner.answer, "blind": questioner.blind}
     return [
         common | {"condition": name, "other_spelling": False, **answer(trace, asked), **worth[name]}
         for name, answer in conditions.items()

@@ -1,5 +1,5 @@
 # The pruning schedule that loses least under a budget, from a finished sweep: `snakemake recommend`; not part of `all`.
-# REQUIRED INPUTS: benchmarks/…, models/…, vision/…, answers/…, sweep/… of the run; images too
+# REQUIRED INPUTS: benchmarks/…, models/…, vision/…, answers/…, sweep/… of the run, and the benchmarks' images
 # OUTPUTS: recommend/{model}/: candidates.json, chosen.json, recommendation.arrow, recommendation.md, figure, and
 # schedule-{budget}.json for each budget; recommend/{split}/{schedules,downsample}/{model}/{benchmark}/part-{shard}.arrow
 

@@ -1,5 +1,6 @@
 # The report: all tables and figures of a run on one self-contained page.
-# REQUIRED INPUTS: every table, figures/…; recommend/… that are already there; the captions are those of Snakemake's own report (workflow/report)
+# REQUIRED INPUTS: every table, figures/…; recommend/… that are already there; the captions are those of Snakemake's own
+# report (workflow/report)
 # OUTPUTS: report.html
 
 FIGURES = ["information", "removals", "states", "horizon", "sweep", "schedules", "heatmaps"]

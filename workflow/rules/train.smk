@@ -2,7 +2,8 @@
 # `python -m infohorizon.mini.training.bundle results/train/NAME resources/models/NAME` puts a trained model into their
 # place: no rule does, because a study that reads such a folder must not want to train it first.
 # REQUIRED INPUTS: rendered/{task}/ for the evaluation
-# OUTPUTS: train/tower/, train/{model}/, train/{control}/, and beside them .csv (history), .svg, .png (curves), .metrics.json, .card.md
+# OUTPUTS: train/tower/, train/{model}/, train/{control}/, and beside them .csv (history), .svg, .png (curves),
+# .metrics.json, .card.md
 
 from infohorizon.mini.training import recipe
 

@@ -1,5 +1,6 @@
 # A random sample of a finished study's rows, recomputed by transformers' whole forward pass; not part of `all`.
-# REQUIRED INPUTS: benchmarks/, images/, models/, answers/, downsample/, information/, removals/, sweep/, schedules/ of the run
+# REQUIRED INPUTS: benchmarks/ (with images), models/, answers/, downsample/, information/, removals/, sweep/, schedules/
+# of the run
 # OUTPUTS: verify/{model}/{benchmark}.json, verify.txt
 
 

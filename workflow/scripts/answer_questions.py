@@ -15,7 +15,7 @@ def main(job: Job) -> None:
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
         asked = pose(question_id)
         trace = questioner().trace(asked)
-        conditions = {"full": questioner().full, "blind": questioner().blind}
+        conditions = {"full": questioner().answer, "blind": questioner().blind}
         worth = questioner().worth(trace, asked)
         rows = []
         for key in missing:

@@ -142,15 +142,13 @@ def choose(
     def order(candidate: Candidate) -> tuple:
         return round(losses[candidate.schedule], 9), len(candidate.stages), candidates.index(candidate)
 
-    smaller = [one for one in candidates if one.kind == DOWNSAMPLE]
-    fair = [
-        one for one in candidates if one not in smaller and (one.kind == "random" or meets(one, shares[one.schedule]))
-    ]
+    pruned = [one for one in candidates if one.kind != DOWNSAMPLE]
+    fair = [one for one in pruned if one.kind == "random" or meets(one, shares[one.schedule])]
     groups = {
         "winner": fair,
         "single": [one for one in fair if len(one.stages) == 1],
         "hybrid": [one for one in fair if one.kind == "hybrid"],
         "random": [one for one in fair if one.kind == "random"],
-        "downsample": smaller,
+        "downsample": [one for one in candidates if one.kind == DOWNSAMPLE],
     }
     return {role: min(group, key=order) for role, group in groups.items() if group}

@@ -39,6 +39,6 @@ def answer_floor(
 
 def _answers(questioner: Questioner, question: Asked, layers: Sequence[int]) -> list[str]:
     """The unpruned answer, then that without visual tokens from each layer on."""
-    full = questioner.full(questioner.trace(question), question)
+    full = questioner.answer(questioner.trace(question), question)
     rows = run_removals(questioner, question, [Cell("delete", layer) for layer in layers])
     return [row["answer"] for row in (full, *rows)]

@@ -75,12 +75,8 @@ class Questioner:
         return begun(self.model, self.batch, asked)
 
     def answer(self, trace: Trace, asked: Asked) -> dict[str, Any]:
-        """The answer with the tokens that a trace holds."""
+        """The answer with the tokens that a trace holds: of a trace that nothing left, the unpruned one."""
         return self.batch.one(len(trace.prompt.embeddings), lambda: self.answers(unpruned(trace), asked)[0])
-
-    def full(self, trace: Trace, asked: Asked) -> dict[str, Any]:
-        """The unpruned answer."""
-        return self.answer(trace, asked)
 
     def blind(self, trace: Trace, asked: Asked) -> dict[str, Any]:
         """The answer with no visual token from layer 0 on."""

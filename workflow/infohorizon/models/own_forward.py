@@ -19,9 +19,10 @@ from infohorizon.errors import UserError, listed
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.preflight import QUESTION, faults_of
 
-# Largest difference in probability that rounding explains. In 16 bit the model's own pass rounds its residual stream
-# after every layer, which the engine keeps in 32 bit; in 64 bit its eager attention takes the softmax in 32 bit.
-TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.2}
+# Difference in probability that rounding explains. In 64 bit the model's eager attention takes the softmax in 32 bit. In
+# 16 bit its own pass rounds the residual stream after every layer, which the engine keeps in 32 bit: one place in ten may
+# be far off, by how much depends on the processor's kernels, so that the mean over places and layers is compared.
+TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.15}
 ANSWER = "A red square is on the left, and a blue circle is on the right."
 FORCED = 8  # tokens of ANSWER after which the probabilities are compared as well
 
@@ -39,7 +40,8 @@ def check(source: str, model: VisionLanguageModel) -> None:
     if faults := faults_of(model):
         raise UserError(f"model {source}: {listed(faults)}.")
     try:
-        difference = largest_difference(model)
+        found = differences(model)
+        difference = float(found.mean() if model.dtype.itemsize == 2 else found.max())
     except UserError as error:
         raise UserError(f"model {source}: {error}") from error
     except Exception as error:  # another class's code may fail in any way
@@ -59,9 +61,11 @@ def check(source: str, model: VisionLanguageModel) -> None:
 
 
 @torch.inference_mode()
-def largest_difference(model: VisionLanguageModel) -> float:
-    """Largest difference between the engine's probabilities and the model's own, over tokens, places and layers.
+def differences(model: VisionLanguageModel) -> Tensor:
+    """Largest difference of a token's probability between the engine and the model's own pass.
 
+    Returns:
+        (1 + layers, 1 + forced): unpruned and resumed from each layer, at the last prompt token and the forced ones.
     Raises:
         UserError: some of them are not finite.
     """
@@ -77,7 +81,7 @@ def largest_difference(model: VisionLanguageModel) -> float:
     logits = decoder.logits(torch.cat([trace.final()[None], resumed]))  # (1 + layers, 1 + forced, vocabulary)
     decoder.check_finite(own)
     decoder.check_finite(logits)
-    return float((logits.softmax(dim=-1) - own.softmax(dim=-1)).abs().max())
+    return (logits.softmax(dim=-1) - own.softmax(dim=-1)).abs().amax(dim=-1)
 
 
 def own_logits(model: VisionLanguageModel, image: Image.Image, count: int, forced: list[int]) -> Tensor:

@@ -38,7 +38,7 @@ def fill_downsampled(job: Job, questions: Questions, keeps: Sequence[int | float
         for key in missing:
             encoded, (width, height) = smaller(row["image_id"], key["keep"])
             asked = Asked(question_id, row["question"], row["label"], encoded)
-            answer = questioner().full(questioner().trace(asked), asked)
+            answer = questioner().answer(questioner().trace(asked), asked)
             seen = {"tokens": len(encoded.features), "width": width, "height": height}
             rows.append({"question_id": question_id, **key, **seen, "score": None, **answer})
         return rows

@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,12 +56,16 @@ def _timings(folder: Path, models: Sequence[str]) -> Iterator[Path]:
 def _span(file: Path) -> Iterator[tuple[datetime, datetime]]:
     """Start and end of the job that wrote this timing."""
     end = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    with file.open(encoding="utf-8") as lines:
+    for seconds in seconds_of(file):
+        yield end - timedelta(seconds=seconds), end
+
+
+def seconds_of(timing: Path) -> Iterator[float]:
+    """Of each line of a job's benchmark file that says how long it ran."""
+    with timing.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
-            try:
-                yield end - timedelta(seconds=float(row["s"])), end
-            except (KeyError, TypeError, ValueError):  # "NA", or a job that was killed while it wrote
-                continue
+            with suppress(KeyError, TypeError, ValueError):  # "NA", or a job that was killed while it wrote
+                yield float(row["s"])
 
 
 def _devices(logs: Path, models: Sequence[str]) -> dict[str, list[str]]:

@@ -1,11 +1,11 @@
 """What finished jobs really took, from Snakemake's benchmark files, beside what the plan said. No torch."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from infohorizon.report.runs import seconds_of
 
 
 class Used(NamedTuple):
@@ -20,10 +20,8 @@ class Used(NamedTuple):
 def used(folder: Path) -> Iterator[Used]:
     """Jobs of a study's `timings` folder: RULE/MODEL/BENCHMARK/SHARD.tsv."""
     for file in sorted(folder.glob("*/*/*/*.tsv")):
-        with file.open(encoding="utf-8", newline="") as lines:
-            row = next(csv.DictReader(lines, delimiter="\t"), None)
-        with suppress(KeyError, TypeError, ValueError):  # "NA", or a job that was killed while it wrote
-            yield Used(*file.relative_to(folder).parts[:3], seconds=float((row or {})["s"]))
+        for seconds in seconds_of(file):
+            yield Used(*file.relative_to(folder).parts[:3], seconds=seconds)
 
 
 def comparison(planned: Mapping[str, Mapping[tuple[str, str], float]], jobs: Sequence[Used]) -> Iterator[str]:

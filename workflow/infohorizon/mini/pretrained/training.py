@@ -1,17 +1,23 @@
 """The training of a pretrained language model on rendered scenes: LoRA in its decoder, and the projector."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import torch
 from transformers import CLIPVisionModel
 
+from infohorizon.mini.pretrained import folder
 from infohorizon.mini.pretrained.alignment import align_projector
 from infohorizon.mini.pretrained.language_model import LanguageModel
 from infohorizon.mini.pretrained.llava import half_precision_decoder, new_llava, new_processor
 from infohorizon.mini.pretrained.lora import adapt
+from infohorizon.mini.pretrained.wheel import SMOLLM2
 from infohorizon.mini.rendered.lessons import adapter_finishing_questions, adapter_questions
 from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.rendered.scenes import Scene, Split
-from infohorizon.mini.training.decoder import Training
+from infohorizon.mini.training.curves import write_history
+from infohorizon.mini.training.decoder import Record, Training, train_model
 from infohorizon.mini.training.packing import Turn
 from infohorizon.mini.training.recipe import AdapterRecipe
 
@@ -44,3 +50,21 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
         align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
 
     return Training(recipe, model, turn, ask, start)
+
+
+def train_adapter(
+    training: Training, target: Path, curves: tuple[str, str, str], log: Callable[[Record], None]
+) -> None:
+    """Train, or resume from the checkpoint beside `target`; write the adapter folder, the record and its curves.
+
+    The checkpoint is not in the folder: Snakemake removes the outputs of a job that was killed.
+
+    Args:
+        curves: the files of the record (CSV) and of its curves (SVG, PNG).
+        log: is given each record.
+    """
+    checkpoint = target.with_suffix(".checkpoint")
+    records = train_model(training, checkpoint, log)
+    folder.save(training.model, SMOLLM2, target)
+    write_history(records, target.name, *curves)
+    checkpoint.unlink(missing_ok=True)
