@@ -1,6 +1,7 @@
 """The page: self-contained, safe with hostile texts, and its explorer shows what the tables hold."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -106,7 +107,9 @@ def test_what_was_recommended_has_a_section_of_its_own(study: Study, files: File
     assert "Budget 0.25: fastv keeps 25.0% of the visual tokens from layer 1 on" in section
     assert "What counts is the share of answers that differ" in section and "(the winner&#39;s curse)" in section
     assert "the best of 5, it lost 0.020" in section and "<td>image at lower resolution</td>" in section
-    assert 'href="#recommendations"' in shown
+    assert 'href="#recommendations"' in shown and "computed again since" not in section
+    os.utime(path, (0, 0))  # older than the sweep
+    assert "computed again since" in page_of(study, replace(files, recommendation=[str(path)]))
 
 
 def test_nothing_is_loaded_from_elsewhere(page: Page, text: str) -> None:

@@ -124,7 +124,7 @@ def build(files: Files, study: Study) -> str:
         schedules=rows.comparisons(comparison, "schedule"),
         strategies=rows.comparisons(comparison, "strategy"),
         selected=rows.comparisons(comparison, "selected"),
-        recommendations=[_recommendation(path) for path in files.recommendation],
+        recommendations=[_recommendation(path, files.sweep) for path in files.recommendation],
         advice_heads=recommendation.HEADS,
         paper=paper.beside(horizon, metrics, study.tasks, provenance["models"]),
         rounding=rows.rounding(files.information),
@@ -172,12 +172,17 @@ def figure_uri(svg: str | Path, png: str | Path) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _recommendation(path: str) -> dict[str, Any]:
-    """What the page says of one model's recommended schedules: model, about, figure, advice."""
+def _recommendation(path: str, sweep: Sequence[str]) -> dict[str, Any]:
+    """What the page says of one model's recommended schedules: model, about, figure, advice, outdated.
+
+    outdated: whether a sweep of the model is newer than the table, which the page never makes again.
+    """
     table, loss = tables.read(path, "recommendation"), tables.read_metadata(path)["configuration"]["settings"]["loss"]
     figure = figure_uri(Path(path).with_suffix(".svg"), Path(path).with_suffix(".png"))
     said = {"about": recommendation.about(table, loss), "advice": recommendation.advice(table)}
-    return {"model": table["model"][0], "figure": figure, **said}
+    model, written = table["model"][0], Path(path).stat().st_mtime
+    outdated = any(Path(part).stat().st_mtime > written for part in sweep if f"/{model}/" in part)
+    return {"model": model, "figure": figure, "outdated": outdated, **said}
 
 
 def _stages(files: Files) -> dict[str, Sequence[str]]:
