@@ -27,14 +27,14 @@ ALIGNED = 2  # added to the recipe's seed: scenes of their own
 def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: LanguageModel) -> Training:
     """Frozen: the tower, and the pretrained language model. Trained, in float32: LoRA and the projector.
 
-    A decoder of random weights is trained whole, without LoRA.
+    A decoder of random weights is trained whole, without LoRA, and keeps its weights in float32.
     """
     torch.manual_seed(recipe.seed)
     pretrained = recipe.weights == "pretrained"
     model = new_llava(read, tower.config, pretrained).requires_grad_(False)
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.multi_modal_projector.requires_grad_(True)
-    if recipe.dtype == "bfloat16":
+    if recipe.dtype == "bfloat16" and pretrained:
         half_precision_decoder(model)
     if pretrained:
         adapt(model.model.language_model, recipe.rank)
@@ -49,7 +49,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
     def start() -> None:
         align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
 
-    return Training(recipe, model, turn, ask, start)
+    return Training(recipe, model, turn, ask, start, mixed=recipe.dtype == "bfloat16" and not pretrained)
 
 
 def train_adapter(
@@ -64,7 +64,8 @@ def train_adapter(
         log: is given each record.
     """
     checkpoint = target.with_suffix(".checkpoint")
-    records = train_model(training, checkpoint, log)
+    with torch.autocast("cpu", torch.bfloat16, enabled=training.mixed):
+        records = train_model(training, checkpoint, log)
     folder.save(training.model, SMOLLM2, target)
     write_history(records, target.name, *curves)
     checkpoint.unlink(missing_ok=True)

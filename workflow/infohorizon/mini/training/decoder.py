@@ -47,6 +47,7 @@ class Training:
         model: those of its parameters that require a gradient are trained.
         turn: how it is asked.
         start: what happens before the first step, and not when a training is resumed.
+        mixed: whether weights in float32 are rounded to bfloat16 for each product.
     """
 
     recipe: Course
@@ -54,6 +55,7 @@ class Training:
     turn: Turn
     ask: Ask
     start: Callable[[], None]
+    mixed: bool = False
 
 
 def new_training(recipe: ModelRecipe, tower: CLIPVisionModel, processor: LlavaProcessor) -> Training:

@@ -92,7 +92,7 @@ class AdapterRecipe(Course):
 
     `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else;
     with 0 it starts from whitened features. `weights`: of the decoder, pretrained (and frozen beside LoRA) or random
-    (and all trained). `dtype`: of what is frozen.
+    (and all trained). `dtype`: of the decoder's products, and of what is frozen.
     """
 
     rank: int
