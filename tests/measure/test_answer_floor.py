@@ -1,7 +1,7 @@
 """The floor in points against its definition: answers of two models, asked one by one.
 
-Both calculate in float32, one with weights that were rounded to bfloat16: answers of a model that calculates in bfloat16
-depend on the processor's kernels, and on what shares a call.
+Both calculate in float32, one with weights that were rounded to bfloat16: answers of a model that calculates in
+bfloat16 depend on the processor's kernels, and on what shares a call.
 """
 
 import pytest

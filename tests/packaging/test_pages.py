@@ -147,6 +147,10 @@ WORN = re.compile(
         "workflow/profiles/*/*.yaml",
         "workflow/report/*",
         "workflow/infohorizon/report/*.j2",
+        "workflow/infohorizon/**/*.py",
+        "workflow/scripts/*.py",
+        "workflow/rules/*.smk",
+        "bench/*.py",
     ],
 )
 def test_what_users_read_is_plain_english(pattern):

@@ -19,7 +19,7 @@ def asked(wildcards, *more):
 
 
 def asked_and_images(wildcards):
-    """What a stage reads that encodes images anew."""
+    """What a stage reads that encodes images itself."""
     images = f"{RESULTS}/benchmarks/{wildcards.benchmark}.images.arrow"
     return {**asked(wildcards), "images": images}
 

@@ -25,7 +25,7 @@ class Drop:
 
     Attributes:
         removal: what becomes of the others. delete: cut out; zero: set to zero once; mean: overwritten at every layer
-            by the mean of the unpruned run's visual states; knockout: masked from all that follows the image; text:
+            by the mean of the unpruned run's visual states; knockout: masked from everything after the image; text:
             cut out, and with them the text between the image and the last token of the prompt.
         positions: of what is left after cutting.
     """
@@ -129,7 +129,7 @@ class Naive:
         return hidden
 
     def _rotary(self, hidden: Tensor, whole: tuple[Tensor, Tensor], positions: str) -> tuple[Tensor, Tensor]:
-        """cos and sin of what is left, from those of the whole sequence or anew."""
+        """cos and sin of what is left, from those of the whole sequence or recomputed."""
         if positions == "original":
             return whole[0][..., self._present, :], whole[1][..., self._present, :]
         ids = torch.arange(len(self._present), device=hidden.device)[None]

@@ -19,9 +19,9 @@ from infohorizon.errors import UserError, listed
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.models.preflight import QUESTION, faults_of
 
-# Difference in probability that rounding explains. In 64 bit the model's eager attention takes the softmax in 32 bit. In
-# 16 bit its own pass rounds the residual stream after every layer, which the engine keeps in 32 bit: one place in ten may
-# be far off, by how much depends on the processor's kernels, so that the mean over places and layers is compared.
+# Difference in probability that rounding explains. In 64 bit the model's eager attention takes the softmax in 32 bit.
+# In 16 bit its own pass rounds the residual stream after every layer, and the engine keeps it in 32 bit: one place in
+# ten may be far off, depending on the processor's kernels, so that the mean over places and layers is compared.
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.15}
 ANSWER = "A red square is on the left, and a blue circle is on the right."
 FORCED = 8  # tokens of ANSWER after which the probabilities are compared as well

@@ -18,7 +18,7 @@ class Card(NamedTuple):
         bandwidth, memory: bytes per second, and bytes.
         products, attention, streaming: the share of the peak that products and attention reach, and of the bandwidth.
         launch: seconds that PyTorch takes to launch a kernel from Python; about 5 to 10 µs on servers' processors.
-        wait: seconds until the processor goes on after it waited for the card or copied to or from it.
+        wait: seconds until the processor continues after it waited for the card or copied to or from it.
     """
 
     half: float

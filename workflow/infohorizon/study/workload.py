@@ -102,7 +102,7 @@ def answer_questions(load: Workload, config: Config) -> Cost:
 
 
 def answer_downsampled(load: Workload, config: Config) -> Cost:
-    """Every image anew for each question, and an answer; where the number of tokens is fixed all of them are asked."""
+    """An encoded image and an answer for each question and keep; where the number of tokens is fixed, all are asked."""
     return _smaller(load, config["answers"]["downsample"]) * load.questions(config["answers"].get("limit"))
 
 
