@@ -52,8 +52,11 @@ def _section(schema: Mapping[str, Any], head: Setting, lines: str) -> Iterator[s
         if head.key in ENTRIES:
             yield f"Settings of {ENTRIES[head.key]}:"
             settings = rule["additionalProperties"]["properties"].items()
-            rows = [f"| `{key}` | {_cell(allowed(own, schema))} | {_default(own)} |" for key, own in settings]
-            yield "\n".join(["| setting | allowed | default |", "|---|---|---|", *rows])
+            rows = [
+                f"| `{key}` | {_cell(allowed(own, schema))} | {_default(own)} | {own.get('title', '')} |"
+                for key, own in settings
+            ]
+            yield "\n".join(["| setting | allowed | default | meaning |", "|---|---|---|---|", *rows])
         yield f"In config.yaml:\n\n```yaml\n{head.key}:\n{lines}\n```"
 
 
