@@ -52,7 +52,7 @@ def test_the_fingerprint_tells_settings_apart_and_ignores_the_name():
     assert first.fingerprint == protocol("llava", "llava", "textvqa", 16, {}).fingerprint
     assert len(first.fingerprint) == 8
     changes = {"form": "lmms-eval", "chat": "x", "image": "crop", "min_pixels": 1, "max_pixels": 2, "ocr_tokens": False}
-    changes |= {"max_new_tokens": 5, "repetition_penalty": 1.1, "options": {"label": "capital"}}
+    changes |= {"max_new_tokens": 5, "repetition_penalty": 1.1, "stop": "settled", "options": {"label": "capital"}}
     found = {replace(first, **{key: value}).fingerprint for key, value in changes.items()}
     assert len(found | {first.fingerprint}) == len(changes) + 1
 

@@ -70,6 +70,35 @@ def test_a_long_answer_costs_its_own_steps_alone(case, monkeypatch):
     assert [sum(part) for part in _steps(seen, going)] == going
 
 
+def test_a_settled_row_ends_with_the_token_that_settled_it(case64, monkeypatch):
+    """As if it had ended, and its steps are saved; a rule that no row meets changes nothing."""
+    stop, model, seen = stops(case64), case64.model.language_model, []
+    whole = alone(case64, stop)
+    trigger = {max(whole, key=len)[1]}
+
+    def settled(ids):
+        return bool(trigger & set(ids))
+
+    def cut(answer):
+        return answer[: next((i + 1 for i, token in enumerate(answer) if token in trigger), len(answer))]
+
+    def counting(layer, x, *arguments):
+        seen.append(len(x))
+        return run_layer(layer, x, *arguments)
+
+    trace, layers, kept = rows_of(case64)
+    monkeypatch.setattr(decoding, "run_layer", counting)
+    for share in (0.75, 1.0):
+        monkeypatch.setattr(decoding, "LEAVE", share)
+        seen.clear()
+        assert decode(model, resume(trace, layers, kept), LIMIT, stop, settled=lambda ids: False) == whole
+        rows = sum(seen)
+        seen.clear()
+        assert decode(model, resume(trace, layers, kept), LIMIT, stop, settled=settled) == list(map(cut, whole))
+        assert sum(seen) < rows
+    assert list(map(cut, whole)) != whole
+
+
 def _steps(seen, going):
     """Rows of layer 0's calls, grouped by step: each step's calls make up the rows that continue."""
     parts, calls = [], iter(seen)

@@ -10,7 +10,7 @@ from infohorizon.pipeline.scoring import fill_scored
 
 def main(job: Job) -> None:
     questions = open_questions(job, job.params.cells["limit"])
-    questioner, pose = questioner_of(job), asker(questions, Images(job.input.vision))
+    questioner, pose = questioner_of(job, questions), asker(questions, Images(job.input.vision))
 
     def ask(question_id: str, missing: list[dict]) -> list[dict]:
         asked = pose(question_id)

@@ -18,7 +18,7 @@ from infohorizon.pipeline.scoring import fill_scored, score_of
 def main(job: Job) -> None:
     chosen = job.params.cells
     questions = open_questions(job, chosen["limit"])
-    questioner, asked = questioner_of(job), asker(questions, Images(job.input.vision))
+    questioner, asked = questioner_of(job, questions), asker(questions, Images(job.input.vision))
     plan = [Cell(name, layer) for name in chosen["names"] for layer in chosen["layers"]]
 
     def measure(question_id: str, missing: list[dict]) -> list[dict]:
@@ -33,7 +33,8 @@ def main(job: Job) -> None:
     def floor(few: list[str]) -> dict[str, Any] | None:
         if (wide := in_float32(questioner().model)) is None:
             return None
-        pair = questioner(), Questioner(wide, questioner().batch, questioner().limit)
+        one = questioner()
+        pair = one, Questioner(wide, one.batch, one.limit, settled=one.settled)
         return answer_floor(pair, [asked(name) for name in few], layers, score_of(open_task(job), questions))
 
     more_metadata = partial(rounding_metadata, job, questions, groups, layers, floor)

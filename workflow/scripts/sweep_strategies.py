@@ -18,7 +18,7 @@ def main(job: Job) -> None:
     settings, chosen = job.params.settings, job.params.cells
     questions = open_questions(job, chosen["limit"])
     oracle = Oracle(job.input.get("information"), settings.get("window"))
-    questioner, pose = questioner_of(job), asker(questions, Images(job.input.vision), oracle)
+    questioner, pose = questioner_of(job, questions), asker(questions, Images(job.input.vision), oracle)
     used = {name: strategies.create(name, settings["strategies"]) for name in chosen["strategies"]}
     plan = [
         setting

@@ -21,6 +21,7 @@ from infohorizon.benchmarks.images import decode
 from infohorizon.errors import UserError
 from infohorizon.measure.verification import STAGES, Verifier
 from infohorizon.models.base import VisionLanguageModel
+from infohorizon.pipeline.asking import settling
 from infohorizon.pipeline.inputs import asked, open_model
 from infohorizon.pipeline.job import Job, log, run
 
@@ -29,8 +30,10 @@ ROWS = 12  # per table: a full forward pass or more each
 
 def main(job: Job) -> None:
     settings, model = job.params.settings, open_model(job)
-    verifier = Verifier(model, reference(job, model), job.params.protocol["max_new_tokens"], settings)
     questions = asked(job, tables.read(job.input.questions, "benchmark"))
+    settled = settling(job, {row["question_id"]: row for row in questions.iter_rows(named=True)})
+    limit = job.params.protocol["max_new_tokens"]
+    verifier = Verifier(model, reference(job, model), limit, settings, settled)
     questions = questions.select("question_id", "question", "label", "image_id")
     report: dict[str, dict[str, Any]] = {}
     bad = []

@@ -125,6 +125,13 @@ class Task(ABC):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         """Score of one answer in [0, 1]."""
 
+    def settled(self, answer: str, answers: Sequence[str]) -> bool:
+        """Whether what the metrics read of this beginning of an answer is what they read however it continues.
+
+        Under the protocol setting `stop: settled` an answer ends there.
+        """
+        return False
+
     def logged(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The metric of one sample as lmms-eval logs it.
 

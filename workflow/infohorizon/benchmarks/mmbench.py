@@ -62,6 +62,11 @@ class MMBench(Task):
             options = list(takewhile(lambda option: option.lower() != "none", options))
         return "\n".join([*filter(None, [hint]), question, *lettered(options)]) + LETTER
 
+    def settled(self, answer: str, answers: Sequence[str]) -> bool:
+        """Once a letter follows "answer is" and something follows the letter."""
+        named = _named(answer, _texts(answers[1:]))
+        return self.scorer == "letter" and named is not None and named.end() < len(answer)
+
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         choose = chosen_by_vlmevalkit if self.scorer == "vlmevalkit" else chosen
         return float(choose(answer, answers[1:]) == answers[0])
@@ -82,7 +87,7 @@ def chosen(answer: str, options: Sequence[str]) -> str | None:
     the last four words. Else, in an answer at most twice as long as all options, the one option whose text it contains.
     """
     texts = _texts(options)
-    if named := re.search(rf"(?i:answer is):? \(?([{''.join(texts)}])\b", answer):
+    if named := _named(answer, texts):
         return named[1]
     return _alone(answer, texts) or _by_text(answer, texts)
 
@@ -102,6 +107,11 @@ def chosen_by_vlmevalkit(answer: str, options: Sequence[str]) -> str | None:
     if named and named[1].upper() in texts:
         return named[1].upper()
     return _by_text(answer, texts)
+
+
+def _named(answer: str, texts: Mapping[str, str]) -> re.Match[str] | None:
+    """The first capital letter of an option after "answer is"."""
+    return re.search(rf"(?i:answer is):? \(?([{''.join(texts)}])\b", answer)
 
 
 def _texts(options: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from infohorizon.benchmarks.protocols import Form
 
 PERCEPTION = ["existence", "count", "position", "color", "posters"]
 PERCEPTION += ["celebrity", "scene", "landmark", "artwork", "OCR"]
+READ = 4  # characters of an answer that decide
 COGNITION = ["commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning"]
 
 
@@ -49,6 +50,9 @@ class MME(Task):
         said = matching.yes_or_no(answer) if self.scorer == "vlmevalkit" else yes_or_no(answer)
         return float(said == yes_or_no(answers[0]))
 
+    def settled(self, answer: str, answers: Sequence[str]) -> bool:
+        return self.scorer == "mme" and len(_read(answer)) >= READ
+
     def logged(self, row: Mapping[str, Any]) -> dict[str, Any]:
         name = "mme_cognition_score" if row["category"] in COGNITION else "mme_perception_score"
         file = row["question_id"].rpartition("#")[0]
@@ -70,6 +74,9 @@ class MME(Task):
 
 
 def yes_or_no(text: str) -> str:
-    """Say "yes", "no" or "other" by the whole text, else by its first four characters."""
-    text = text.lower().strip().replace(".", "")
-    return next((word for word in ("yes", "no") if word in text[:4]), "other")
+    """Say "yes", "no" or "other" by the first four characters, white space before them and full stops left out."""
+    return next((word for word in ("yes", "no") if word in _read(text)), "other")
+
+
+def _read(text: str) -> str:
+    return text.lower().lstrip().replace(".", "")[:READ]

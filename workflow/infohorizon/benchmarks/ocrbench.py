@@ -44,5 +44,9 @@ class OCRBench(Task):
         found = {"question_type": row["category"], "score": row["score"], "prediction": said}
         return {"ocrbench_accuracy": {**found, "ground_truth": list(row["answers"])}}
 
+    def settled(self, answer: str, answers: Sequence[str]) -> bool:
+        """Once the answer contains a reference; in formulas, where spaces count for nothing, it may do so earlier."""
+        return contains(answer, answers) == contains(answer, answers, formula=True) == 1
+
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return contains(answer, answers, formula=category == FORMULAS)

@@ -44,6 +44,12 @@ class POPE(Task):
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         return float(self.said(answer) == answers[0].strip().lower())
 
+    def settled(self, answer: str, answers: Sequence[str]) -> bool:
+        if self.scorer == "lmms-eval":  # neither word, and not the beginning of one
+            said = answer.lstrip().lower()
+            return not any(word.startswith(said) or said.rstrip() == word for word in ("yes", "no"))
+        return self.scorer == "pope" and "." in answer
+
     def said(self, answer: str) -> str:
         """yes, no or other: by POPE's rule; the whole answer (lmms-eval); or the words yes and no (vlmevalkit)."""
         if self.scorer == "vlmevalkit":

@@ -38,6 +38,7 @@ class Protocol:
         ocr_tokens: whether TextVQA's prompt quotes the data set's OCR output.
         max_new_tokens: length limit of answers.
         repetition_penalty: as in transformers (1: none), or "model": that of the model's generation_config.json.
+        stop: whether answers run to their end, or end where no more words can change their score (Task.settled).
         options: the benchmark's options (scoring, suffix, label, …).
     """
 
@@ -50,6 +51,7 @@ class Protocol:
     ocr_tokens: bool = False
     max_new_tokens: int = 16
     repetition_penalty: float | Literal["model"] = 1.0
+    stop: Literal["end", "settled"] = "end"
     options: Mapping[str, Any] | None = None
 
     @property

@@ -52,6 +52,11 @@ class ScienceQA(Task):
         context = f"{label}{hint}\n" if hint else ""
         return "\n".join([context + question, *lettered(options)]) + LETTER
 
+    def settled(self, answer: str, answers: Sequence[str]) -> bool:
+        """Once it begins with a letter and a full stop."""
+        beginning = answer if self.scorer == "llava" else answer.lstrip()
+        return self.scorer != "vlmevalkit" and re.match(_patterns(self.scorer)[1], beginning) is not None
+
     def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
         """vlmevalkit: by letter or text, as MMBench; the others by letter alone."""
         if self.scorer == "vlmevalkit":
@@ -66,14 +71,18 @@ def chosen(answer: str, scorer: str = "letter") -> str | None:
         scorer: letter; llava, where "b" is no answer, and something must follow the full stop; or lmms-eval, which
             knows no "The answer is B.".
     """
-    if scorer == "llava":
-        alone, beginning, sentence = "[A-Z]", r"(.)\. ", r"The answer is ([A-Z])."
-    else:
-        answer = answer.strip()
-        alone, beginning, sentence = "[A-Za-z]", r"([A-Z])\.", r"The answer is ([A-Z])\."
+    alone, beginning, sentence = _patterns(scorer)
+    answer = answer if scorer == "llava" else answer.strip()
     if re.fullmatch(alone, answer):
         return answer.upper()
     if named := re.match(beginning, answer):
         return named[1]
     named = re.findall(sentence, answer) if scorer != "lmms-eval" else []
     return named[0] if len(named) == 1 else None
+
+
+def _patterns(scorer: str) -> tuple[str, str, str]:
+    """What a letter alone, at the beginning, and in a sentence looks like."""
+    if scorer == "llava":
+        return "[A-Z]", r"(.)\. ", r"The answer is ([A-Z])."
+    return "[A-Za-z]", r"([A-Z])\.", r"The answer is ([A-Z])\."

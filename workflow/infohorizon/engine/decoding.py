@@ -3,7 +3,7 @@
 One row that rambles costs its own steps alone, not those of its whole batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,16 +84,31 @@ class Greedy:
 
 @torch.inference_mode()
 def decode(
-    model: LanguageModel, branches: Branches, limit: int, stop: Sequence[int], choose: Greedy | None = None
+    model: LanguageModel,
+    branches: Branches,
+    limit: int,
+    stop: Sequence[int],
+    choose: Greedy | None = None,
+    settled: Callable[[list[int]], bool] | None = None,
 ) -> list[list[int]]:
-    """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token."""
+    """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token.
+
+    Args:
+        settled: whether an answer of these tokens needs no more of them; its row ends with the first that does not.
+    """
     device, choose, caches = branches.final.device, choose or Greedy(), branches.caches
     stops, rows = torch.tensor(list(stop), device=device), torch.arange(len(branches.final), device=device)
     token = choose(model.logits(branches.final[:, -1]))  # (rows that are left,)
     answers = torch.full((len(rows), limit), -1, device=device)
     answers[:, 0], going = token, ~torch.isin(token, stops)
+    lengths: dict[int, int] = {}  # of settled rows
     for step in range(1, limit):
         left = going.tolist()
+        if settled:
+            for place, (row, ids) in enumerate(zip(rows.tolist(), answers[rows, :step].tolist(), strict=True)):
+                if left[place] and settled(ids):
+                    left[place], lengths[row] = False, step
+            going = torch.tensor(left, device=device)
         if not any(left):
             break
         if sum(left) <= LEAVE * len(left):
@@ -113,7 +128,7 @@ def decode(
         answers[rows, step] = token
         going &= ~torch.isin(token, stops)
     ended = {-1, *stop}
-    return [_until(row, ended) for row in answers.tolist()]
+    return [_until(ids[: lengths.get(row)], ended) for row, ids in enumerate(answers.tolist())]
 
 
 def _staying(groups: Sequence[Group], left: Sequence[bool], staying: Tensor) -> list[Group]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +16,8 @@ from infohorizon.strategies.base import Measure, Selection, Strategy, View
 from infohorizon.units import tokens_of
 
 Keep = int | float
+Settled = Callable[[str, str], bool]
+HALF = "\ufffd"  # in a text whose last token is a part of a character
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,18 @@ class Questioner:
         batch: token budget of a call.
         max_new_tokens: length limit of answers.
         seed: seeds all random strategies together with question, layer, keep and repeat.
+        settled: (question_id, answer so far) → whether the answer ends there; None: answers run to their end.
     """
 
-    def __init__(self, model: VisionLanguageModel, batch: Batch, max_new_tokens: int, seed: int = 0) -> None:
-        self.model, self.batch, self.limit, self.seed = model, batch, max_new_tokens, seed
+    def __init__(
+        self,
+        model: VisionLanguageModel,
+        batch: Batch,
+        max_new_tokens: int,
+        seed: int = 0,
+        settled: Settled | None = None,
+    ) -> None:
+        self.model, self.batch, self.limit, self.seed, self.settled = model, batch, max_new_tokens, seed, settled
 
     def trace(self, asked: Asked) -> Trace:
         """The unpruned run of the question."""
@@ -89,11 +100,16 @@ class Questioner:
         first = language_model.logits(branches.final[:, -1]).softmax(dim=-1)[:, target].double().cpu()
         penalty = self.model.repetition_penalty
         choose = Greedy() if penalty == 1.0 else Greedy(self.model.token_ids(asked.question), penalty)
-        ids = decode(language_model, branches, self.limit, self.model.stop_ids, choose)
+        settled = None if self.settled is None else partial(self._settled, self.settled, asked.question_id)
+        ids = decode(language_model, branches, self.limit, self.model.stop_ids, choose, settled)
         return [
             {"answer": self.model.answer_text(row), "label_probability": float(p)}
             for row, p in zip(ids, first, strict=True)
         ]
+
+    def _settled(self, settled: Settled, question_id: str, ids: list[int]) -> bool:
+        text = self.model.answer_text(ids)
+        return HALF not in text and settled(question_id, text)
 
     def worth(self, trace: Trace, asked: Asked) -> dict[str, dict[str, float]]:
         """What the whole image is worth to the label: full and blind → answer_probability and divergence.

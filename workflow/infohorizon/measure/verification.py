@@ -9,6 +9,7 @@ import polars as pl
 from PIL import Image
 
 from infohorizon.measure.downsampling import lowered
+from infohorizon.measure.questioner import HALF, Settled
 from infohorizon.measure.reference import Drop, Naive
 from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
@@ -40,12 +41,14 @@ class Verifier:
         limit: length limit of answers.
         settings: information (section of config.yaml), positions (of the sweep), schedules (with layers resolved),
             merging (names of strategies that merge tokens).
+        settled: (question_id, answer so far) → whether the answer ends there; None: answers run to their end.
     """
 
     model: VisionLanguageModel
     reference: Any
     limit: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    settled: Settled | None = None
 
     def comparable(self, stage: str, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows of a stage's table that dropping tokens explains."""
@@ -75,9 +78,14 @@ class Verifier:
             found.largest_difference = max(found.largest_difference, self._difference(row, naive, drops))
             if "answer" in row:
                 ids = naive.greedy(self.limit, drops, self.model.stop_ids, self.model.repetition_penalty)
-                answer = self.model.answer_text(ids)
-                found.other_answers += answer != row["answer"]
+                found.other_answers += self._answer(row["question_id"], ids) != row["answer"]
         return found
+
+    def _answer(self, question_id: str, ids: list[int]) -> str:
+        """The text of an answer, up to where it is settled."""
+        texts = [self.model.answer_text(ids[:count]) for count in range(1, len(ids) + 1)] or [""]
+        settled = self.settled or (lambda question_id, text: False)
+        return next((text for text in texts if HALF not in text and settled(question_id, text)), texts[-1])
 
     def _difference(self, row: Mapping[str, Any], naive: Naive, drops: list[Drop]) -> float:
         """Largest difference between a row's probabilities of the label and the reference's."""

@@ -1,25 +1,39 @@
 """What every script that asks a model has in common: the questioner, and a stored question as it is put to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 from infohorizon.measure.oracle import Oracle
-from infohorizon.measure.questioner import Asked, Questioner
+from infohorizon.measure.questioner import Asked, Questioner, Settled
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.inputs import Questions, open_batch, open_model
+from infohorizon.pipeline.inputs import Questions, open_batch, open_model, open_task
 from infohorizon.pipeline.job import Job
 
 
-def questioner_of(job: Job) -> Callable[[], Questioner]:
+def questioner_of(job: Job, questions: Questions) -> Callable[[], Questioner]:
     """What gives the job's questioner; the model is opened at the first call, since all rows may be there already."""
 
     @cache
     def questioner() -> Questioner:
         model = open_model(job)
         seed = job.params.settings.get("seed", 0)
-        return Questioner(model, open_batch(job, model), job.params.protocol["max_new_tokens"], seed)
+        limit, rows = job.params.protocol["max_new_tokens"], questions.rows
+        return Questioner(model, open_batch(job, model), limit, seed, settling(job, rows))
 
     return questioner
+
+
+def settling(job: Job, rows: Mapping[str, Mapping[str, Any]]) -> Settled | None:
+    """When answers end before their end, by the job's protocol; None: never.
+
+    Args:
+        rows: question_id → its row of the benchmark table.
+    """
+    if job.params.protocol["stop"] == "end":
+        return None
+    task = open_task(job)
+    return lambda question_id, answer: task.settled(answer, rows[question_id]["answers"])
 
 
 def asker(questions: Questions, images: Images, oracle: Oracle | None = None) -> Callable[[str], Asked]:

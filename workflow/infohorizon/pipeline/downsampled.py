@@ -26,7 +26,7 @@ def fill_downsampled(job: Job, questions: Questions, keeps: Sequence[int | float
     data, whole = dict(images.iter_rows()), Images(job.input.vision)
     configured = {float(keep): keep for keep in keeps}
 
-    questioner = questioner_of(job)
+    questioner = questioner_of(job, questions)
 
     @lru_cache(maxsize=len(configured))
     def smaller(image_id: str, keep: float) -> Downsampled:

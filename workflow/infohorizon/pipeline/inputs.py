@@ -87,8 +87,10 @@ def asked(job: Job, questions: pl.DataFrame) -> pl.DataFrame:
 
 
 def decoding(job: Job) -> list[Any]:
-    """What of the job's protocol decides an answer beside its prompt: length and repetition penalty."""
-    return [job.params.protocol["max_new_tokens"], job.params.protocol["repetition_penalty"]]
+    """What of the job's protocol decides an answer beside its prompt: length, repetition penalty, where it ends."""
+    protocol = job.params.protocol
+    decisive = [protocol["max_new_tokens"], protocol["repetition_penalty"]]
+    return decisive if protocol["stop"] == "end" else [*decisive, protocol["stop"], job.params.scoring]
 
 
 def model_record(job: Job) -> dict[str, Any]:

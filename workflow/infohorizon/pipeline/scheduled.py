@@ -22,7 +22,7 @@ def fill_schedules(job: Job, questions: Questions, schedules: Mapping[str, Mappi
     """
     settings = job.params.settings
     oracle = Oracle(job.input.get("information"), settings.get("window"))
-    questioner, pose = questioner_of(job), asker(questions, Images(job.input.vision), oracle)
+    questioner, pose = questioner_of(job, questions), asker(questions, Images(job.input.vision), oracle)
     plans = {
         name: Plan([Stage(*stage) for stage in plan["stages"]], plan["positions"]) for name, plan in schedules.items()
     }

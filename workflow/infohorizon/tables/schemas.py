@@ -42,7 +42,9 @@ class Table:
 _question = Column(pa.string(), "question of the benchmark table")
 _image = Column(pa.string(), "image of the benchmark's images table")
 _score = Column(pa.float64(), "score of the answer in [0, 1], by the benchmark's rule")
-_answer = Column(pa.string(), "greedy answer, special tokens removed")
+_answer = Column(
+    pa.string(), "greedy answer, special tokens removed; under `stop: settled` it ends where its score is settled"
+)
 _label_probability = Column(pa.float64(), "softmax probability of the label's first token as the first answer token")
 _layer = Column(pa.int32(), "0-based decoder layer at whose input visual tokens leave")
 _repeat = Column(pa.int32(), "0-based repeat of a strategy that draws at random; 0 for all others")
