@@ -34,6 +34,7 @@ def main(job: Job) -> None:
         rows.append(tables.from_rows("metrics", found))
         losses.append(tables.from_rows("losses", loss_rows(own)))
         relative[model].append(ratios)
+        del own  # before the next ones are read
     for model, found in relative.items():
         rows.append(tables.from_rows("metrics", relative_rows(model, found, settings)))
     metadata = job.metadata(**observations.sources(job.input.answers))

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis.panels import INFORMATION, REMOVALS, SCHEDULES, SWEEP, over_windows, per_question
+from infohorizon.analysis.panels import INFORMATION, REMOVALS, SCHEDULES, over_windows, per_question
 
 
 def questions(paths: Sequence[str]) -> pl.DataFrame:
@@ -112,13 +112,11 @@ def states(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     return _gather(paths, "states", ["question_id", "layer", "entropy", "query_entropy"], lambda part: part, questions)
 
 
-def sweep(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
-    """Per question, strategy, layer and keep: score and tokens, mean over repeats."""
-
-    def reduce(part: pl.DataFrame) -> pl.DataFrame:
-        return per_question(part, ["strategy", "layer", "keep"])
-
-    return _gather(paths, "sweep", SWEEP, reduce, questions)
+def swept(paths: Sequence[str], model: str, benchmark: str) -> pl.Series:
+    """Ids of the questions that were swept for one model and benchmark."""
+    own = tables.matching(paths, "sweep", model=model, benchmark=benchmark)
+    ids = [tables.read(path, "sweep", ["question_id"])["question_id"].unique() for path in own]
+    return pl.concat(ids) if ids else pl.Series([], dtype=pl.String)
 
 
 def schedules(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
