@@ -4,8 +4,9 @@ r"""Time and memory of the analysis of a large study: its real rules on made-up 
         --docs docs/engine.md
 
 Each share of the questions of studies/paper.yaml is written to the folder; Snakemake runs one group of rules after the
-other on one core, each in a process of its own whose seconds and largest resident memory are taken. `--keep` leaves the
-tables there, `--docs` writes the table between the markers of a page.
+other on one core, each in a process of its own whose processor time and largest resident memory are taken; these depend
+little on what else the machine does. `--keep` leaves the tables there, `--docs` writes the table between the markers of
+a page.
 """
 
 import argparse
@@ -48,7 +49,8 @@ class Used(NamedTuple):
     questions: int
     group: str
     seconds: float
-    peak: float  # bytes
+    processor: float  # seconds, of all threads
+    peak: float  # bytes of the largest process
 
 
 def write(folder: Path, config: dict[str, Any], share: Fraction) -> int:
@@ -65,42 +67,43 @@ def write(folder: Path, config: dict[str, Any], share: Fraction) -> int:
     return total
 
 
-def run(folder: Path, group: str) -> tuple[float, float]:
-    """Run a group of rules on the tables of a folder; seconds, and bytes of the largest process."""
+def run(folder: Path, group: str) -> tuple[float, float, float]:
+    """Run a group of rules on the tables of a folder: seconds, processor time, and bytes of the largest process."""
     rules, outputs = GROUPS[group]
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--configfile", ROOT / STUDY]
     command += ["--directory", folder.parent, "--config", f"results={folder.name}", "--cores", "1", "--quiet", "all"]
     command += ["--rerun-triggers", "mtime", "--allowed-rules", *rules, "--"]
     start = time.perf_counter()
-    job = subprocess.Popen([*map(str, command), *(f"{folder.name}/{output}" for output in outputs)])
+    targets = [f"{folder.name}/{output}" for output in outputs]
+    job = subprocess.Popen([*map(str, command), *targets], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(job.pid, 0)
     if status:
         sys.exit(f"{group} failed: see {folder}/logs")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024.0
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024.0
 
 
 def page(used: Sequence[Used]) -> str:
-    """A line for each group, seconds and memory at each size."""
+    """A line for each group, processor time and memory at each size."""
     sizes = {one.questions: one.share for one in used}
     lines = ["| rules | " + " | ".join(f"{count} questions" for count in sizes) + " |", "|---" * (1 + len(sizes)) + "|"]
     for group in GROUPS:
-        cells = {one.questions: f"{one.seconds:.0f} s, {one.peak / 1e9:.1f} GB" for one in used if one.group == group}
+        cells = {one.questions: f"{one.processor:.0f} s, {one.peak / 1e9:.1f} GB" for one in used if one.group == group}
         lines.append(f"| {group} | " + " | ".join(cells.get(count, "–") for count in sizes) + " |")
     totals = [[one for one in used if one.questions == count] for count in sizes]
-    cells = [f"{sum(one.seconds for one in at):.0f} s, {max(one.peak for one in at) / 1e9:.1f} GB" for at in totals]
+    cells = [f"{sum(one.processor for one in at):.0f} s, {max(one.peak for one in at) / 1e9:.1f} GB" for at in totals]
     return "\n".join([*lines, "| all | " + " | ".join(cells) + " |"])
 
 
 def draw(used: Sequence[Used]) -> Figure:
-    """Seconds and largest memory of each group against questions."""
+    """Processor time and largest memory of each group against questions."""
     figure = Figure(figsize=(8, 2.9), layout="constrained")
     seconds, memory = figure.subplots(1, 2)
     for index, group in enumerate(GROUPS):
         own = sorted(one for one in used if one.group == group)
         amounts, look = [one.questions for one in own], style.series_look(index)
-        seconds.plot(amounts, [one.seconds for one in own], **look.line(), label=group)
+        seconds.plot(amounts, [one.processor for one in own], **look.line(), label=group)
         memory.plot(amounts, [one.peak / 1e9 for one in own], **look.line(), label=group)
-    seconds.set(xlabel="questions", ylabel="seconds", xlim=(0, None), ylim=(0, None))
+    seconds.set(xlabel="questions", ylabel="processor time (s)", xlim=(0, None), ylim=(0, None))
     memory.set(xlabel="questions", ylabel="largest memory (GB)", xlim=(0, None), ylim=(0, None))
     seconds.legend(fontsize=7)
     return figure
@@ -124,7 +127,8 @@ def main() -> None:
         print(f"{questions} questions: {size / 1e9:.2f} GB written in {time.perf_counter() - start:.0f} s", flush=True)
         for group in chosen.groups:
             used.append(Used(share, questions, group, *run(folder, group)))
-            print(f"{group}: {used[-1].seconds:.0f} s, {used[-1].peak / 1e9:.2f} GB", flush=True)
+            seconds, processor, peak = used[-1][3:]
+            print(f"{group}: {seconds:.0f} s, processor {processor:.0f} s, {peak / 1e9:.2f} GB", flush=True)
         if not chosen.keep:
             shutil.rmtree(folder)
     print(page(used))

@@ -151,8 +151,8 @@ class Writer:
         rows = self.crossed(asked, cells).with_columns(score=right.cast(pl.Float64))
         return rows.with_columns(
             answer=pl.when(pl.col("score") == 1).then("right").otherwise("wrong"),
-            label_probability="noise",
-            answer_probability=pl.col("noise") / 2,
+            label_probability=pl.col("chance") - 0.01 * pl.col("noise"),
+            answer_probability=(pl.col("chance") - 0.01 * pl.col("noise")) / 2,
         )
 
     def left(self) -> pl.Expr:
