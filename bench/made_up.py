@@ -2,76 +2,34 @@
 
 Scores, answers and probabilities are random and depend on question, layer and keep, as where a horizon is known. Two
 things are smaller than in a real study, since nothing here reads them: the vision tower's features, and prompts.
+
+    python bench/made_up.py build/made-up --share 1/64
 """
 
-import io
+import argparse
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from full_size import grid_of
-from PIL import Image
+from made_up_cells import BLIND, FULL, HORIZON, scheduled, swept
+from made_up_questions import picture, questions, scaled
+from roofline import loads, study
 
-from infohorizon import strategies, tables
-from infohorizon.benchmarks.mmbench import ROTATION
-from infohorizon.benchmarks.mme import COGNITION, PERCEPTION
-from infohorizon.benchmarks.ocrbench import FORMULAS, TEXT
-from infohorizon.study.catalogue import Size
-from infohorizon.study.configuration import Config, schedules_of, stages_of
-from infohorizon.study.cost import present_tokens
+from infohorizon import tables
+from infohorizon.study.configuration import Config, schedules_of
 from infohorizon.study.protocols import protocol_of
 from infohorizon.study.sharding import select
 from infohorizon.study.workload import Workload
 from infohorizon.tables import TABLES
 from infohorizon.units import layers_of, tokens_of
 
-HORIZON, FULL, BLIND = 0.6, 0.8, 0.4  # as a share of the depth; shares of right answers
-CATEGORIES = {
-    "mme": [*PERCEPTION, *COGNITION],
-    "pope": ["adversarial", "popular", "random"],
-    "ocrbench": [*(f"{kind} Recognition" for kind in TEXT), "Scene Text-centric VQA", "Doc-oriented VQA", FORMULAS],
-    "scienceqa": ["natural science", "social science", "language science"],
-    "mmbench": [f"ability {number}" for number in range(20)],
-}
 PICTURES = 8  # different ones, which images share
-
-
-def scaled(size: Size, share: float) -> Size:
-    """A share of a benchmark."""
-    return size._replace(questions=max(1, round(size.questions * share)), images=max(1, round(size.images * share)))
-
-
-def questions(task: str, size: Size) -> pl.DataFrame:
-    """Rows of a benchmark table: images of about equally many questions, ids and categories as the task wants them."""
-    number = np.arange(size.questions)
-    image = number % size.images
-    names = CATEGORIES.get(task, [""])
-    category = (number // size.images if task == "pope" else image) % len(names)
-    ids = {
-        "mme": lambda n: f"{image[n]}.png#{n}",
-        "pope": lambda n: f"{names[category[n]]}/{n}",
-        "mmbench": lambda n: str(image[n] + ROTATION * (n // size.images)),
-    }.get(task, str)
-    yes_or_no, letters = task in ("mme", "pope"), task in ("scienceqa", "mmbench")
-    right = [["Yes", "No"][n % 2] if yes_or_no else "ABCD"[n % 4] if letters else f"word {n}" for n in number]
-    more = [f"{letter}. option" for letter in "ABCD"] if letters else ["another word"] * 9 * (task == "textvqa")
-    return pl.DataFrame(
-        {
-            "question_id": [ids(n) for n in number.tolist()],
-            "image_id": [f"{index:016x}" for index in image.tolist()],
-            "question": [f"What is number {n} of this picture about?" for n in number.tolist()],
-            "hint": "",
-            "options": [more if letters else []] * size.questions,
-            "ocr_tokens": [[]] * size.questions,
-            "label": right,
-            "answers": [[answer, *more] for answer in right],
-            "category": [names[index] for index in category.tolist()],
-        },
-        schema_overrides={"options": pl.List(pl.String), "ocr_tokens": pl.List(pl.String)},
-    )
 
 
 class Writer:
@@ -127,9 +85,12 @@ class Writer:
         entropy = 0.9 - 0.3 * (pl.col("layer") >= self.horizon) + 0.01 * pl.col("noise")
         states = self.crossed(self.own("states"), layers).with_columns(entropy=entropy, query_entropy=pl.col("noise"))
         self.save("states", states)
-        self.save("sweep", self.answered(self.own("sweep"), self.swept()))
+        self.save("sweep", self.answered(self.own("sweep"), swept(self.config, self.depth, self.load.tokens)))
         if schedules_of(self.config):
-            self.save("schedules", self.answered(self.own("schedule_run"), self.scheduled()))
+            self.save(
+                "schedules",
+                self.answered(self.own("schedule_run"), scheduled(self.config, self.depth, self.load.tokens)),
+            )
 
     def own(self, section: str) -> pl.DataFrame:
         """The shard's questions of a stage: id, image, a right and a wrong answer, and how hard it is."""
@@ -195,35 +156,6 @@ class Writer:
             ),
         )
 
-    def swept(self) -> pl.DataFrame:
-        """The sweep's cells."""
-        chosen, own = self.config["sweep"], self.config["strategies"]
-        rows = []
-        for number, name in enumerate(chosen["strategies"]):
-            entry = strategies.entry(name, own)
-            first = max(1, strategies.first_layer(name, own, self.depth))
-            source = strategies.source_of(strategies.matched_by(name, own) or name, own)
-            for layer in layers_of(chosen["layers"], self.depth, first):
-                for keep in [0.0] if entry.keeps_none else chosen["keep"]:
-                    tokens = tokens_of(keep, self.load.tokens) if keep else 0
-                    tokens -= tokens % 8 if source == "dart" else 0
-                    lost = max(0.0, 1 - layer / self.horizon) * (1 - keep) * (0.5 + 0.5 / (1 + number))
-                    for repeat in range(chosen["repeats"] if entry.random else 1):
-                        rows.append((name, layer, float(keep), repeat, tokens, FULL - (FULL - BLIND) * lost))
-        columns = ["strategy", "layer", "keep", "repeat", "tokens", "chance"]
-        return pl.DataFrame(rows, columns, orient="row").with_columns(kept=pl.lit(None, pl.List(pl.Int32)))
-
-    def scheduled(self) -> pl.DataFrame:
-        """The schedules' cells."""
-        rows = []
-        for name in schedules_of(self.config):
-            stages = stages_of(self.config, name, self.depth)
-            tokens = float(np.mean(present_tokens(stages, self.load.tokens, self.depth)))
-            random = any(strategies.entry(stage[1], self.config["strategies"]).random for stage in stages)
-            rows += [(name, repeat, tokens) for repeat in range(self.config["sweep"]["repeats"] if random else 1)]
-        cells = pl.DataFrame(rows, ["schedule", "repeat", "mean_tokens"], orient="row")
-        return cells.with_columns(chance=0.7, kept=pl.lit(None, pl.List(pl.List(pl.Int32))))
-
     def save(self, name: str, rows: pl.DataFrame) -> None:
         place: Mapping[str, Any] = {"benchmark": self.load.benchmark, **getattr(self, "place", {})}
         path = self.folder / TABLES[name].path.format(**place)
@@ -231,9 +163,27 @@ class Writer:
         tables.write(path, name, table, {"stage": name, "code": "made up", **self.metadata})
 
 
-def picture(side: int, seed: int) -> bytes:
-    """A JPEG about as large as a photograph's of so many pixels."""
-    values = np.random.default_rng(seed).integers(0, 255, (side // 4, side // 4, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(values).resize((side, side)).save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+def write(folder: Path, config: Config, share: Fraction) -> int:
+    """Write a share of a study's questions; returns how many they are."""
+    total: dict[str, int] = {}
+    for load in loads(config):
+        writer = Writer(folder, replace(load, size=scaled(load.size, float(share))), config, float(share))
+        if load.benchmark not in total:
+            writer.benchmark()
+            total[load.benchmark] = writer.asked.height
+        for shard in range(config["shards"]):
+            writer.shard(shard)
+    return sum(total.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--study", default="studies/paper.yaml")
+    parser.add_argument("--share", type=Fraction, default=Fraction(1, 64))
+    chosen = parser.parse_args()
+    print(write(chosen.folder, study(chosen.study), chosen.share), "questions")
+
+
+if __name__ == "__main__":
+    main()

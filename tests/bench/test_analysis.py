@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 import made_up
+import made_up_questions
 import roofline
 
 from infohorizon import tables
@@ -40,7 +41,7 @@ def config():
 @pytest.fixture(scope="module")
 def folder(config, tmp_path_factory):
     made = tmp_path_factory.mktemp("share-50")
-    assert bench.write(made, config, SHARE) == 47 + 100
+    assert made_up.write(made, config, SHARE) == 47 + 100
     tables.write(made / "losses.arrow", "losses", [], {})
     return made
 
@@ -76,8 +77,8 @@ def test_the_planted_horizon_is_found(folder):
 
 @pytest.mark.parametrize("task", ["mme", "pope", "mmbench", "scienceqa", "textvqa", "ocrbench"])
 def test_questions_are_such_as_the_task_can_score(task):
-    size = made_up.scaled(roofline.sizes.benchmark_size(task, {"task": task}, None)[0], 0.02)
-    asked = made_up.questions(task, size)
+    size = made_up_questions.scaled(roofline.sizes.benchmark_size(task, {"task": task}, None)[0], 0.02)
+    asked = made_up_questions.questions(task, size)
     assert asked["question_id"].is_unique().all() and asked["image_id"].n_unique() == size.images
     frame = asked.with_columns(cell=0, answer="label", score=1.0)
     terms = create(task).terms(frame)

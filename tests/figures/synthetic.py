@@ -17,7 +17,7 @@ from figures.planted import DEPTH, IMAGES, KEEPS, comparison_rows, findings_rows
 from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
-from infohorizon.analysis.panels import per_question
+from infohorizon.analysis.reading import per_question
 from infohorizon.benchmarks import create
 
 GRID, WINDOW = 8, 2

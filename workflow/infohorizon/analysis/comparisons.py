@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from infohorizon.analysis.criteria import Settings
-from infohorizon.analysis.panels import CELL, Panel, Tables, per_question
+from infohorizon.analysis.panels import CELL, Panel, Tables
+from infohorizon.analysis.reading import per_question
 from infohorizon.analysis.statistics import compare, holm
 
 EQUAL = 0.025

@@ -10,7 +10,15 @@ from typing import Any
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis.panels import INFORMATION, REMOVALS, SCHEDULES, over_windows, per_question
+from infohorizon.analysis.reading import (
+    INFORMATION,
+    REMOVALS,
+    SCHEDULES,
+    numbered,
+    over_windows,
+    per_question,
+    type_of_ids,
+)
 
 
 def questions(paths: Sequence[str]) -> pl.DataFrame:
@@ -140,7 +148,9 @@ def _gather(
     for path in paths:
         place = tables.place(path, name)
         owner = [pl.lit(place[column]).alias(column) for column in ("model", "benchmark")]
-        frames.append(reduce(tables.read(path, name, columns)).select(*owner, pl.all()))
+        part = tables.read(path, name, columns)
+        own = reduce(numbered(part, type_of_ids(part)))  # texts would keep the memory of all rows that are reduced
+        frames.append(own.select(*owner, pl.col("question_id").cast(pl.String), pl.exclude("question_id")))
     if not frames:
         return pl.DataFrame()
     images = questions.select("benchmark", "question_id", "image_id")

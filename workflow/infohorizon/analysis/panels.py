@@ -10,21 +10,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from infohorizon import tables
-from infohorizon.analysis.reading import by_name, numbered, parts, type_of_ids
+from infohorizon.analysis.reading import (
+    INFORMATION,
+    REMOVALS,
+    SCHEDULES,
+    SWEEP,
+    by_name,
+    numbered,
+    over_windows,
+    parts,
+    per_question,
+    type_of_ids,
+)
 from infohorizon.analysis.statistics import Array, Clusters, cluster
 from infohorizon.errors import UserError
 
-# The columns that are read of the large tables.
-INFORMATION = (
-    *("question_id", "layer", "information", "answer_information"),
-    *("text_probability", "text_answer_probability", "text_divergence"),
-)
-REMOVALS = (
-    *("question_id", "removal", "layer", "probability", "answer_probability"),
-    *("full_probability", "full_answer_probability", "divergence", "score"),
-)
-SWEEP = ("question_id", "strategy", "layer", "keep", "repeat", "tokens", "score")
-SCHEDULES = ("question_id", "schedule", "repeat", "mean_tokens", "score")
 CELL = ("layer", "keep")
 DUST = 1e-9
 
@@ -193,34 +193,3 @@ def read_tables(
         ),
         matched=matched or {},
     )
-
-
-def over_windows(information: pl.DataFrame) -> pl.DataFrame:
-    """Information table → per question and layer, over its windows; a part at a time may be reduced.
-
-    Returns:
-        question_id, layer; information, answer_information: the largest absolute value; mean_information: the mean
-        absolute value; spread: the standard deviation of information; text_probability, text_answer_probability,
-        text_divergence: those of all windows.
-    """
-    return information.group_by("question_id", "layer").agg(
-        pl.col("information", "answer_information").abs().nan_max(),
-        pl.col("text_probability", "text_answer_probability", "text_divergence").nan_max(),
-        mean_information=pl.col("information").abs().mean(),
-        spread=pl.col("information").std(ddof=0),
-    )
-
-
-def per_question(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Mean over repeats: question_id, keys, score, tokens (visual tokens kept, or the schedule's mean).
-
-    A frame without `repeat` is one already.
-    """
-    if "repeat" not in frame.columns:
-        return frame
-    if "mean_tokens" in frame.columns:
-        frame = frame.rename({"mean_tokens": "tokens"})
-    by = ["question_id", *keys]
-    if (frame["repeat"] == 0).all():
-        return frame.select(*by, pl.col("score", "tokens").cast(pl.Float64))
-    return frame.sort(*by, "repeat").group_by(by, maintain_order=True).agg(pl.col("score", "tokens").mean())
