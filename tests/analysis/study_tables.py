@@ -5,7 +5,8 @@ import polars as pl
 
 from infohorizon.analysis.criteria import criteria
 from infohorizon.analysis.horizons import Whose, horizons
-from infohorizon.analysis.panels import Tables, over_windows
+from infohorizon.analysis.panels import Tables
+from infohorizon.analysis.reading import over_windows
 
 DEPTH = 8
 

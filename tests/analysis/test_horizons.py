@@ -11,7 +11,8 @@ from study_tables import DEPTH, FULL, answers, information, only, questions, rem
 
 from infohorizon.analysis.criteria import VANISHING, Settings, criteria
 from infohorizon.analysis.curves import Bounded, first_layer
-from infohorizon.analysis.panels import Tables, over_windows
+from infohorizon.analysis.panels import Tables
+from infohorizon.analysis.reading import over_windows
 from infohorizon.analysis.statistics import cluster
 from infohorizon.errors import UserError
 from infohorizon.tables import from_rows

@@ -8,7 +8,8 @@ from scipy import stats
 from study_tables import DEPTH, information, only, rows_of, study
 
 from infohorizon.analysis.criteria import Settings
-from infohorizon.analysis.panels import Tables, over_windows
+from infohorizon.analysis.panels import Tables
+from infohorizon.analysis.reading import over_windows
 from infohorizon.analysis.statistics import resample
 
 QUICK = Settings(resamples=60)

@@ -28,8 +28,8 @@ def test_information_is_reduced_per_question_and_layer(study: Study, questions: 
     assert row["image_id"] == "image-1"
 
 
-def test_repeats_are_averaged_before_anything_else(study: Study, questions: pl.DataFrame) -> None:
-    frame = observations.sweep(study.paths["sweep"], questions)
+def test_repeats_are_averaged_before_anything_else(study: Study) -> None:
+    frame = study.swept()
     cell = {"strategy": "random", "layer": 7, "keep": 16.0, "question_id": "reading-18"}
     raw = tables.read(study.parts("sweep", "base", "reading"), "sweep").filter(**cell)
     assert raw.height == 3 and raw["score"].n_unique() == 1

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from PIL import Image, ImageDraw
 
 from figures.planted import DEPTH, IMAGES, KEEPS, comparison_rows, findings_rows, horizon_rows
 from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
+from infohorizon.analysis.reading import per_question
 from infohorizon.benchmarks import create
 
 GRID, WINDOW = 8, 2
@@ -46,6 +48,16 @@ class Study:
 
     def parts(self, stage: str, model: str, benchmark: str) -> list[str]:
         return tables.matching(self.paths[stage], stage, model=model, benchmark=benchmark)
+
+    def swept(self) -> pl.DataFrame:
+        """Per question, strategy, layer and keep of every model and benchmark: score and tokens, mean over repeats."""
+        return pl.concat(
+            per_question(
+                tables.read(self.parts("sweep", model, name), "sweep"), ["strategy", "layer", "keep"]
+            ).with_columns(model=pl.lit(model), benchmark=pl.lit(name))
+            for model in self.models
+            for name in self.benchmarks
+        )
 
     @property
     def questions(self) -> list[str]:

@@ -36,7 +36,7 @@ class Data:
         self.removals = observations.removals(study.paths["removals"], self.questions)
         self.states = observations.states(study.paths["states"], self.questions)
         self.metrics = tables.read(study.metrics, "metrics")
-        self.sweep = observations.sweep(study.paths["sweep"], self.questions)
+        self.sweep = study.swept()
         self.schedules = observations.schedules(study.paths["schedules"], self.questions)
         self.horizon = tables.read(study.horizon, "horizon")
         information, vision = study.paths["information"], study.paths["vision"]
@@ -56,7 +56,7 @@ def line(axes, label: str):
 
 def clearest(data: Data) -> list[examples.Example]:
     """The clearest example of one model and benchmark."""
-    chosen = examples.clearest(data.information, "base", "reading")
+    chosen = examples.clearest(data.sources.information, "base", "reading")
     return examples.load(data.sources, "base", "reading", chosen)
 
 

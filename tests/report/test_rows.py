@@ -21,8 +21,7 @@ def test_the_best_strategy_is_the_best_by_its_own_metric_over_all_layers(study: 
     metrics = tables.read(study.metrics, "metrics")
     best = {(row[0], row[1], row[3]): row for row in rows.best_strategies(metrics)}
     assert len(best) == len(MODELS) * len(BENCHMARKS) * 2
-    questions = observations.questions(study.questions)
-    own = observations.sweep(study.paths["sweep"], questions).filter(model="base", benchmark="reading", keep=16.0)
+    own = study.swept().filter(model="base", benchmark="reading", keep=16.0)
     means = dict(own.group_by("strategy").agg(100 * pl.col("score").mean()).iter_rows())
     row = best["base", "reading", "16 tokens"]
     assert row[2:6] == ["exact accuracy (%)", "16 tokens", "2", "divprune"]

@@ -245,7 +245,7 @@ rule draw_heatmaps:
         CPU_ENV
     threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(8000),
         runtime=minutes(60),
     params:
         **NAMES,

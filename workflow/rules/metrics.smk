@@ -21,7 +21,7 @@ rule compute_metrics:
         CPU_ENV
     threads: 1
     resources:
-        mem_mb=growing(16000),
+        mem_mb=growing(8000),
         runtime=minutes(120),
     params:
         settings={

@@ -44,7 +44,7 @@ rule build_report:
         CPU_ENV
     threads: 1
     resources:
-        mem_mb=growing(16000),
+        mem_mb=growing(8000),
         runtime=minutes(60),
     params:
         study={

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 
+import polars as pl
+import pyarrow as pa
+
 from infohorizon import benchmarks, tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.metric_losses import loss_rows
 from infohorizon.analysis.metric_table import Answered, Settings, metric_rows, relative_rows, runs
+from infohorizon.analysis.reading import by_name, numbered, parts, type_of_ids
 from infohorizon.pipeline.job import Job, run
 
 ANSWER = ["question_id", "answer", "score"]
@@ -27,14 +31,15 @@ def main(job: Job) -> None:
     for model, benchmark in job.progress(pairs, len(pairs), "benchmark"):
         own = answered(job, model, benchmark, baselines, matched)
         found, ratios = metric_rows(own, settings)
-        rows += found
-        losses += loss_rows(own)
+        rows.append(tables.from_rows("metrics", found))
+        losses.append(tables.from_rows("losses", loss_rows(own)))
         relative[model].append(ratios)
+        del own  # before the next ones are read
     for model, found in relative.items():
-        rows += relative_rows(model, found, settings)
+        rows.append(tables.from_rows("metrics", relative_rows(model, found, settings)))
     metadata = job.metadata(**observations.sources(job.input.answers))
-    tables.write(job.output.metrics, "metrics", rows, metadata)
-    tables.write(job.output.losses, "losses", losses, metadata)
+    tables.write(job.output.metrics, "metrics", pa.concat_tables(rows), metadata)
+    tables.write(job.output.losses, "losses", pa.concat_tables(losses), metadata)
 
 
 def answered(
@@ -44,24 +49,26 @@ def answered(
     paths = {name: tables.matching(job.input[name], name, model=model, benchmark=benchmark) for name in COLUMNS}
     metadata = tables.read_metadata(paths["answers"][0])
     protocol = metadata["configuration"]["protocol"]
-    read = {name: tables.read(found, name, COLUMNS[name]) for name, found in paths.items() if found}
+    questions = tables.read(tables.matching(job.input.questions, "benchmark", benchmark=benchmark), "benchmark")
+    ids = type_of_ids(questions)
+    read = {name: parts(found, name, COLUMNS[name], ids) for name, found in paths.items() if found}
     pruned, compared = [], {name: other for name, other in baselines.items() if other}
     if "downsample" in read:
-        pruned.append(runs(read["downsample"], "downsample"))
+        pruned.append(runs(pl.concat(read["downsample"]), "downsample"))
     if "sweep" in read:
-        swept = {name: frame for (name,), frame in read["sweep"].partition_by("strategy", as_dict=True).items()}
+        swept = by_name(read["sweep"], "strategy", lambda rows: rows.drop("strategy"))
         baselines_first = {"random", *matched.values()}
         order = sorted(swept, key=lambda name: (name not in baselines_first, name))
-        pruned += [runs(swept[name], "strategy") for name in order]
+        pruned += [runs(swept[name].with_columns(strategy=pl.lit(name)), "strategy") for name in order]
         compared |= {name: matched.get(name, "random") for name in set(swept) - baselines_first - {"drop-all"}}
     if "schedules" in read:
-        pruned.append(runs(read["schedules"], "schedule"))
+        pruned.append(runs(pl.concat(read["schedules"]), "schedule"))
     return Answered(
         model,
         benchmark,
         benchmarks.create(metadata["configuration"]["scoring"]["benchmark"]["task"], protocol["options"]),
-        tables.read(tables.matching(job.input.questions, "benchmark", benchmark=benchmark), "benchmark"),
-        runs(read["answers"], "answers"),
+        numbered(questions, ids),
+        runs(pl.concat(read["answers"]), "answers"),
         pruned,
         compared,
         f"{protocol['name']} {protocol['fingerprint']}",

@@ -9,12 +9,11 @@ from infohorizon.pipeline.job import Job, run
 def main(job: Job) -> None:
     files, params = job.input, job.params
     questions = observations.questions(files.questions)
-    information = observations.information(files.information, questions)
     sources = examples.Sources(questions, files.images, files.information, files.vision, params.window)
     shown = []
     for benchmark in params.benchmarks:
         for model in params.models:
-            chosen = examples.clearest(information, model, benchmark)
+            chosen = examples.clearest(files.information, model, benchmark)
             shown += examples.load(sources, model, benchmark, chosen)
     style.save(heatmaps_figure(shown), job.output.svg, job.output.png)
 

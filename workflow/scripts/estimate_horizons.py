@@ -33,6 +33,7 @@ def main(job: Job) -> None:
         rows["horizon"] += found
         rows["comparison"] += comparisons(own, configuration["baselines"], settings)
         rows["comparison"] += selections(own, configuration["oracles"], settings)
+        del own  # before the next ones are read
     questions = observations.questions(job.input.questions)
     rows["findings"] = findings(
         Study(

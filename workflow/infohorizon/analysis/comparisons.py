@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from infohorizon.analysis.criteria import Settings
-from infohorizon.analysis.panels import CELL, Panel, Tables, per_question
+from infohorizon.analysis.panels import CELL, Panel, Tables
+from infohorizon.analysis.reading import per_question
 from infohorizon.analysis.statistics import compare, holm
 
 EQUAL = 0.025
@@ -30,9 +31,7 @@ def comparisons(tables: Tables, baselines: Mapping[str, str | None], settings: S
 
 def _strategies(tables: Tables, settings: Settings) -> Iterator[dict[str, Any]]:
     for strategy in tables.compared_with_random():
-        random = tables.random_for(strategy)
-        baseline = per_question(tables.sweeps[random], CELL)
-        panel = tables.paired(tables.sweeps[strategy], baseline, CELL, f"sweep of {strategy}")
+        panel, random = tables.with_random(strategy), tables.random_for(strategy)
         for keep in panel.cells["keep"].unique().sort():
             yield from _rows(tables, panel.where(keep=keep), "strategy", strategy, random, settings)
     if "drop-all" in tables.sweeps and tables.answers is not None:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from infohorizon.analysis.metric_intervals import Settings, interval_rows, ratio
 from infohorizon.analysis.metrics import Key, draws
-from infohorizon.analysis.statistics import Array, percentile_interval, resample
+from infohorizon.analysis.statistics import Array, resample
 from infohorizon.benchmarks.base import Task
 from infohorizon.seeding import seed_of
 from infohorizon.tables import TABLES
@@ -20,6 +21,7 @@ from infohorizon.tables import TABLES
 Run = tuple[str, str, int | None, float | None]
 """condition, name, layer, keep"""
 KEYS = ["condition", "name", "layer", "keep"]
+ROWS = 500_000  # of answers that are judged at a time
 FULL: Run = ("full", "", None, None)
 Relative = Mapping[Run, Array]
 """A run's own metric divided by that of the full model on the same questions: (1 + resamples,)."""
@@ -45,15 +47,6 @@ class Answered:
     pruned: Sequence[pl.DataFrame]
     baselines: Mapping[str, str]
     protocol: str = ""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Of the intervals: confidence, bootstrap resamples of the images, and the seed of their draws."""
-
-    confidence: float = 0.95
-    resamples: int = 2000
-    seed: int = 0
 
 
 class Measured(NamedTuple):
@@ -107,7 +100,7 @@ def metric_rows(answered: Answered, settings: Settings) -> tuple[list[dict[str, 
             seen.setdefault(key, {}).update(kept)
         rows += [row for row in _rows(answered, measured, seen, settings) if row["condition"] != "full"]
         own = measured.values[answered.task.metrics[0].name, ""]
-        relative |= {run: _ratio(values, own[FULL]) for run, values in own.items() if run != FULL}
+        relative |= {run: ratio(values, own[FULL]) for run, values in own.items() if run != FULL}
     return rows, relative
 
 
@@ -117,29 +110,36 @@ def relative_rows(model: str, found: Sequence[Relative], settings: Settings) -> 
     Images of different benchmarks are drawn independently.
     """
     shared = set.intersection(*(set(relative) for relative in found)) if found else set()
-    rows = []
-    for run in sorted(shared, key=str):
-        values = 100 * np.mean([relative[run] for relative in found], axis=0)
-        row = dict.fromkeys(TABLES["metrics"].columns) | {
-            "model": model,
-            "metric": "relative score",
-            "unit": "%",
-            "own": True,
+    ordered = sorted(shared, key=str)
+    if not ordered:
+        return []
+    values = np.array([100 * np.mean([relative[run] for relative in found], axis=0) for run in ordered])
+    common = {"model": model, "metric": "relative score", "unit": "%", "own": True, "category": "", "protocol": ""}
+    return [
+        {
+            **dict.fromkeys(TABLES["metrics"].columns),
+            **common,
+            **dict(zip(KEYS, run, strict=True)),
+            "full": 100.0,
+            **own,
         }
-        row |= {"category": "", "protocol": "", **dict(zip(KEYS, run, strict=True)), "full": 100.0}
-        rows.append(row | _interval(values, "", settings) | _interval(values - 100, "difference", settings))
-    return rows
+        for run, own in zip(ordered, interval_rows({"": values, "difference": values - 100}, settings), strict=True)
+    ]
 
 
 def measure(answered: Answered, frame: pl.DataFrame, settings: Settings) -> Measured:
     """Every run of a frame of `runs` on one set of questions; the mean over repeats of the metric of each."""
     about = answered.questions.select("question_id", "image_id", "category", "answers")
-    frame = frame.join(about, on="question_id")
+    asked = about.join(frame.select("question_id").unique(), on="question_id", how="semi")
     cells = frame.select(*KEYS, "repeat").unique().sort(*KEYS, "repeat").with_row_index("cell")
-    frame = frame.join(cells, on=[*KEYS, "repeat"], nulls_equal=True)
-    images = frame["image_id"].unique().sort()
-    seed = seed_of(settings.seed, answered.benchmark)
-    found = draws(answered.task, frame, images, resample(len(images), settings.resamples, seed))
+    images = asked["image_id"].unique().sort()
+    weights = resample(len(images), settings.resamples, seed_of(settings.seed, answered.benchmark))
+    step, chunks = max(1, ROWS // asked.height), []
+    for start in range(0, cells.height, step):
+        some = cells.slice(start, step).with_columns(pl.col("cell") - start)
+        own = frame.join(some, on=[*KEYS, "repeat"], nulls_equal=True).join(about, on="question_id")
+        chunks.append(draws(answered.task, own, images, weights))
+    found = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
     repeats: dict[Run, list[int]] = {}
     for *run, _, cell in cells.select(*KEYS, "repeat", "cell").iter_rows():
         repeats.setdefault(tuple(run), []).append(cell)
@@ -148,7 +148,7 @@ def measure(answered: Answered, frame: pl.DataFrame, settings: Settings) -> Meas
     }
     kept = frame.group_by(KEYS).agg(pl.col("tokens").mean())
     tokens = {tuple(run): mean for *run, mean in kept.iter_rows()}
-    return Measured(values, tokens, frame["question_id"].n_unique(), len(images))
+    return Measured(values, tokens, asked.height, len(images))
 
 
 def _shared_layers(pruned: Sequence[pl.DataFrame]) -> dict[float, list[int]]:
@@ -189,11 +189,12 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     metrics = {metric.name: metric for metric in answered.task.metrics}
     for (name, category), values in measured.values.items():
-        for run, found in values.items():
-            baseline = answered.baselines.get(run[1]) if run[0] in ("strategy", "schedule") else None
-            base = seen.get((name, category), {}).get((run[0], baseline, *run[2:])) if baseline else None
-            full = values[FULL]
-            row = dict.fromkeys(TABLES["metrics"].columns) | {
+        full, bases = values[FULL], _bases(answered, values, seen.get((name, category), {}))
+        for (run, found), base in zip(
+            _intervals(values, bases, measured.images, settings).items(), bases.values(), strict=True
+        ):
+            yield {
+                **dict.fromkeys(TABLES["metrics"].columns),
                 "model": answered.model,
                 "benchmark": answered.benchmark,
                 "metric": name,
@@ -203,33 +204,32 @@ def _rows(
                 **dict(zip(KEYS, run, strict=True)),
                 "tokens": measured.tokens[run],
                 "full": float(full[0]),
-                "baseline": None if base is None else baseline,
+                "baseline": None if base is None else answered.baselines[run[1]],
                 "questions": measured.questions,
                 "images": measured.images,
                 "protocol": answered.protocol,
+                **found,
             }
-            intervals = {"": found, "difference": found - full, "relative": 100 * _ratio(found, full)}
-            if base is not None:
-                intervals["baseline_difference"] = found - base
-            for prefix, sampled in intervals.items():
-                row |= _interval(sampled, prefix, settings, measured.images)
-            yield row
 
 
-def _ratio(values: Array, full: Array) -> Array:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = values / full
-    return np.where(np.isfinite(ratio), ratio, np.nan)
-
-
-def _interval(values: Array, prefix: str, settings: Settings, images: int = 2) -> dict[str, float | None]:
-    """The value and its percentile interval over the resamples in which it exists; no interval from one image."""
-    sampled = values[1:][np.isfinite(values[1:])]
-    known = images > 1 and len(sampled) > 0
-    low, high = percentile_interval(sampled, settings.confidence) if known else (None, None)
-    low_name, high_name = (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
+def _bases(answered: Answered, values: Mapping[Run, Array], seen: Mapping[Run, Array]) -> dict[Run, Array | None]:
+    """Each run → the values of the run that it is compared with beside the full model; None where there is none."""
+    baselines = {run: answered.baselines.get(run[1]) for run in values if run[0] in ("strategy", "schedule")}
     return {
-        prefix or "value": float(values[0]) if np.isfinite(values[0]) else None,
-        low_name: None if low is None else float(low),
-        high_name: None if high is None else float(high),
+        run: None if (other := baselines.get(run)) is None else seen.get((run[0], other, *run[2:])) for run in values
     }
+
+
+def _intervals(
+    values: Mapping[Run, Array], bases: Mapping[Run, Array | None], images: int, settings: Settings
+) -> dict[Run, dict[str, float | None]]:
+    """Each run → its value, its difference from the full model and from its base, its share, all with their ends."""
+    found, full = np.array(list(values.values())), values[FULL]
+    sampled = {"": found, "difference": found - full, "relative": 100 * ratio(found, full)}
+    rows = dict(zip(values, interval_rows(sampled, settings, images), strict=True))
+    compared = {run: values[run] - base for run, base in bases.items() if base is not None}
+    if compared:
+        differences = interval_rows({"baseline_difference": np.array(list(compared.values()))}, settings, images)
+        for run, own in zip(compared, differences, strict=True):
+            rows[run] |= own
+    return rows

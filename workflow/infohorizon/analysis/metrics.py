@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from infohorizon.analysis.statistics import Array
 from infohorizon.benchmarks.base import Metric, Task
@@ -39,7 +40,7 @@ def draws(task: Task, frame: pl.DataFrame, images: pl.Series, weights: Array) ->
         images: the G image ids in the order of the weights' columns.
         weights: (R, G).
     """
-    terms = task.terms(frame)
+    terms = task.terms(frame.with_columns(pl.col("question_id").cast(pl.String)))
     found: dict[Key, Array] = {}
     for metric in task.metrics:
         own = terms.filter(metric=metric.name)
@@ -59,11 +60,11 @@ def draws(task: Task, frame: pl.DataFrame, images: pl.Series, weights: Array) ->
 def _sums(terms: pl.DataFrame, categories: Sequence[str], images: pl.Series) -> Array:
     """(G, 2, C, categories, terms): numerators and denominators, summed over the units of each image."""
     names = terms["term"].unique().sort().to_list()
-    cells = max(terms["cell"]) + 1
+    cells = int(terms["cell"].max()) + 1  # type: ignore[arg-type]
     by = ["image_id", "cell", "category", "term"]
     summed = terms.group_by(by).agg(pl.col("numerator", "denominator").sum())
     places = [
-        _places(summed["image_id"], images.to_list()),
+        _places(summed["image_id"], images),
         summed["cell"].to_numpy(),
         _places(summed["category"], categories),
         _places(summed["term"], names),
@@ -76,7 +77,7 @@ def _sums(terms: pl.DataFrame, categories: Sequence[str], images: pl.Series) -> 
 
 def _values(metric: Metric, categories: Sequence[str], sums: Array, weights: Array) -> dict[str, Array]:
     """Category, group or "" → (R, C)."""
-    numerator, denominator = np.moveaxis((weights @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:]), 1, 0)
+    numerator, denominator = np.moveaxis(_resampled(sums, weights), 1, 0)
     if metric.combine == "share":
         denominator = np.broadcast_to(denominator.sum(axis=2, keepdims=True), denominator.shape)
     each = metric.scale * _ratio(numerator, denominator).sum(axis=-1)
@@ -96,6 +97,17 @@ def _values(metric: Metric, categories: Sequence[str], sums: Array, weights: Arr
     return values
 
 
+def _resampled(sums: Array, weights: Array) -> Array:
+    """(R, 2, C, categories, terms): each category summed over its own images, which are often few."""
+    found = np.empty((len(weights), *sums.shape[1:]))
+    for category in range(sums.shape[3]):
+        own = sums[:, :, :, category].reshape(len(sums), -1)
+        used = own.any(axis=1)
+        each = weights @ own if used.all() else weights[:, used] @ own[used]
+        found[:, :, :, category] = each.reshape(len(weights), *sums.shape[1:3], -1)
+    return found
+
+
 def _ratio(numerator: Array, denominator: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = numerator / denominator
@@ -103,10 +115,9 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
     return ratio
 
 
-def _places(values: pl.Series, order: Sequence[str]) -> Array:
+def _places(values: pl.Series, order: Sequence[str] | pl.Series) -> NDArray[np.int64]:
     """Position of each value in `order`."""
-    place = {value: index for index, value in enumerate(order)}
-    return np.array([place[value] for value in values])
+    return values.cast(pl.Enum(order)).to_physical().cast(pl.Int64).to_numpy()
 
 
 def _slices(count: int, step: int) -> Iterator[slice]:

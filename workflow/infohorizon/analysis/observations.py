@@ -10,7 +10,15 @@ from typing import Any
 import polars as pl
 
 from infohorizon import tables
-from infohorizon.analysis.panels import INFORMATION, REMOVALS, SCHEDULES, SWEEP, over_windows, per_question
+from infohorizon.analysis.reading import (
+    INFORMATION,
+    REMOVALS,
+    SCHEDULES,
+    numbered,
+    over_windows,
+    per_question,
+    type_of_ids,
+)
 
 
 def questions(paths: Sequence[str]) -> pl.DataFrame:
@@ -112,13 +120,11 @@ def states(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
     return _gather(paths, "states", ["question_id", "layer", "entropy", "query_entropy"], lambda part: part, questions)
 
 
-def sweep(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
-    """Per question, strategy, layer and keep: score and tokens, mean over repeats."""
-
-    def reduce(part: pl.DataFrame) -> pl.DataFrame:
-        return per_question(part, ["strategy", "layer", "keep"])
-
-    return _gather(paths, "sweep", SWEEP, reduce, questions)
+def swept(paths: Sequence[str], model: str, benchmark: str) -> pl.Series:
+    """Ids of the questions that were swept for one model and benchmark."""
+    own = tables.matching(paths, "sweep", model=model, benchmark=benchmark)
+    ids = [tables.read(path, "sweep", ["question_id"])["question_id"].unique() for path in own]
+    return pl.concat(ids) if ids else pl.Series([], dtype=pl.String)
 
 
 def schedules(paths: Sequence[str], questions: pl.DataFrame) -> pl.DataFrame:
@@ -142,7 +148,9 @@ def _gather(
     for path in paths:
         place = tables.place(path, name)
         owner = [pl.lit(place[column]).alias(column) for column in ("model", "benchmark")]
-        frames.append(reduce(tables.read(path, name, columns)).select(*owner, pl.all()))
+        part = tables.read(path, name, columns)
+        own = reduce(numbered(part, type_of_ids(part)))  # texts would keep the memory of all rows that are reduced
+        frames.append(own.select(*owner, pl.col("question_id").cast(pl.String), pl.exclude("question_id")))
     if not frames:
         return pl.DataFrame()
     images = questions.select("benchmark", "question_id", "image_id")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,20 +10,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from infohorizon import tables
+from infohorizon.analysis.reading import (
+    INFORMATION,
+    REMOVALS,
+    SCHEDULES,
+    SWEEP,
+    by_name,
+    numbered,
+    over_windows,
+    parts,
+    per_question,
+    type_of_ids,
+)
 from infohorizon.analysis.statistics import Array, Clusters, cluster
 from infohorizon.errors import UserError
 
-# The columns that are read of the large tables.
-INFORMATION = (
-    *("question_id", "layer", "information", "answer_information"),
-    *("text_probability", "text_answer_probability", "text_divergence"),
-)
-REMOVALS = (
-    *("question_id", "removal", "layer", "probability", "answer_probability"),
-    *("full_probability", "full_answer_probability", "divergence", "score"),
-)
-SWEEP = ("question_id", "strategy", "layer", "keep", "repeat", "tokens", "score")
-SCHEDULES = ("question_id", "schedule", "repeat", "mean_tokens", "score")
 CELL = ("layer", "keep")
 DUST = 1e-9
 
@@ -36,7 +38,7 @@ class Tables:
         questions: benchmark table (question_id, image_id and category are read).
         answers: answers table.
         information: `over_windows` of the information table.
-        sweeps, schedules: tables by strategy and by schedule.
+        sweeps, schedules: tables by strategy and by schedule, or `per_question` of them.
         removals: rows of the removals table.
         losses: rows of the losses table.
         matched: strategy → the random strategy that keeps as many tokens as it does; all others are compared with
@@ -54,6 +56,7 @@ class Tables:
     removals: pl.DataFrame | None = None
     losses: pl.DataFrame | None = None
     matched: Mapping[str, str] = field(default_factory=dict)
+    _pairs: dict[str, "Panel"] = field(default_factory=dict, init=False)
 
     def full(self) -> pl.DataFrame:
         """Unpruned scores: question_id, score, tokens (null: the tables do not say)."""
@@ -74,12 +77,21 @@ class Tables:
         own = self.sweeps.keys() - {"random", "drop-all"} - set(self.matched.values())
         return [strategy for strategy in sorted(own) if self.random_for(strategy) in self.sweeps]
 
+    def with_random(self, strategy: str) -> "Panel":
+        """Paired differences from random in all cells; paired once, since several analyses take them."""
+        if strategy not in self._pairs:
+            random = per_question(self.sweeps[self.random_for(strategy)], CELL)
+            self._pairs[strategy] = self.paired(self.sweeps[strategy], random, CELL, f"sweep of {strategy}")
+        return self._pairs[strategy]
+
     def against_random(self, strategy: str) -> "Panel":
-        """Paired differences from random in the cells where both kept the same number of tokens."""
-        random = per_question(self.sweeps[self.random_for(strategy)], CELL)
-        panel = self.paired(self.sweeps[strategy], random, CELL, f"sweep of {strategy}")
+        """Those of the cells where both kept the same number of tokens."""
+        panel = self.with_random(strategy)
         unequal = panel.frame.filter((pl.col("tokens") - pl.col("tokens_baseline")).abs() > DUST)
-        return Panel(panel.frame.join(unequal.select(CELL).unique(), on=CELL, how="anti"), panel.keys)
+        if unequal.is_empty():
+            return panel
+        cells = unequal.select(CELL).unique()
+        return Panel(panel.frame.join(cells, on=CELL, how="anti", maintain_order="left"), panel.keys)
 
     def panel(self, frame: pl.DataFrame, keys: Sequence[str], what: str) -> "Panel":
         """Panel of a frame with one row per question and cell; raises UserError where it is not complete."""
@@ -109,7 +121,7 @@ class Panel:
     frame: pl.DataFrame
     keys: list[str]
 
-    @property
+    @cached_property
     def cells(self) -> pl.DataFrame:
         """The K cells in order, one row each."""
         return self.frame.select(self.keys).unique().sort(self.keys)
@@ -119,11 +131,11 @@ class Panel:
         """(K,) layer of each cell."""
         return self.cells["layer"].to_numpy()
 
-    @property
+    @cached_property
     def questions(self) -> int:
         return self.frame["question_id"].n_unique()
 
-    @property
+    @cached_property
     def images(self) -> int:
         return self.frame["image_id"].n_unique()
 
@@ -160,52 +172,24 @@ def read_tables(
     """
     stages = ("answers", "information", "removals", "sweep", "schedules")
     own = {name: tables.matching(files[name], name, model=model, benchmark=benchmark) for name in stages}
-    information = [over_windows(tables.read(path, "information", INFORMATION)) for path in own["information"]]
-    removals = [tables.read(path, "removals", REMOVALS) for path in own["removals"]]
-    sweep = [tables.read(path, "sweep", SWEEP) for path in own["sweep"]]
-    schedules = [tables.read(path, "schedules", SCHEDULES) for path in own["schedules"]]
+    questions = tables.read(tables.matching(files["questions"], "benchmark", benchmark=benchmark), "benchmark")
+    ids = type_of_ids(questions)
+    information = [over_windows(part) for part in parts(own["information"], "information", INFORMATION, ids)]
+    removals = list(parts(own["removals"], "removals", REMOVALS, ids))
     return Tables(
         model,
         benchmark,
         depth,
-        questions=tables.read(tables.matching(files["questions"], "benchmark", benchmark=benchmark), "benchmark"),
-        answers=tables.read(own["answers"], "answers"),
+        questions=numbered(questions, ids),
+        answers=numbered(tables.read(own["answers"], "answers"), ids),
         information=pl.concat(information) if information else None,
         removals=pl.concat(removals) if removals else None,
         losses=tables.read(files["losses"], "losses").filter(model=model, benchmark=benchmark),
-        sweeps=_by_name(sweep, "strategy"),
-        schedules=_by_name(schedules, "schedule"),
+        sweeps=by_name(parts(own["sweep"], "sweep", SWEEP, ids), "strategy", lambda rows: per_question(rows, CELL)),
+        schedules=by_name(
+            parts(own["schedules"], "schedules", SCHEDULES, ids),
+            "schedule",
+            lambda rows: per_question(rows, ["schedule"]),
+        ),
         matched=matched or {},
     )
-
-
-def _by_name(parts: Sequence[pl.DataFrame], column: str) -> dict[str, pl.DataFrame]:
-    """Rows by strategy or schedule; a file may hold several of them."""
-    if not parts:
-        return {}
-    frames = pl.concat(parts).partition_by(column, as_dict=True, maintain_order=True)
-    return {str(name): frame for (name,), frame in frames.items()}
-
-
-def over_windows(information: pl.DataFrame) -> pl.DataFrame:
-    """Information table → per question and layer, over its windows; a part at a time may be reduced.
-
-    Returns:
-        question_id, layer; information, answer_information: the largest absolute value; mean_information: the mean
-        absolute value; spread: the standard deviation of information; text_probability, text_answer_probability,
-        text_divergence: those of all windows.
-    """
-    return information.group_by("question_id", "layer").agg(
-        pl.col("information", "answer_information").abs().nan_max(),
-        pl.col("text_probability", "text_answer_probability", "text_divergence").nan_max(),
-        mean_information=pl.col("information").abs().mean(),
-        spread=pl.col("information").std(ddof=0),
-    )
-
-
-def per_question(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Mean over repeats: question_id, keys, score, tokens (visual tokens kept, or the schedule's mean)."""
-    if "mean_tokens" in frame.columns:
-        frame = frame.rename({"mean_tokens": "tokens"})
-    by = ["question_id", *keys]
-    return frame.sort(*by, "repeat").group_by(by, maintain_order=True).agg(pl.col("score", "tokens").mean())

@@ -52,12 +52,22 @@ class Sources(NamedTuple):
     window: int
 
 
-def clearest(information: pl.DataFrame, model: str, benchmark: str) -> list[str]:
-    """The question whose largest |information| at any layer is the largest of its benchmark: the clearest example."""
-    if information.is_empty():
+def clearest(information: Sequence[str], model: str, benchmark: str) -> list[str]:
+    """The question whose largest |information| at any layer is the largest of its benchmark: the clearest example.
+
+    Args:
+        information: paths of the tables, of all models and benchmarks.
+    """
+    largest = [
+        tables.read(part, "information", ["question_id", "information"])
+        .group_by("question_id")
+        .agg(pl.col("information").abs().nan_max())
+        for part in tables.matching(information, "information", model=model, benchmark=benchmark)
+    ]
+    if not largest:
         return []
-    rows = information.filter(model=model, benchmark=benchmark)
-    return rows.sort("information", "question_id", descending=[True, False])["question_id"].head(1).to_list()
+    rows = pl.concat(largest).sort("information", "question_id", descending=[True, False])
+    return rows["question_id"].head(1).to_list()
 
 
 def evenly(questions: pl.Series, count: int) -> list[str]:

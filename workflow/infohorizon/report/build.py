@@ -92,14 +92,13 @@ def build(files: Files, study: Study) -> str:
     questions = observations.questions(files.questions)
     answers = observations.answers(files.answers, questions)
     information = observations.information(files.information, questions)
-    sweep = observations.sweep(files.sweep, questions)
     states = observations.states(files.states, questions)
     horizon = tables.read(files.horizon, "horizon")
     comparison = tables.read(files.comparison, "comparison")
     metrics = tables.read(files.metrics, "metrics")
     provenance = rows.provenance(_stages(files))
     sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
-    shown = explorer(_sampled(sources, study, information, sweep), answers, files.sweep)
+    shown = explorer(_sampled(sources, study, information, files.sweep), answers, files.sweep)
     script = (HERE / "explorer.js").read_text(encoding="utf-8")
     return _template().render(
         models=study.models,
@@ -203,7 +202,7 @@ def _stages(files: Files) -> dict[str, Sequence[str]]:
 
 
 def _sampled(
-    sources: examples.Sources, study: Study, information: pl.DataFrame, sweep: pl.DataFrame
+    sources: examples.Sources, study: Study, information: pl.DataFrame, sweep: Sequence[str]
 ) -> list[list[examples.Example]]:
     """Examples for the explorer: evenly spaced questions, those with swept answers where there are any."""
     if information.is_empty():
@@ -211,12 +210,9 @@ def _sampled(
     sampled = []
     for model in study.models:
         for benchmark in study.benchmarks:
-            measured = information.filter(model=model, benchmark=benchmark)
-            if not sweep.is_empty():
-                swept = sweep.filter(model=model, benchmark=benchmark)
-                both = measured.join(swept, on="question_id", how="semi")
-                measured = both if both.height else measured
-            chosen = examples.evenly(measured["question_id"], COUNTS[0])
+            measured = information.filter(model=model, benchmark=benchmark)["question_id"].unique()
+            both = measured.filter(measured.is_in(observations.swept(sweep, model, benchmark).implode()))
+            chosen = examples.evenly(both if len(both) else measured, COUNTS[0])
             sampled.append(examples.load(sources, model, benchmark, chosen))
     return sampled
 

@@ -29,13 +29,12 @@ def explorer(examples: Sequence[Sequence[Example]], answers: pl.DataFrame, sweep
     """
     examples = [group for group in examples if group]
     pruned = {(group[0].model, group[0].benchmark): _pruned(group, sweep) for group in examples}
+    shown = [[_shown(one, answers, pruned[one.model, one.benchmark]) for one in group] for group in examples]
     for count in COUNTS:
-        content: dict[str, Any] = {"images": [], "examples": []}
-        for group in examples:
-            for index in spaced(len(group), count):
-                example = group[index]
-                shown = _shown(example, answers, pruned[example.model, example.benchmark], content["images"])
-                content["examples"].append(shown)
+        chosen = [group[index] for group in shown for index in spaced(len(group), count)]
+        images = list(dict.fromkeys(one["image"] for one in chosen))
+        places = {image: place for place, image in enumerate(images)}
+        content = {"images": images, "examples": [{**one, "image": places[one["image"]]} for one in chosen]}
         if len(embedded(content)) <= LIMIT:
             break
     return content
@@ -47,11 +46,8 @@ def embedded(content: Mapping[str, Any]) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame, images: list[str]) -> dict[str, Any]:
+def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame) -> dict[str, Any]:
     """One example; information as whole thousandths, layer by layer, 0 where none was measured."""
-    image = _data_uri(example)
-    if image not in images:
-        images.append(image)
     name = {"model": example.model, "benchmark": example.benchmark, "question_id": example.question_id}
     levels = {row["condition"]: _answer(row) for row in answers.filter(**name).iter_rows(named=True)}
     return {
@@ -60,7 +56,7 @@ def _shown(example: Example, answers: pl.DataFrame, pruned: pl.DataFrame, images
         "id": example.question_id,
         "question": example.question,
         "label": example.label,
-        "image": images.index(image),
+        "image": _data_uri(example),
         "grid": list(example.grid),
         "window": example.window,
         "layers": list(example.layers),
