@@ -5,6 +5,7 @@
 # make site   the documentation in build/site
 # make test-oldest  models under transformers 4.57      make what-reruns  which jobs `make` would run, and why
 # make test-devices  every stage under CUDA's rules, on a pretend accelerator, in minutes
+# make rehearsal  every stage at the sizes of 7B models with random weights (17 GB of memory, 22 GB of disk)
 #
 # PYTHON=python3.12  makes the environment with this Python (3.11 to 3.13); later calls stay with it
 # VENV=folder        keeps the environment there; the folder is emptied when Python or the pins change
@@ -18,7 +19,7 @@ PYTEST := OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
 export PYTHONPATH := workflow
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run setup test test-slow test-oldest test-devices check docs site smoke verify models bench what-reruns pins
+.PHONY: run setup test test-slow test-oldest test-devices check docs site smoke rehearsal verify models bench what-reruns pins
 
 run: setup
 	snakemake --cores $(CORES) $(ARGS)
@@ -63,6 +64,12 @@ site: setup
 smoke: setup
 	python tests/smoke_inputs.py build/smoke
 	snakemake --cores $(CORES) --configfile studies/smoke.yaml
+
+# One job after another: each holds a whole model.
+rehearsal: setup
+	python bench/rehearsal.py write build/rehearsal
+	snakemake --cores 1 --configfile studies/rehearsal.yaml
+	python bench/rehearsal.py report --docs docs/cost.md
 
 verify: setup
 	snakemake verify --cores $(CORES)

@@ -88,3 +88,7 @@ def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:
     full = pl.Series([0.85, 0.9, 0.95])
     assert measured["divprune-16"] == "100.0 % [100.0, 100.0]"
     assert measured["fastv-8"].startswith(f"{100 * ((full - 0.1) / full).mean():.1f} % [")
+    few = metrics.with_columns(
+        value=pl.when(pl.col("name") == "fastv-8").then("value"), low=pl.lit(None), high=pl.lit(None)
+    )
+    assert paper.relative(few, "strong") == [["strong", "fastv-8", measured["fastv-8"].partition(" [")[0]]]

@@ -68,9 +68,13 @@ def beside(
 
 
 def relative(metrics: pl.DataFrame, model: str) -> list[list[str]]:
-    """model, schedule, relative score with its interval: mean over benchmarks of the ratios of their own metrics."""
-    own = metrics.filter(pl.col("benchmark").is_null(), model=model, condition="schedule")
-    return [
-        [model, row["name"], f"{row['value']:.1f} % [{row['low']:.1f}, {row['high']:.1f}]"]
-        for row in own.iter_rows(named=True)
-    ]
+    """model, schedule, relative score with its interval: mean over benchmarks of the ratios of their own metrics.
+
+    Schedules without any ratio, where the unpruned scores are 0, are left out; one image has no interval.
+    """
+    own = metrics.filter(pl.col("benchmark").is_null(), model=model, condition="schedule").drop_nulls("value")
+    rows = []
+    for row in own.iter_rows(named=True):
+        interval = "" if row["low"] is None else f" [{row['low']:.1f}, {row['high']:.1f}]"
+        rows.append([model, row["name"], f"{row['value']:.1f} %{interval}"])
+    return rows
