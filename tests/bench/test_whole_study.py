@@ -1,6 +1,5 @@
 """The made-up study has the real tables in the real numbers, and the analysis finds the horizon that was planted."""
 
-import importlib.util
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -12,17 +11,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 import made_up
 import made_up_questions
 import roofline
+import whole_study as bench
 
 from infohorizon import tables
 from infohorizon.analysis.criteria import Settings, criteria
 from infohorizon.analysis.horizons import Whose, horizons
 from infohorizon.analysis.panels import read_tables
 from infohorizon.benchmarks import create
-
-# not imported by its name, which is that of tests/analysis
-spec = importlib.util.spec_from_file_location("bench_analysis", Path(made_up.__file__).with_name("analysis.py"))
-bench = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(bench)
 
 LAYERS = [4, 16, 18, 20, 28]
 MODEL, DEPTH, SHARE = "llava-1.5-7b", 32, Fraction(1, 50)

@@ -1,6 +1,6 @@
 r"""Time and memory of the analysis of a large study: its real rules on made-up tables (made_up.py), growing.
 
-    python bench/analysis.py build/analysis --shares 1/64 1/16 1/4 1 --figure docs/growth_analysis.png \
+    python bench/whole_study.py build/analysis --shares 1/64 1/16 1/4 1 --figure docs/growth_analysis.png \
         --docs docs/cost.md
 
 Each share of the questions of studies/paper.yaml is written to the folder; Snakemake runs one group of rules after the
@@ -131,7 +131,7 @@ def main() -> None:
     if chosen.figure:
         draw(used).savefig(chosen.figure, dpi=150)
     if chosen.docs:
-        text = between(chosen.docs.read_text(encoding="utf-8"), "analysis", page(used), "bench/analysis.py")
+        text = between(chosen.docs.read_text(encoding="utf-8"), "analysis", page(used), "bench/whole_study.py")
         chosen.docs.write_text(text, encoding="utf-8")
 
 
