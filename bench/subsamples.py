@@ -49,11 +49,9 @@ class Line(NamedTuple):
 
 
 def part(whole: Tables, share: float, rng: np.random.Generator) -> Tables:
-    """The tables of a random share of the images that were measured."""
-    measured = whole.questions
-    if whole.information is not None:
-        measured = measured.join(whole.information.select("question_id").unique(), on="question_id", how="semi")
-    images = measured["image_id"].unique().sort()
+    """The tables of a random share of the images that were asked about."""
+    assert whole.answers is not None
+    images = whole.questions.join(whole.answers, on="question_id", how="semi")["image_id"].unique().sort()
     drawn = rng.choice(images.to_numpy(), max(2, round(share * len(images))), replace=False).tolist()
     losses = whole.losses if whole.losses is None else whole.losses.filter(pl.col("image_id").is_in(drawn))
     return replace(whole, questions=whole.questions.filter(pl.col("image_id").is_in(drawn)), losses=losses)

@@ -133,7 +133,7 @@ def test_verify(sides):
         "removals": run_removals(there.questioner, there.asked, [Cell("mean", 2), Cell("text", 1)]),
     }
     settings, found = {"information": vars(Measurement()), "merging": []}, []
-    asked = {"question": here.asked.question, "label": here.asked.label, "image_id": "x"}
+    asked = {"question_id": "q", "question": here.asked.question, "label": here.asked.label, "image_id": "x"}
     for side in sides:
         dtype = getattr(torch, side.dtype)
         reference = AutoModelForImageTextToText.from_pretrained(side.folder, dtype=dtype, attn_implementation="eager")
