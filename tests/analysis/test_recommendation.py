@@ -30,7 +30,7 @@ CANDIDATES = [
     candidate("other", stages=1),
     candidate("drop"),
     candidate("single", stages=1),
-    candidate("cheat", "hybrid"),
+    candidate("cheat", "configured"),
     candidate("random 0.25 at 0", "random", stages=1),
     candidate("downsample 0.25", "downsample", stages=0),
 ]
@@ -70,7 +70,7 @@ def test_roles_go_to_the_smallest_loss_of_those_that_keep_what_was_planned():
     whole = choose(CANDIDATES, LOSSES, shares | {"cheat": 0.26, "downsample 0.25": 1.0})  # a model with a fixed number
     assert whole == chosen  # it loses less than the winner, and is none
     chosen = choose(CANDIDATES, LOSSES, shares | {"cheat": 0.255})  # counts as equal
-    assert chosen["winner"].schedule == chosen["hybrid"].schedule == "cheat"
+    assert chosen["winner"].schedule == chosen["configured"].schedule == "cheat"
     assert chosen["single"].schedule == "single"
     tied = choose(CANDIDATES, LOSSES | {"single": 0.02, "cheat": 0.02}, shares)
     assert tied["winner"].schedule == "single"  # fewer stages
@@ -123,7 +123,7 @@ def test_the_page_says_what_was_shown():
     ]
     text = page(pl.DataFrame(rows), "score", "figure.svg")
     assert "the best of 5, it lost 0.020" in text
-    assert "The best single stage is shown to lose more; no configured hybrid meets this budget;" in text
+    assert "The best single stage is shown to lose more; no configured schedule meets this budget;" in text
     assert "random at layer 0 is shown to lose more; no difference from the image at lower resolution is shown." in text
     assert "fastv keeps 25.0% of the visual tokens from layer 1 on" in text
 

@@ -1,4 +1,4 @@
-"""The search for schedules against a naive enumeration of all of them; hybrids that are scaled to a budget."""
+"""The search for schedules against a naive enumeration of all of them; schedules that are scaled to a budget."""
 
 import itertools
 import math

@@ -81,7 +81,7 @@ def test_studies_of_published_models_have_a_plan(name, said, monkeypatch):
 
 
 def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
-    changes = {"sweep": {"strategies": ["information", "copy"]}, "recommend": {"hybrids": []}}
+    changes = {"sweep": {"strategies": ["information", "copy"]}, "recommend": {"schedules": []}}
     changes |= {"strategies": {"copy": {"strategy": "random", "match": "fastv"}}}
     config = merged(config, changes)
     schema.check(config, SCHEMA)
@@ -92,7 +92,7 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
     config["sweep"]["strategies"].append("random")
     checks.check_recommend(config)
     late = {"late": {"stages": [[0.5, "random", 0.5], [9, "drop-all", 0]], "positions": "original"}}
-    config = merged(config, {"schedules": late, "recommend": {"hybrids": ["late"]}})
+    config = merged(config, {"schedules": late, "recommend": {"schedules": ["late"]}})
     checks.check(config)
     with pytest.raises(UserError, match=r"^schedules.late: small has no layer 9; its layers are 0 to 7\.$"):
         checks.check_recommend(config)
@@ -103,7 +103,10 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
     [
         ({"recommend": {"budgets": [0.5, 1]}}, "recommend.budgets.1: 1 is not valid; it must be a share of the unp"),
         ({"recommend": {"stages": 4}}, "recommend.stages: 4 is not valid; it must be at most 3."),
-        ({"recommend": {"hybrids": ["divprun-64"]}}, "recommend.hybrids: there is no 'divprun-64': did you mean 'd"),
+        (
+            {"recommend": {"schedules": ["divprun-64"]}},
+            "recommend.schedules: there is no 'divprun-64': did you mean 'd",
+        ),
         (
             {"longest_job": 0},
             "longest_job: 0 is not valid; it must be a number of minutes from 1, or null for no limit.",

@@ -61,8 +61,8 @@ def test_smaller_images_are_encoded_anew_and_asked_about_in_full():
 
 
 def test_what_recommend_tries():
-    """10 answered questions are five on a split, or `limit`; 3 tries, 2 hybrids and random; one schedule a role."""
-    chosen = {"budgets": [0.5], "tries": 3, "hybrids": ["a", "b"], "limit": 64}
+    """10 answered questions are five on a split, or `limit`; 3 tries, 2 configured ones and random; one schedule a role."""
+    chosen = {"budgets": [0.5], "tries": 3, "schedules": ["a", "b"], "limit": 64}
     config = configuration(recommend=chosen, sweep={"repeats": 2, "store_kept": False})
     run = cost.resume_flops(SHAPE, 0, 5 + 5, 35)  # half of 9 tokens is 5
     for split, runs in (("search", 6), ("held-out", 4)):
@@ -70,7 +70,7 @@ def test_what_recommend_tries():
         assert found.flops == 5 * (PREFILL + 2 * runs * run) and found.disk == 5 * 2 * runs * 40
         assert found.decoded == 5 * 2 * runs * 2 * TOKEN
         assert try_downsampled(LOAD, config, split).flops == 5 * (1800 + PREFILL)
-    config["recommend"] |= {"hybrids": [], "limit": 3}
+    config["recommend"] |= {"schedules": [], "limit": 3}
     assert try_schedules(LOAD, config, "held-out").flops == 3 * (PREFILL + 2 * 3 * run)
 
 

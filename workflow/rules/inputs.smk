@@ -321,12 +321,12 @@ def recommended(wildcards):
     return [before_update(str(path)) for path in found if path.is_file()]
 
 
-def hybrids(wildcards):
-    """The configured hybrids with their layers on the wildcard's model."""
+def competitors(wildcards):
+    """The schedules that compete with those of the search, with their layers on the wildcard's model."""
     return {
         name: {
             "positions": config["schedules"][name]["positions"],
             "stages": configuration.stages_of(config, name, depth(wildcards)),
         }
-        for name in RECOMMEND["hybrids"]
+        for name in RECOMMEND["schedules"]
     }

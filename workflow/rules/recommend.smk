@@ -28,7 +28,7 @@ rule search_schedules:
     params:
         settings=lambda wildcards: {
             **RECOMMEND,
-            "hybrids": hybrids(wildcards),
+            "schedules": competitors(wildcards),
             "strategies": configuration.recommendable(config),
             "positions": config["sweep"]["positions"],
             "seed": config["seed"],

@@ -58,7 +58,7 @@ def main(job: Job) -> None:
 
 
 def references(settings: dict[str, Any], price: Prices, budget: float) -> dict[str, tuple[str, Planned, str]]:
-    """Name → (kind, stages, positions): random alone at layer 0, and the hybrids that can meet the budget.
+    """Name → (kind, stages, positions): random alone at layer 0, and the configured schedules that can meet the budget.
 
     Raises:
         UserError: not even one token at layer 0 meets it.
@@ -71,7 +71,7 @@ def references(settings: dict[str, Any], price: Prices, budget: float) -> dict[s
             f"{least:.3f} of the unpruned run's {settings['unit']}; give larger budgets."
         )
     found = {name_of(stages_of(random, price.count)): ("random", random, settings["positions"])}
-    for name, plan in settings["hybrids"].items():
+    for name, plan in settings["schedules"].items():
         shares = [
             (layer, strategy, keep / price.count if keep >= 1 else keep) for layer, strategy, keep in plan["stages"]
         ]
@@ -79,7 +79,7 @@ def references(settings: dict[str, Any], price: Prices, budget: float) -> dict[s
         if planned is None:
             log.warning("%s cannot meet budget %g: its stages come too late", name, budget)
         else:
-            found[f"{name} for {budget:g}"] = ("hybrid", planned, plan["positions"])
+            found[f"{name} for {budget:g}"] = ("configured", planned, plan["positions"])
     return found
 
 

@@ -18,7 +18,7 @@ ANSWERS = ["question_id", "condition", "answer", "score"]
 ROLES = {
     "winner": "recommended",
     "single": "best single stage",
-    "hybrid": "best configured hybrid",
+    "configured": "best configured schedule",
     "random": "random at layer 0",
     "downsample": "image at lower resolution",
 }
@@ -31,8 +31,8 @@ class Candidate(NamedTuple):
 
     Attributes:
         budget: share of the unpruned run's cost.
-        kind: found (by the search), hybrid (a configured schedule that is scaled to the budget), random (one stage at
-            layer 0), downsample (the image at lower resolution, for as many tokens as that).
+        kind: found (by the search), configured (a schedule of config.yaml that is scaled to the budget), random (one
+            stage at layer 0), downsample (the image at lower resolution, for as many tokens as that).
         schedule: its name.
         stages: [layer, strategy, keep]; keep is a fraction of the image's tokens, or 0; none of a smaller image.
         cost, tokens: its share of the unpruned run's cost, and of its mean visual tokens, if strategies keep what is
@@ -131,9 +131,9 @@ def choose(
 ) -> dict[str, Candidate]:
     """Role → the candidate for one budget with the smallest loss; of equals the one with fewer stages.
 
-    winner: of all schedules; single: of those with one stage; hybrid, random, downsample: of that kind. A schedule that
-    keeps more than what was planned (a strategy need not keep what is asked) takes no role but that of random; a role
-    that nobody can take is left out.
+    winner: of all schedules; single: of those with one stage; configured, random, downsample: of that kind. A schedule
+    that keeps more than what was planned (a strategy need not keep what is asked) takes no role but that of random; a
+    role that nobody can take is left out.
 
     Args:
         losses, shares: of the schedules, by `mean_over_benchmarks` on the search split.
@@ -147,7 +147,7 @@ def choose(
     groups = {
         "winner": fair,
         "single": [one for one in fair if len(one.stages) == 1],
-        "hybrid": [one for one in fair if one.kind == "hybrid"],
+        "configured": [one for one in fair if one.kind == "configured"],
         "random": [one for one in fair if one.kind == "random"],
         "downsample": [one for one in candidates if one.kind == DOWNSAMPLE],
     }

@@ -13,7 +13,7 @@ from infohorizon.figures import style
 LOOKS = {
     "winner": style.Look(style.PALETTE[0], "o"),
     "single": style.Look(style.PALETTE[1], "s", style.DASHES[1]),
-    "hybrid": style.Look(style.PALETTE[2], "D", style.DASHES[2]),
+    "configured": style.Look(style.PALETTE[2], "D", style.DASHES[2]),
     "random": style.Look("#000000", "x", style.DASHES[3]),
     "downsample": style.Look(style.DOWNSAMPLED["color"], "v", style.DASHES[3]),
 }

@@ -41,8 +41,8 @@ def check(config: Config) -> None:
             _known(f"run.{key}", name, config[key])
     for name in schedules_of(config):
         _known("schedule_run.names", name, config["schedules"])
-    for name in config["recommend"]["hybrids"]:
-        _known("recommend.hybrids", name, config["schedules"])
+    for name in config["recommend"]["schedules"]:
+        _known("recommend.schedules", name, config["schedules"])
     for name in config["run"]["benchmarks"]:
         _benchmark(f"benchmarks.{name}", config["benchmarks"][name])
     for name in config["run"]["models"]:
@@ -75,7 +75,7 @@ def check(config: Config) -> None:
 
 
 def check_recommend(config: Config) -> None:
-    """Check what only `recommend` needs: something to choose from, and hybrids that can run on every model.
+    """Check what only `recommend` needs: something to choose from, and schedules that can run on every model.
 
     Raises:
         UserError: the first mistake.
@@ -85,9 +85,9 @@ def check_recommend(config: Config) -> None:
             "recommend: sweep.strategies has none that can be recommended (those that read the label or kept sets "
             "cannot be used on new images); add one, such as random."
         )
-    for name in config["recommend"]["hybrids"]:
+    for name in config["recommend"]["schedules"]:
         if any(strategies.is_informed(strategy, config["strategies"]) for strategy in strategies_of(config, name)):
-            raise UserError(f"recommend.hybrids: {name} reads the label, so it cannot be recommended; remove it.")
+            raise UserError(f"recommend.schedules: {name} reads the label, so it cannot be recommended; remove it.")
         for model in config["run"]["models"]:
             _schedule(config, name, model, depth_of(model, config["models"][model]))
 

@@ -137,9 +137,9 @@ def recommendable(config: Config) -> list[str]:
 
 
 def tried_strategies(config: Config) -> list[str]:
-    """Names of all strategies that `recommend` may run: its search's, the configured hybrids', and random."""
-    hybrids = [name for schedule in config["recommend"]["hybrids"] for name in strategies_of(config, schedule)]
-    return sorted({"random", *recommendable(config), *hybrids})
+    """Names of all strategies that `recommend` may run: its search's, the configured schedules', and random."""
+    configured = [name for schedule in config["recommend"]["schedules"] for name in strategies_of(config, schedule)]
+    return sorted({"random", *recommendable(config), *configured})
 
 
 def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:

@@ -213,8 +213,8 @@ def try_schedules(load: Workload, config: Config, split: str) -> Cost:
     random one.
     """
     settings, repeats = config["recommend"], config["sweep"]["repeats"]
-    hybrids = settings["hybrids"]
-    runs = settings["tries"] + len(hybrids) + 1 if split == SPLITS[0] else 3 + bool(hybrids)
+    configured = settings["schedules"]
+    runs = settings["tries"] + len(configured) + 1 if split == SPLITS[0] else 3 + bool(configured)
     each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
     for budget in settings["budgets"]:
         kept = tokens_of(budget, load.tokens)

@@ -412,8 +412,8 @@ TABLES: dict[str, Table] = {
             ),
             "role": Column(
                 pa.string(),
-                "winner: smallest loss on the search split; single, hybrid: the same of those with one stage, and of "
-                "the configured ones; random: one stage at layer 0; downsample: the image at lower resolution, nothing "
+                "winner: smallest loss on the search split; single, configured: the same of those with one stage, and "
+                "of the configured ones; random: one stage at layer 0; downsample: the image at lower resolution, nothing "
                 "pruned; candidate: all others that were tried",
             ),
             "schedule": Column(
