@@ -61,7 +61,7 @@ def test_smaller_images_are_encoded_anew_and_asked_about_in_full():
 
 
 def test_what_recommend_tries():
-    """10 answered questions are five on a split, or `limit`; 3 tries, 2 configured ones and random; one schedule a role."""
+    """10 answered questions are five on a split, or `limit`; 3 tries, 2 configured and random; one schedule a role."""
     chosen = {"budgets": [0.5], "tries": 3, "schedules": ["a", "b"], "limit": 64}
     config = configuration(recommend=chosen, sweep={"repeats": 2, "store_kept": False})
     run = cost.resume_flops(SHAPE, 0, 5 + 5, 35)  # half of 9 tokens is 5

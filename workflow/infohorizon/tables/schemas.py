@@ -413,8 +413,8 @@ TABLES: dict[str, Table] = {
             "role": Column(
                 pa.string(),
                 "winner: smallest loss on the search split; single, configured: the same of those with one stage, and "
-                "of the configured ones; random: one stage at layer 0; downsample: the image at lower resolution, nothing "
-                "pruned; candidate: all others that were tried",
+                "of the configured ones; random: one stage at layer 0; downsample: the image at lower resolution, "
+                "nothing pruned; candidate: all others that were tried",
             ),
             "schedule": Column(
                 pa.string(), "its name in the schedules tables under recommend/; downsample KEEP for a smaller image"
