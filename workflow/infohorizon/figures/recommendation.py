@@ -30,12 +30,15 @@ def recommendation_figure(table: pl.DataFrame, benchmarks: Sequence[str], loss: 
     """
     names = [*benchmarks, *([""] if len(benchmarks) > 1 else [])]
     held_out = table.filter(pl.col("role").is_in(list(LOOKS)), split="held-out")
+    budgets = held_out["budget"].unique().sort().to_list()
     figure, axes = style.panels(1, len(names), 3.1, 2.5, sharey=True)
     for panel, name in zip(axes[0], names, strict=True):
         for number, role in enumerate(LOOKS):
             _series(panel, held_out.filter(benchmark=name, role=role).sort("budget"), role, number)
         panel.axhline(0, **style.FULL, zorder=1)
         panel.set_title(name or "mean over benchmarks")
+        panel.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
+        panel.margins(x=0.1)
         panel.set_xlabel(f"budget, share of {UNITS[table['unit'][0]]}")
     axes[0, 0].set_ylabel(LOSSES[loss])
     handles = [style.handle(look, ROLES[role]) for role, look in LOOKS.items() if role in held_out["role"]]
