@@ -108,6 +108,10 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
             "recommend.schedules: there is no 'divprun-64': did you mean 'd",
         ),
         (
+            {"recommend": {"tries": "6"}},
+            "recommend.tries: '6' is not valid; it must be a whole number. (In braces after --config, Snakemake reads ",
+        ),
+        (
             {"longest_job": 0},
             "longest_job: 0 is not valid; it must be a number of minutes from 1, or null for no limit.",
         ),

@@ -1,5 +1,6 @@
 """What a user writes (config.yaml, a schedule) against its JSON schema: the first mistake in one sentence."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
 )
 Validator = extend(Draft202012Validator, type_checker=STRICT)
+LITERAL = re.compile(r"[+-]?\d+(\.\d*)?|true|false|null")
+BRACES = "(In braces after --config, Snakemake reads everything as text; use a file and --configfile.)"
 TYPES = {"object": "a dictionary", "array": "a list", "string": "text", "integer": "a whole number", "null": "null"}
 
 
@@ -43,7 +46,8 @@ def sentence(error: ValidationError, name: str) -> str:
         known = list(error.schema["properties"])
         other = next(key for key in error.instance if key not in known)
         return f"{inside}{other} is not a key of {name}: {suggestion(other, known)}"
-    return f"{key or name}: {error.instance!r} is not valid; it must be {_wanted(error)}."
+    said = f"{key or name}: {error.instance!r} is not valid; it must be {_wanted(error)}."
+    return f"{said} {BRACES}" if isinstance(error.instance, str) and LITERAL.fullmatch(error.instance) else said
 
 
 def _wanted(error: ValidationError) -> str:
