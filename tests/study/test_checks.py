@@ -109,7 +109,7 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
         ),
         (
             {"recommend": {"tries": "6"}},
-            "recommend.tries: '6' is not valid; it must be a whole number. (In braces after --config, Snakemake reads ",
+            "recommend.tries: '6' is not valid; it must be a whole number. In braces after --config, Snakemake reads ",
         ),
         (
             {"longest_job": 0},

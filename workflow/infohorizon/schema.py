@@ -18,7 +18,7 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
 )
 Validator = extend(Draft202012Validator, type_checker=STRICT)
 LITERAL = re.compile(r"[+-]?\d+(\.\d*)?|true|false|null")
-BRACES = "(In braces after --config, Snakemake reads everything as text; use a file and --configfile.)"
+BRACES = "In braces after --config, Snakemake reads everything as text: use a file and --configfile."
 TYPES = {"object": "a dictionary", "array": "a list", "string": "text", "integer": "a whole number", "null": "null"}
 
 
