@@ -66,9 +66,8 @@ def test_the_label_scores_one_and_another_answer_none(folder: Path) -> None:
 
 
 def frame(answers: list[str], labels: list[str], scores: list[float], images: list[str]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"image_id": images, "answer": answers, "answers": [[x] for x in labels], "score": scores, "category": "x"}
-    )
+    said = {"answer": answers, "answers": [[x] for x in labels], "score": scores, "category": "x"}
+    return pl.DataFrame({"question_id": [*map(str, range(len(answers)))], "image_id": images, **said})
 
 
 def test_reading_ignores_spaces_and_counts_characters() -> None:
