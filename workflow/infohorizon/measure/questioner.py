@@ -17,7 +17,6 @@ from infohorizon.units import tokens_of
 
 Keep = int | float
 Settled = Callable[[str, str], bool]
-HALF = "\ufffd"  # in a text whose last token is a part of a character
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Questioner:
         first = language_model.logits(branches.final[:, -1]).softmax(dim=-1)[:, target].double().cpu()
         penalty = self.model.repetition_penalty
         choose = Greedy() if penalty == 1.0 else Greedy(self.model.token_ids(asked.question), penalty)
-        settled = None if self.settled is None else partial(self._settled, self.settled, asked.question_id)
+        settled = self.settled and partial(self._settled, self.settled, asked.question_id)
         ids = decode(language_model, branches, self.limit, self.model.stop_ids, choose, settled)
         return [
             {"answer": self.model.answer_text(row), "label_probability": float(p)}
@@ -108,8 +107,7 @@ class Questioner:
         ]
 
     def _settled(self, settled: Settled, question_id: str, ids: list[int]) -> bool:
-        text = self.model.answer_text(ids)
-        return HALF not in text and settled(question_id, text)
+        return settled(question_id, self.model.answer_text(ids))
 
     def worth(self, trace: Trace, asked: Asked) -> dict[str, dict[str, float]]:
         """What the whole image is worth to the label: full and blind → answer_probability and divergence.

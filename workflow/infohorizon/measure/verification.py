@@ -9,7 +9,7 @@ import polars as pl
 from PIL import Image
 
 from infohorizon.measure.downsampling import lowered
-from infohorizon.measure.questioner import HALF, Settled
+from infohorizon.measure.questioner import Settled
 from infohorizon.measure.reference import Drop, Naive
 from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
@@ -83,9 +83,11 @@ class Verifier:
 
     def _answer(self, question_id: str, ids: list[int]) -> str:
         """The text of an answer, up to where it is settled."""
-        texts = [self.model.answer_text(ids[:count]) for count in range(1, len(ids) + 1)] or [""]
-        settled = self.settled or (lambda question_id, text: False)
-        return next((text for text in texts if HALF not in text and settled(question_id, text)), texts[-1])
+        whole, settled = self.model.answer_text(ids), self.settled
+        if settled is None:
+            return whole
+        beginnings = (self.model.answer_text(ids[:count]) for count in range(1, len(ids)))
+        return next((text for text in beginnings if settled(question_id, text)), whole)
 
     def _difference(self, row: Mapping[str, Any], naive: Naive, drops: list[Drop]) -> float:
         """Largest difference between a row's probabilities of the label and the reference's."""

@@ -10,6 +10,8 @@ from infohorizon.models.vision_table import Images
 from infohorizon.pipeline.inputs import Questions, open_batch, open_model, open_task
 from infohorizon.pipeline.job import Job
 
+HALF = "\ufffd"  # in a text whose last token is a part of a character: another one follows
+
 
 def questioner_of(job: Job, questions: Questions) -> Callable[[], Questioner]:
     """What gives the job's questioner; the model is opened at the first call, since all rows may be there already."""
@@ -33,7 +35,7 @@ def settling(job: Job, rows: Mapping[str, Mapping[str, Any]]) -> Settled | None:
     if job.params.protocol["stop"] == "end":
         return None
     task = open_task(job)
-    return lambda question_id, answer: task.settled(answer, rows[question_id]["answers"])
+    return lambda question_id, answer: HALF not in answer and task.settled(answer, rows[question_id]["answers"])
 
 
 def asker(questions: Questions, images: Images, oracle: Oracle | None = None) -> Callable[[str], Asked]:
