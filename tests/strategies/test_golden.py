@@ -1,12 +1,18 @@
 """Kept sets equal those that the authors' own selection functions returned for the same inputs: in the decoder."""
 
+import test_golden_before as before
 import torch
 from array_view import ArrayView, sections
-from golden import assert_kept, cases, view
+from golden import GOLDEN_DIR, assert_kept, cases, view
 
 from infohorizon.engine.reading import turned
 from infohorizon.strategies import create
 from infohorizon.strategies.entropyprune import query_entropy
+
+
+def test_every_golden_file_has_a_test():
+    tests = {name.removeprefix("test_golden_") for name in [*globals(), *vars(before)] if name.startswith("test_golden_")}
+    assert {file.stem for file in GOLDEN_DIR.glob("*.safetensors")} <= tests
 
 
 def last_row(row: torch.Tensor, case: dict) -> torch.Tensor:
