@@ -11,8 +11,8 @@ from infohorizon.strategies.entropyprune import query_entropy
 
 
 def test_every_golden_file_has_a_test():
-    tests = {name.removeprefix("test_golden_") for name in [*globals(), *vars(before)] if name.startswith("test_golden_")}
-    assert {file.stem for file in GOLDEN_DIR.glob("*.safetensors")} <= tests
+    tests = {*globals(), *vars(before)}
+    assert {f"test_golden_{file.stem}" for file in GOLDEN_DIR.glob("*.safetensors")} <= tests
 
 
 def last_row(row: torch.Tensor, case: dict) -> torch.Tensor:

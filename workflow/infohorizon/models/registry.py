@@ -70,8 +70,8 @@ def model_type(source: str, file: Path) -> str:
         )
     if kind == "internvl_chat":
         raise UserError(
-            f"model {source} is in the layout of InternVL's own code: use the form that transformers reads, which has a "
-            "name in -hf (InternVL3) or -HF (InternVL3.5) on the hub."
+            f"model {source} is in the layout of InternVL's own code: use the form that transformers reads, whose name "
+            "on the hub ends in -hf (InternVL3) or -HF (InternVL3.5)."
         )
     if reason := REFUSED.get(kind):
         raise UserError(f"model {source} is of type '{kind}', which cannot be studied here: {reason}.")
