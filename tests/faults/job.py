@@ -71,6 +71,7 @@ def _run(study: Path, stage: str, results: Path, kill: int | None, log: Path | N
         config={
             "shards": 1,
             "batch_size": "auto",
+            "compile": False,
             "models": {"tiny": model},
             "benchmarks": {"tiny-mme": {"source": "inputs/mme", "task": "mme"}},
         },

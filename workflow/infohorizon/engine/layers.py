@@ -46,6 +46,7 @@ def tapping(tap: Tap) -> Iterator[None]:
         _tap.reset(token)
 
 
+@torch.compiler.disable
 def _attention(
     module: nn.Module,
     query: Tensor,
@@ -144,6 +145,7 @@ class PrefixCache:
         self.shared, self.own = shared, own
         self.read: int | None = None
 
+    @torch.compiler.disable
     def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
         """Append (rows, heads, tokens, width) to the rows' own tokens and give these; attention adds the prefix."""
         keys = keys.to(values.dtype)

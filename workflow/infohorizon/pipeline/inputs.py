@@ -12,6 +12,7 @@ import torch
 from infohorizon import benchmarks, models, tables
 from infohorizon.benchmarks.base import Task
 from infohorizon.engine import Batch
+from infohorizon.engine.compiled import compile_layers
 from infohorizon.errors import UserError
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.pipeline import gpus
@@ -116,6 +117,8 @@ def open_model(job: Job) -> VisionLanguageModel:
     settings = {**configured, **job.params.protocol, "revision": record["commit"]}
     model = models.load(record["folder"] or record["source"], settings)
     log.info("%s on %s", name, gpus.described(model))
+    if job.config["compile"]:
+        compile_layers(model.language_model)
     return model
 
 
