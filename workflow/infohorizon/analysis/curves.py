@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from infohorizon.analysis.statistics import (
     Array,
     Clusters,
+    Estimate,
     estimate,
     holm,
     means,
@@ -110,9 +111,12 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Mean of a quantity at each layer against a multiple of its mean at a reference; percentile bootstrap of images.
+    """Mean of a quantity at each layer against a multiple of its mean at a reference.
 
     The threshold is a share of the reference. Multiplied out, a resample whose reference is near 0 divides by nothing.
+    Each end of the confidence set is the more cautious of two: a percentile of the bootstrap over images, which knows
+    how layers hang together but not the images that were not drawn, and a test of what exceeds the threshold at each
+    layer (as for `Bounded`, by `_excess`), which holds its level where a few images carry most of the quantity.
 
     Attributes:
         data: the quantity, (images, K).
@@ -132,12 +136,14 @@ class Ratio:
 
     def horizon(self, threshold: float, level: float, depth: int) -> Found:
         quantity, reference = self._draws
-        holds = quantity <= threshold * reference
-        layers = first_layer(holds, self.layers, depth)
-        low, high = percentile_interval(layers[1:], 1 - level)
-        if self.images == 1:  # one image cannot be resampled: every layer is possible
-            low, high = self.layers.min(), depth
-        return Found(int(layers[0]), int(low), int(high), self._p_beyond(threshold))
+        layers = first_layer(quantity <= threshold * reference, self.layers, depth)
+        drawn = percentile_interval(layers[1:], 1 - level)
+        excess = self._excess(threshold)
+        above = excess.p_above(0.0)
+        tested = (holm(above) > level, excess.mean + excess.reach(1 - level) <= 0)
+        low, high = (first_layer(holds, self.layers, depth) for holds in tested)
+        last = float(above[self.layers.argmax()])
+        return Found(int(layers[0]), int(min(low, drawn[0])), int(max(high, drawn[1])), last)
 
     def worth(self, level: float) -> tuple[float, float]:
         """The reference's mean and its one-sided lower bound (percentile; −∞ for one image)."""
@@ -151,11 +157,10 @@ class Ratio:
         weights = resample(self.images, self.resamples, self.seed)
         return means(self.data, weights), means(self.reference, weights)
 
-    def _p_beyond(self, threshold: float) -> float:
-        """One-sided p of 'at most the threshold at the last layer', by Student's t of what exceeds it."""
-        last = self.layers == self.layers.max()
-        excess = self.data.sums[:, last] - threshold * self.reference.sums * (self.data.sizes / self.reference.sizes)
-        sizes = np.broadcast_to(self.data.sizes, self.data.sums.shape)[:, last]
-        largest: Array = np.abs(excess / np.maximum(sizes, 1)).max(axis=0)
+    def _excess(self, threshold: float) -> Estimate:
+        """What exceeds the threshold, with two pseudo-images at ± the largest excess of an image, as in `compare`."""
+        sizes = np.broadcast_to(self.data.sizes, self.data.sums.shape)
+        sums = self.data.sums - threshold * self.reference.sums * (sizes / self.reference.sizes)
+        largest: Array = np.abs(sums / np.maximum(sizes, 1)).max(axis=0)
         largest[largest == 0] = 1.0
-        return float(estimate(Clusters(excess, sizes), [(1.0, largest), (1.0, -largest)]).p_above(0.0)[0])
+        return estimate(Clusters(sums, sizes), [(1.0, largest), (1.0, -largest)])
