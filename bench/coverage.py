@@ -17,7 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from infohorizon.analysis.curves import Bounded, Ratio
-from infohorizon.analysis.statistics import Clusters, cluster, compare, upper
+from infohorizon.analysis.differences import compare
+from infohorizon.analysis.statistics import Clusters, cluster, upper
 
 LEVEL = 0.05
 DEPTH = 7

@@ -8,7 +8,7 @@ from study_tables import DEPTH, questions, sweep
 
 from infohorizon.analysis.criteria import Settings
 from infohorizon.analysis.panels import Tables
-from infohorizon.analysis.selection import FOLDS, cross_validated, selections
+from infohorizon.analysis.selection import FOLDS, choose, dealt, selections
 
 QUICK = Settings(resamples=200)
 
@@ -24,13 +24,13 @@ def tables(scores, per_image=2):
 def test_every_question_is_judged_by_a_choice_made_on_other_images():
     rng = np.random.default_rng(0)
     difference, images = rng.normal(size=(60, 9)), np.repeat(np.arange(20), 3)
-    chosen = cross_validated(difference, images, seed=4)
+    chosen = choose(difference, images, dealt(images, seed=4))
     for image in range(20):
         own = images == image
         assert len(set(chosen[own])) == 1, "questions of one image share a fold"
         changed = difference.copy()
         changed[own] = rng.normal(size=(3, 9)) * 100
-        assert (cross_validated(changed, images, seed=4)[own] == chosen[own]).all()
+        assert (choose(changed, images, dealt(images, seed=4))[own] == chosen[own]).all()
     naive = set()
     for fold_choice in np.unique(chosen):
         members = chosen == fold_choice

@@ -16,13 +16,13 @@ from infohorizon.analysis.statistics import (
     Array,
     Clusters,
     Estimate,
-    estimate,
     holm,
     means,
     p_above,
     percentile_interval,
     resample,
     upper,
+    widened,
 )
 
 Layers = NDArray[np.int64]
@@ -158,9 +158,7 @@ class Ratio:
         return means(self.data, weights), means(self.reference, weights)
 
     def _excess(self, threshold: float) -> Estimate:
-        """What exceeds the threshold, with two pseudo-images at ± the largest excess of an image, as in `compare`."""
+        """What exceeds the threshold, by image."""
         sizes = np.broadcast_to(self.data.sizes, self.data.sums.shape)
         sums = self.data.sums - threshold * self.reference.sums * (sizes / self.reference.sizes)
-        largest: Array = np.abs(sums / np.maximum(sizes, 1)).max(axis=0)
-        largest[largest == 0] = 1.0
-        return estimate(Clusters(sums, sizes), [(1.0, largest), (1.0, -largest)])
+        return widened(Clusters(sums, sizes))
