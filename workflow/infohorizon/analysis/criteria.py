@@ -195,7 +195,7 @@ def trimmed(values: Array) -> Array:
     Questions that are left out count as the largest one that stays, and all are shifted to the trimmed mean (Tukey and
     McLaughlin, 1963): their spread is that of a trimmed mean, in which it is chance where the cut lies.
     """
-    largest = np.quantile(values, 1 - TRIMMED, axis=0, method="higher")
+    largest = np.quantile(values, 1 - TRIMMED, axis=0, method="inverted_cdf")
     out = (values > largest).mean(axis=0)
     return (np.minimum(values, largest) - out * largest) / (1 - out)
 

@@ -114,9 +114,9 @@ class Ratio:
     """Mean of a quantity at each layer against a multiple of its mean at a reference.
 
     The threshold is a share of the reference. Multiplied out, a resample whose reference is near 0 divides by nothing.
-    Each end of the confidence set is the more cautious of two: a percentile of the bootstrap over images, which knows
-    how layers hang together but not the images that were not drawn, and a test of what exceeds the threshold at each
-    layer (as for `Bounded`, by `_excess`), which holds its level where a few images carry most of the quantity.
+    low and high are percentiles of the bootstrap over images, which knows how layers hang together but nothing of
+    images that were not drawn. Where a few images carry most of the quantity it would claim too much; so `high` is also
+    tested as that of `Bounded` is, on what exceeds the threshold (`_excess`), and the deeper of the two counts.
 
     Attributes:
         data: the quantity, (images, K).
@@ -137,13 +137,13 @@ class Ratio:
     def horizon(self, threshold: float, level: float, depth: int) -> Found:
         quantity, reference = self._draws
         layers = first_layer(quantity <= threshold * reference, self.layers, depth)
-        drawn = percentile_interval(layers[1:], 1 - level)
+        low, high = percentile_interval(layers[1:], 1 - level)
+        if self.images == 1:  # it cannot be resampled: every layer is possible
+            low = self.layers.min()
         excess = self._excess(threshold)
-        above = excess.p_above(0.0)
-        tested = (holm(above) > level, excess.mean + excess.reach(1 - level) <= 0)
-        low, high = (first_layer(holds, self.layers, depth) for holds in tested)
-        last = float(above[self.layers.argmax()])
-        return Found(int(layers[0]), int(min(low, drawn[0])), int(max(high, drawn[1])), last)
+        shown = first_layer(excess.mean + excess.reach(1 - level) <= 0, self.layers, depth)
+        beyond = float(excess.p_above(0.0)[self.layers.argmax()])
+        return Found(int(layers[0]), int(min(low, layers[0])), int(max(high, shown)), beyond)
 
     def worth(self, level: float) -> tuple[float, float]:
         """The reference's mean and its one-sided lower bound (percentile; −∞ for one image)."""
