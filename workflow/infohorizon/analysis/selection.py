@@ -4,7 +4,7 @@ A choice judged on the questions that it was made on looks better than it is. Im
 strategy and layer with the largest advantage over random on all other folds is judged.
 
 Folds share most of the images that they choose on, so what they find is not independent, and a test that knows nothing
-of the choice errs in 12 % of studies at a level of 5 % (no estimate of the variance mends that in general: Bengio and
+of the choice errs in over 10 % of studies at a level of 5 % (no estimate of the variance mends that in general: Bengio and
 Grandvalet, 2004). Therefore signs of images are flipped before the choice, which is made again in every pattern.
 """
 
