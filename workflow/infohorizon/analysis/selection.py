@@ -3,9 +3,10 @@
 A choice judged on the questions that it was made on looks better than it is. Images are dealt into folds; in each, the
 strategy and layer with the largest advantage over random on all other folds is judged.
 
-Folds share most of the images that they choose on, so what they find is not independent, and a test that knows nothing
-of the choice errs in over 10 % of studies at a level of 5 % (no estimate of the variance mends that in general: Bengio and
-Grandvalet, 2004). Therefore signs of images are flipped before the choice, which is made again in every pattern.
+Folds share most of the images that they choose on, so what they find is not independent. A test that knows nothing of
+the choice errs in over 10 % of studies at a level of 5 %, and no variance that is computed from the folds is unbiased
+(Bengio and Grandvalet, 2004). Therefore signs of images are flipped before the choice, which is made again in every
+pattern.
 """
 
 from collections.abc import Collection, Iterator
