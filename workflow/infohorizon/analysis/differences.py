@@ -72,7 +72,8 @@ def sign_patterns(flips: int, images: int, seed: int) -> Iterator[Array]:
     """Random signs of the images, (some of the patterns, images) at a time."""
     random, step = np.random.default_rng(seed), max(1, CHUNK // images)
     for start in range(0, flips, step):
-        yield 1.0 - 2.0 * random.integers(2, size=(min(step, flips - start), images), dtype=np.int8)
+        drawn = random.integers(2, size=(min(step, flips - start), images), dtype=np.int8)
+        yield 1.0 - 2.0 * drawn.astype(np.float64)
 
 
 def _extreme(patterns: NDArray, sums: Array) -> NDArray[np.bool_]:
