@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from simulated_scores import DEPTH, LEVEL, Setting
 
-from infohorizon.analysis.criteria import trimmed
+from infohorizon.analysis.criteria import TRIMMED
 from infohorizon.analysis.curves import Bounded, Ratio
-from infohorizon.analysis.statistics import Clusters, cluster
+from infohorizon.analysis.statistics import Clusters, cluster, trimmed
 
 LAYERS = np.arange(1, 7)
 # How information goes, and from which shares of the questions it is gone when tokens leave at layer 1, 2, …
@@ -94,13 +94,13 @@ def changed_at_the_threshold(images: int) -> Setting:
 def horizon_of_trimmed_divergence(images: int) -> Setting:
     """The trimmed mean is 1.05 of the threshold at layer 3 and 0.95 of it at layer 4."""
     whole = skewed(np.random.default_rng(0), np.arange(10**6))
-    mean = whole[whole <= np.quantile(whole, 0.95)].mean()
+    mean = whole[whole <= np.quantile(whole, 1 - TRIMMED)].mean()
 
     def study(rng: np.random.Generator) -> tuple[bool, bool]:
         ids = several(rng, images)
         values = skewed(rng, ids)[:, None] / mean * np.array([4, 2, 1.05, 0.95, 0.5, 0.2])
         one = Clusters(np.ones((images, 1)), np.ones((images, 1)))
-        return judged(cluster(trimmed(values), ids), one, 1.0, 4)
+        return judged(cluster(trimmed(values, TRIMMED), ids), one, 1.0, 4)
 
     return Setting(f"label-free-trimmed, {images} images, 5 % above the threshold, then 5 % below it", study)
 

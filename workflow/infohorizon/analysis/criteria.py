@@ -17,7 +17,7 @@ import polars as pl
 
 from infohorizon.analysis.curves import Bounded, Curve, Ratio
 from infohorizon.analysis.panels import CELL, Panel, Tables
-from infohorizon.analysis.statistics import Array, Clusters
+from infohorizon.analysis.statistics import Clusters, trimmed
 
 LABEL_FREE = ("label-free", "label-free-ratio", "label-free-trimmed")
 VANISHING = ("information", "answer-information", *LABEL_FREE, "redundancy", "metric")
@@ -185,19 +185,8 @@ def _label_free(panel: Panel, settings: Settings, category: str) -> Iterator[Cri
         "label-free-ratio", ratio, settings.changed, panel.questions, settings.divergence, category=category
     )
     one = Clusters(np.ones((ratio.images, 1)), np.ones((ratio.images, 1)))  # in nats, not a share
-    curve = Ratio(panel.clustered(trimmed(divergence)), panel.layers, one, settings.resamples, settings.seed)
+    curve = Ratio(panel.clustered(trimmed(divergence, TRIMMED)), panel.layers, one, settings.resamples, settings.seed)
     yield Criterion("label-free-trimmed", curve, settings.divergence, panel.questions, category=category)
-
-
-def trimmed(values: Array) -> Array:
-    """(questions, K) values whose means are those of each cell with its largest 5 % left out.
-
-    Questions that are left out count as the largest one that stays, and all are shifted to the trimmed mean (Tukey and
-    McLaughlin, 1963): their spread is that of a trimmed mean, in which it is chance where the cut lies.
-    """
-    largest = np.quantile(values, 1 - TRIMMED, axis=0, method="inverted_cdf")
-    out = (values > largest).mean(axis=0)
-    return (np.minimum(values, largest) - out * largest) / (1 - out)
 
 
 def _ratio(panel: Panel, quantity: str, reference: str, settings: Settings) -> Ratio:

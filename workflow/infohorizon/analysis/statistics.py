@@ -47,6 +47,17 @@ def pooled(parts: Sequence[Clusters]) -> Clusters:
     return Clusters(sums, np.concatenate([part.sizes * weight for part, weight in zip(parts, weights, strict=True)]))
 
 
+def trimmed(values: Array, share: float) -> Array:
+    """(questions, K) values whose means are those of each cell with this share of it, the largest values, left out.
+
+    What is left out counts as the largest value that stays, and all are shifted to the trimmed mean (Tukey and
+    McLaughlin, 1963): their spread is that of a trimmed mean, in which it is chance where the cut lies.
+    """
+    largest = np.quantile(values, 1 - share, axis=0, method="inverted_cdf")
+    out = (values > largest).mean(axis=0)
+    return (np.minimum(values, largest) - out * largest) / (1 - out)
+
+
 @lru_cache(maxsize=2)
 def resample(images: int, resamples: int, seed: int) -> Array:
     """Weights (1 + resamples, images): row 0 counts every image once, each other row draws with replacement."""
