@@ -1,6 +1,6 @@
 """Made-up studies of probabilities and divergences: what is left of them by layer is known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from simulated_scores import DEPTH, LEVEL, Setting
@@ -25,7 +25,10 @@ def settings() -> Iterator[Setting]:
             yield horizon_of_information(images, *shares)
     for images in (60, 200):
         yield information_at_the_threshold(images)
-        yield worth_at_the_floor(images)
+        yield worth_at_the_floor(
+            images, "all of it from 4 % of them", lambda rng, images: 0.5 * (rng.random(images) < 0.04)
+        )
+        yield worth_at_the_floor(images, "of either sign", lambda rng, images: rng.normal(0.02, 0.3, images))
     for images in (60, 200, 400):
         yield horizon_of_divergence(images, *FEWER)
         yield horizon_of_divergence(images, *CLOSER)
@@ -55,15 +58,15 @@ def information_at_the_threshold(images: int) -> Setting:
     return Setting(f"information, {images} images, exactly 10 % left at the end", study)
 
 
-def worth_at_the_floor(images: int) -> Setting:
+def worth_at_the_floor(images: int, how: str, draw: Callable[[np.random.Generator, int], np.ndarray]) -> Setting:
     """The image is worth 0.02 on average, the floor: it must not be shown to be worth more."""
 
     def study(rng: np.random.Generator) -> tuple[None, bool]:
         ids = several(rng, images)
-        worth = cluster((0.5 * (rng.random(images)[ids] < 0.04))[:, None], ids)
+        worth = cluster((draw(rng, images)[ids] + rng.normal(0, 0.1, len(ids)))[:, None], ids)
         return None, Ratio(worth, LAYERS[:1], worth, 500, 0).worth(LEVEL)[1] > 0.02
 
-    return Setting(f"information, {images} images, worth 0.5 to 4 % of them: the floor", study)
+    return Setting(f"information, {images} images, worth 0.02 (the floor), {how}", study)
 
 
 def horizon_of_divergence(images: int, how: str, gone: np.ndarray) -> Setting:

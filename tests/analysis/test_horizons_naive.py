@@ -138,6 +138,9 @@ def test_information_is_found_as_naively():
         tables = study(count=count, seed=seed)
         matrix, images = matrices(tables), tables.questions["image_id"].to_list()
         rows = rows_of(tables, Settings(resamples=50))
+        row, opposite = only(rows, "information"), -matrix["worth"]
+        assert row["worth"] == pytest.approx(matrix["worth"].mean())
+        assert row["worth_low"] == pytest.approx(-naive_excess(opposite, images)[0])
         for factor in (0.5, 1.0, 2.0):
             expected = naive_ratio(matrix["usable"], matrix["worth"], images, 0.1 * factor)
             assert expected == found(only(rows, "information", factor))

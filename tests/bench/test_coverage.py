@@ -36,7 +36,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/coverage.md"
         scores.choice(77, 0.05),
         information.horizon_of_information(100, *information.NEAR),
         information.information_at_the_threshold(60),
-        information.worth_at_the_floor(200),
+        information.worth_at_the_floor(60, "of either sign", lambda rng, images: rng.normal(0.02, 0.3, images)),
         information.horizon_of_divergence(60, *information.CLOSER),
         information.changed_at_the_threshold(200),
         information.horizon_of_trimmed_divergence(200),

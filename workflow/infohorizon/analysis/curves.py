@@ -146,10 +146,9 @@ class Ratio:
         return Found(int(layers[0]), int(min(low, layers[0])), int(max(high, shown)), beyond)
 
     def worth(self, level: float) -> tuple[float, float]:
-        """The reference's mean and its one-sided lower bound (percentile; −∞ for one image)."""
-        draws = self._draws[1][:, 0]
-        low = -np.inf if self.images == 1 else np.quantile(draws[1:], level, method="inverted_cdf")
-        return float(draws[0]), float(low)
+        """The reference's mean and its one-sided lower bound, by Student's t of `widened`."""
+        mean, bound = self.reference.sums.sum() / self.reference.sizes.sum(), widened(self.reference)
+        return float(mean), float(bound.mean[0] - bound.reach(1 - level)[0])
 
     @cached_property
     def _draws(self) -> tuple[Array, Array]:
