@@ -43,6 +43,10 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/train.smk"
 
 
+# The terminal's line of progress says how long the run has taken and about how long the rest will take.
+progress.word_progress(logger, Path(RESULTS) / "timings")
+
+
 onsuccess:
     if Path(rules.build_report.output[0]).is_file():
         print(f"\nDone. Open {rules.build_report.output[0]} in a browser.", file=sys.stderr)

@@ -69,6 +69,7 @@ def unregistered(folder):
         ),
         (lambda f: edit(f, lambda c: c.update(model_type="smolvlm")), ["is of type 'smolvlm'; known are"]),
         (lambda f: edit(f, lambda c: c.update(mm_vision_tower="openai/clip")), ["in the layout of LLaVA's own code"]),
+        (lambda f: edit(f, lambda c: c.update(model_type="internvl_chat")), ["in the layout of InternVL's own code"]),
         (
             lambda f: edit(f, lambda c: c.update(quantization_config={"quant_method": "awq"})),
             [r"is quantised \(awq\): use the weights that are not"],

@@ -1,7 +1,10 @@
 """What strategies see of a model, and every strategy at its first layer and where another one has acted before."""
 
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 
 from cases import make_case
 from checkpoints import WRITERS
@@ -12,8 +15,12 @@ from infohorizon.measure.schedules import Stage, run_schedule
 from infohorizon.measure.trace_view import TraceView
 from infohorizon.units import tokens_of
 
-SELECTORS = [name for name in strategies.REGISTRY if name != "kept"]  # which reads a file
-FEWER = {"drop-all", "dart", "stride", "pool"}  # none, 4 + 8k, or a grid that fits
+# Built-in strategies (`kept` reads a file), and those that config.yaml adds.
+OPTIONS = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())["strategies"]
+OPTIONS["oracle-answer"] = {"strategy": "information", "by": "whole answer"}
+SELECTORS = [name for name in strategies.names(OPTIONS) if name != "kept"]
+FEWER = {"drop-all", "dart", "random-as-dart", "stride", "pool"}  # none, 4 + 8k, or a grid that fits
+MORE = {"feather-grid"}  # keeps a grid besides
 
 
 @pytest.fixture(scope="module", params=list(WRITERS))
@@ -76,26 +83,29 @@ def test_a_later_stage_sees_the_tokens_that_are_left(case):
 @pytest.mark.parametrize("name", SELECTORS)
 def test_every_strategy_on_every_architecture(case, name):
     """At its first layer, and on what random has left: sorted, unique, as many as asked for, the same every time."""
-    strategy, count = strategies.create(name), len(case.encoded.features)
+    strategy, count = strategies.create(name, OPTIONS), len(case.encoded.features)
+    layer = strategies.first_layer(name, OPTIONS, case.model.depth)
     available = {name: strategy, "random": strategies.create("random")}
-    fewer = name in FEWER or strategy.sizes_itself
+
+    def fits(tokens, keep):
+        beyond = len(tokens) - tokens_of(keep, count)
+        return beyond == 0 or (beyond < 0 and name in FEWER) or (beyond > 0 and name in MORE)
+
     outcomes = []
     for rows in ("auto", 1):
         questioner = asker(case, rows)
         for keep in (1, 7, 0.6):
             trace = questioner.trace(asked(case))
-            chosen = questioner.select(trace, asked(case), available, Setting(name, strategy.first_layer, keep, 0))
-            kept, asked_for = chosen.kept.tolist(), tokens_of(keep, count)
-            assert kept == sorted(set(kept)) and set(kept) <= set(range(count))
-            assert len(kept) <= asked_for if fewer else len(kept) == asked_for
+            chosen = questioner.select(trace, asked(case), available, Setting(name, layer, keep, 0))
+            kept = chosen.kept.tolist()
+            assert kept == sorted(set(kept)) and set(kept) <= set(range(count)) and fits(kept, keep)
             if chosen.states is not None:
                 assert chosen.states.shape == (len(kept), trace.hidden(0).shape[1]) and chosen.states.isfinite().all()
             stages = [Stage(1, "random", 0.7), Stage(4, name, keep)]
             later = run_schedule(questioner, trace, asked(case), stages, available)
             first, second = later["kept"]
             assert set(second) <= set(first) and second == sorted(set(second))
-            left = tokens_of(stages[1].keep, count)
-            assert len(second) <= left if fewer else len(second) == left
+            assert fits(second, keep)
             outcomes.append((keep, kept, first, second, later["answer"]))
     half = len(outcomes) // 2
     assert outcomes[:half] == outcomes[half:]

@@ -114,8 +114,12 @@ def test_an_unknown_class_costs_no_download(hub):
     ("kind", "reason"),
     [
         ("gemma3", "visual tokens attend to later ones"),
-        ("gemma4", "visual tokens attend to later ones"),
+        ("molmo2", "visual tokens attend to later ones"),
         ("paligemma", "visual tokens attend to later ones"),
+        ("gemma3n", "take keys and values from others"),
+        ("gemma4", "visual tokens attend to later ones, .* take keys and values from others"),
+        ("lfm2_vl", "most of its layers are convolutions"),
+        ("mllama", "its images enter by cross-attention"),
         ("qwen3_5", "most of its layers are linear attention"),
         ("llava_next", "a whole and several tiles"),
         ("llava_onevision", "a whole and several tiles"),

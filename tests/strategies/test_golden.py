@@ -1,12 +1,21 @@
-"""Kept sets equal those that the authors' own selection functions returned for the same inputs: in the decoder."""
+"""Kept sets equal those that the authors' own selection functions returned for the same inputs: in the decoder.
 
+Where the authors' inputs were recorded further back, attention is the engine's, from states and weights.
+"""
+
+import test_golden_before as before
 import torch
 from array_view import ArrayView, sections
-from golden import assert_kept, cases, view
+from golden import GOLDEN_DIR, assert_kept, attention, cases, view
 
 from infohorizon.engine.reading import turned
 from infohorizon.strategies import create
 from infohorizon.strategies.entropyprune import query_entropy
+
+
+def test_every_golden_file_has_a_test():
+    tests = {*globals(), *vars(before)}
+    assert {f"test_golden_{file.stem}" for file in GOLDEN_DIR.glob("*.safetensors")} <= tests
 
 
 def last_row(row: torch.Tensor, case: dict) -> torch.Tensor:
@@ -45,25 +54,28 @@ def test_golden_dart():
 
 
 def test_golden_divprune():
+    divprune = create("divprune")
     for case, tensors in cases("divprune"):
         shown = view(case, hidden={"visual": tensors["hidden"]})
-        assert create("divprune").order(shown, case["keep"]).tolist() == tensors["order"].tolist()
+        assert divprune.orders(divprune.distances(shown)[None], case["keep"])[0].tolist() == tensors["order"].tolist()
         assert_kept("divprune", shown, case, tensors)
 
 
 def test_golden_pyramiddrop():
     for case, tensors in cases("pyramiddrop"):
-        assert_kept("pyramiddrop", view(case, ahead=last_row(tensors["attention_last_row"], case)), case, tensors)
+        row = attention(case, tensors, 1)[:, 0]
+        torch.testing.assert_close(row, tensors["attention_last_row"])
+        assert_kept("pyramiddrop", view(case, ahead=last_row(row, case)), case, tensors)
 
 
 def test_golden_vscan_decoder():
     """Without rotary embedding, as on Qwen; on LLaVA the rule is that of pyramiddrop."""
     for case, tensors in cases("vscan_decoder"):
-        row = last_row(tensors["attention_last_row"], case)
-        if case["variant"] == "llava":
-            assert_kept("pyramiddrop", view(case, ahead=row), case, tensors)
-        else:
-            assert_kept("vscan-decoder", view(case, ahead_plain=row), case, tensors)
+        llava = case["variant"] == "llava"
+        row = attention(case, tensors, 1, rotary=llava)[:, 0]
+        torch.testing.assert_close(row, tensors["attention_last_row"])
+        shown = {"ahead" if llava else "ahead_plain": last_row(row, case)}
+        assert_kept("pyramiddrop" if llava else "vscan-decoder", view(case, **shown), case, tensors)
 
 
 def test_golden_v2drop():
@@ -94,12 +106,14 @@ def test_golden_transprune():
                     parts["ffn_in"], parts["ffn_out"]
                 )
                 transitions.append(whole.narrow(0, start, count))
+            rows = attention(case, tensors, case["text_count"], f"stage{stage}.")
+            torch.testing.assert_close(rows, tensors[f"stage{stage}.attention_text_rows"])
             shown = ArrayView(
                 count,
                 case["text_count"],
                 start,
                 layer=len(transitions),
-                ahead=tensors[f"stage{stage}.attention_text_rows"].narrow(2, start, count),
+                ahead=rows.narrow(2, start, count),
                 transitions=dict(enumerate(transitions)),
             )
             strategy = create("golden", every_layer)
@@ -109,23 +123,12 @@ def test_golden_transprune():
             transitions, count = [values[kept] for values in transitions], len(kept)
 
 
-def row_without_rotary(stage: str, tensors: dict[str, torch.Tensor], case: dict) -> torch.Tensor:
-    """Softmax row of the last token over the whole sequence, from a layer's input and weights, (heads, sequence)."""
-    hidden, heads, width = tensors[f"{stage}.hidden"], case["heads"], case["head_width"]
-    normed = hidden * (hidden.square().mean(dim=1, keepdim=True) + case["rms_eps"]).rsqrt()
-    normed = normed * tensors[f"{stage}.input_norm_weight"]
-    query = (tensors[f"{stage}.q_weight"] @ normed[-1]).view(heads, 1, width)
-    key = (normed @ tensors[f"{stage}.k_weight"].T).unflatten(1, (case["key_value_heads"], width)).transpose(0, 1)
-    key = key.repeat_interleave(heads // case["key_value_heads"], dim=0)
-    return (query @ key.transpose(1, 2) / width**0.5).softmax(dim=-1)[:, 0]
-
-
 def test_golden_feather():
     for case, tensors in cases("feather"):
         start, present = case["visual_start"], torch.arange(case["visual_count"])
         left = 1 - case["reduction_ratio"]
         for stage, keep in (("stage0", int(len(present) * left)), ("stage1", case["kept_per_stage"][1])):
-            row = row_without_rotary(stage, tensors, case)
+            row = attention(case, tensors, 1, f"{stage}.", rotary=False)[:, 0]
             here = {**case, "visual_count": len(present)}
             shown = ArrayView(
                 len(present), case["text_count"], start, attention_plain=last_row(row, here), grid=case["grid"]

@@ -6,6 +6,8 @@ from torch.nn.functional import normalize
 
 from infohorizon.strategies import create
 from infohorizon.strategies.apet import residuals, spread
+from infohorizon.strategies.base import top
+from infohorizon.strategies.holov import quotas
 
 
 def test_golden_fastervlm():
@@ -138,10 +140,23 @@ def test_golden_visionzip():
 
 
 def test_golden_holov():
-    """Where a quota exceeds its stretch the authors pad with zeros, and here other tokens take their place."""
+    """Where a quota exceeds its stretch the authors pad with zeros, and here other tokens take their place.
+
+    By the authors' own scores of the stretches, quotas and tokens are theirs. Here scores are those up to a factor,
+    but for stretches of one token, to which the authors give a thousandth of their weight.
+    """
     for case, tensors in cases("holov"):
-        if case["visual_count"] < 2 * case["chunks"]:
-            continue  # the authors give stretches of one token a thousandth of their weight
-        kept = select("holov", view(case, saliency=tensors["saliency"]), case["keep"], chunks=case["chunks"]).kept
-        assert len(kept) == case["keep"] and set(tensors["kept"].tolist()) <= set(kept.tolist())
-        assert len(tensors["kept"]) == case["keep"] - case["padded"]
+        keep, number, saliency = case["keep"], case["chunks"], tensors["saliency"]
+        unbounded = torch.full((number,), keep)
+        quota = quotas(tensors["chunk_scores"].double(), unbounded, keep)
+        assert quota.tolist() == tensors["quota"].tolist()
+        chunks = saliency.tensor_split(number)
+        starts = [0, *torch.tensor([len(chunk) for chunk in chunks]).cumsum(dim=0).tolist()]
+        theirs = [s + top(chunk, n) for s, chunk, n in zip(starts, chunks, quota.tolist(), strict=False)]
+        assert torch.cat(theirs).tolist() == tensors["kept"].tolist()
+        assert len(tensors["kept"]) == keep - case["padded"]
+
+        kept = select("holov", view(case, saliency=saliency), keep, chunks=number).kept.tolist()
+        assert len(kept) == keep
+        if case["visual_count"] >= 2 * number:
+            assert set(tensors["kept"].tolist()) <= set(kept)

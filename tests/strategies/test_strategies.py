@@ -160,9 +160,42 @@ def test_faithful_divprune_picks_tokens_twice():
     assert 8 <= len(select("divprune-faithful", view, 100)) < 100
 
 
+@pytest.mark.parametrize("name", ["divprune", "divprune-faithful", "dart"])
+def test_all_layers_at_once_are_each_alone(name):
+    """Where the layers are known, the first choice is made for all of them: what each would choose alone."""
+    torch.manual_seed(0)
+    hidden = torch.randn(4, 46, 48)
+
+    def views(**others):
+        def shown(layer, part):
+            return {"visual": hidden[layer, :40, part], "text": hidden[layer, 40:, part]}
+
+        def keys(layer):
+            return {section: t.unflatten(1, (2, 8)).transpose(0, 1) for section, t in shown(layer, slice(16)).items()}
+
+        everything, part = slice(None), slice(16, 48)
+        return [
+            ArrayView(40, 6, layer=i, hidden=shown(i, everything), normed_hidden=shown(i, part), keys=keys(i), **others)
+            for i in range(4)
+        ]
+
+    there, notes, layers = {}, {}, range(create(name, SETTINGS).first_layer, 4)
+    together = views(at=there)
+    there |= dict(enumerate(together))
+    for view in together:
+        view.notes, view.layers = notes, range(4)
+    for keep in (28, 13, 5):
+        alone = [select(name, view, keep) for view in views()[layers.start :]]
+        first = select(name, together[2], keep)
+        assert first == alone[2 - layers.start]
+        for view in together if keep == 5 else []:
+            view.tensors.clear()  # nothing is looked at again
+        assert [select(name, view, keep) for view in together[layers.start :]] == alone
+
+
 def test_dart_visits_pivots_in_set_order():
     """The order in the set's hash table (here of 8 slots, so 40 comes first), not by number or norm."""
-    assert visiting_order([3, 1], [12], start=28) == [12, 1, 3]
+    assert visiting_order([3, 1, 12], start=28) == [12, 1, 3]
 
 
 def test_visionzip_merges_into_the_most_similar_target():

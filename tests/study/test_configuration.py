@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
+from tiny_study import ROOT
 
 from infohorizon.errors import UserError
 from infohorizon.models.geometry import decoder_config
 from infohorizon.study import configuration
+from infohorizon.units import tokens_of
 
 SCHEDULES = {
     "early": {"stages": [[0.03125, "fastv", 0.5], [0.625, "drop-all", 0]]},
@@ -49,6 +52,36 @@ def test_ascending_fractions_that_fall_on_one_layer(specs, depth, layers):
     schedules = {"x": {"stages": [[spec, "random", 0.5] for spec in specs]}}
     stages = configuration.stages_of({"strategies": {}, "schedules": schedules}, "x", depth)
     assert [layer for layer, _, _ in stages] == layers
+
+
+PUBLISHED = {  # name → depth, tokens of an image, and at which layers how many are left in the authors' own code
+    "fastv-50": (32, 576, [(2, 288)]),
+    "sparsevlm-192": (32, 576, [(3, 300), (7, 200), (16, 110)]),
+    "sparsevlm-128": (32, 576, [(3, 303), (7, 110), (16, 36)]),
+    "sparsevlm-96": (32, 576, [(3, 238), (7, 48), (16, 26)]),
+    "sparsevlm-64": (32, 576, [(3, 66), (7, 30), (16, 17)]),
+    "pyramiddrop": (32, 576, [(8, 288), (16, 144), (24, 72)]),
+    "visionzip-64": (32, 576, [(0, 64)]),
+    "holov-64": (32, 576, [(0, 64)]),
+    "fastervlm-58": (32, 576, [(0, 58)]),
+    "vispruner-64": (32, 576, [(0, 64)]),
+    "hiprune-64": (32, 576, [(0, 64)]),
+    "vscan-64": (32, 576, [(0, 96), (16, 32)]),
+    "apet-64": (32, 576, [(0, 96), (16, 32)]),
+    "v2drop": (32, 576, [(3, 288), (17, 144), (22, 0)]),
+    "v2drop-qwen": (28, 1200, [(3, 300), (16, 15), (22, 0)]),
+    "transprune": (32, 576, [(7, 504), (9, 360), (12, 72)]),
+    "entropyprune-192": (32, 576, [(2, 166)]),
+    "entropyprune-qwen": (28, 1000, [(1, 222)]),
+    "vscan-qwen": (28, 600, [(0, 100), (14, 33)]),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_schedules_of_the_catalogue_are_the_authors(name):
+    depth, count, expected = PUBLISHED[name]
+    stages = configuration.stages_of(yaml.safe_load((ROOT / "config.yaml").read_text()), name, depth)
+    assert [(layer, tokens_of(keep, count)) for layer, _, keep in stages] == expected
 
 
 def test_strategies_that_read_several_layers():

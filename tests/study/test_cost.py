@@ -135,6 +135,7 @@ def test_bytes():
         ("Qwen/Qwen2.5-VL-32B-Instruct", 33.5),
         ("Qwen/Qwen2.5-VL-72B-Instruct", 73.4),
         ("Qwen/Qwen3-VL-2B-Instruct", 2.13),
+        ("Qwen/Qwen3-VL-4B-Instruct", 4.44),
         ("Qwen/Qwen3-VL-8B-Instruct", 8.77),
         ("OpenGVLab/InternVL3-1B-hf", 0.938),
         ("OpenGVLab/InternVL3-8B-hf", 7.94),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import validate
 
 if " " in sys.executable:  # Snakemake does not quote it
@@ -24,6 +25,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), *inherited]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
+# The terminal shows jobs: libraries are silent, until a job that opens a model lets transformers write to its log.
+os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 from infohorizon import benchmarks as tasks
 from infohorizon import strategies as strategy_registry
@@ -32,6 +36,7 @@ from infohorizon.benchmarks import datafiles
 from infohorizon.errors import UserError
 from infohorizon.models import hub
 from infohorizon.pipeline import gpus as machine
+from infohorizon.pipeline import progress
 from infohorizon.pipeline.digest import code, content
 from infohorizon import schema
 from infohorizon.study import checks, configuration, protocols, sharding

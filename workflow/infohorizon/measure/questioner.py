@@ -166,10 +166,15 @@ class Questioner:
         strategies: Mapping[str, Strategy],
         setting: Setting,
         notes: dict[Any, Any] | None = None,
+        layers: Sequence[int] = (),
     ) -> "Choice":
-        """The same, not settled yet: nothing is waited for but what the strategy itself reads back."""
-        key = (self.seed, asked.question_id, setting.repeat)
-        view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, setting.keep, notes)
+        """The same, not settled yet: nothing is waited for but what the strategy itself reads back.
+
+        Args:
+            layers: those at which the strategies will choose from this trace.
+        """
+        key, keep = (self.seed, asked.question_id, setting.repeat), setting.keep
+        view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, keep, notes, layers)
         strategy, prompt = strategies[setting.strategy], trace.prompt
         return self.batch.one(len(prompt.embeddings), lambda: choose(strategy, view, prompt.count))
 

@@ -63,7 +63,9 @@ def _selections(
     strategies: Mapping[str, Strategy],
     settings: Sequence[Setting],
 ) -> list[Selection]:
-    """What stays under each setting; larger keeps choose first, since strategies may remember their order."""
+    """What stays under each setting; larger keeps choose first, since strategies may remember their order, and a
+    strategy may choose for all layers at once."""
+    layers = sorted({setting.layer for setting in settings})
     notes: dict[Any, Any] = {}
     served: dict[Any, Choice] = {}
     chosen: dict[int, Choice] = {}
@@ -71,7 +73,7 @@ def _selections(
         setting = settings[index]
         key = (setting.strategy, setting.keep) if strategies[setting.strategy].once else index
         if key not in served:
-            served[key] = questioner.choice(trace, asked, strategies, setting, notes)
+            served[key] = questioner.choice(trace, asked, strategies, setting, notes, layers)
         chosen[index] = served[key]
     return settled([chosen[index] for index in range(len(settings))])
 

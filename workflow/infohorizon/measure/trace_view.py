@@ -39,6 +39,7 @@ class TraceView(View):
         amount: keep as configured.
         oracle: (layer, of what) → (N,) information of all tokens of the image; None where no table was given.
         notes: what strategies remember of this trace; None for nothing yet.
+        layers: those at which it will be asked.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class TraceView(View):
         oracle: Callable[[int, Measure], Tensor] | None = None,
         amount: float = 0,
         notes: dict[Any, Any] | None = None,
+        layers: Sequence[int] = (),
     ) -> None:
         prompt = trace.prompt
         self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
@@ -60,11 +62,11 @@ class TraceView(View):
         self.amount, self.present, self.grid = amount, trace.visual[layer], encoded.grid
         self.count, self.visual_start = len(self.present), prompt.start
         self.text_count = prompt.suffix - prompt.forced
-        self.notes = {} if notes is None else notes
+        self.notes, self.layers = {} if notes is None else notes, layers
 
     def at(self, layer: int) -> "TraceView":
         view = copy(self)
-        view.layer = layer
+        view.layer, view.layers = layer, ()
         return view
 
     def _visual(self, layer: int) -> Tensor | slice:

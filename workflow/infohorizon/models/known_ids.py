@@ -42,7 +42,7 @@ KNOWN = {
         f"Qwen/{name}-Instruct": Known("chat_template", QWEN_25_VL)
         for name in ("Qwen2-VL-2B", "Qwen2-VL-7B", "Qwen2.5-VL-3B", "Qwen2.5-VL-7B", "Qwen2.5-VL-32B", "Qwen2.5-VL-72B")
     },
-    **{f"Qwen/Qwen3-VL-{size}-Instruct": Known("chat_template", QWEN3_VL) for size in ("2B", "8B")},
+    **{f"Qwen/Qwen3-VL-{size}-Instruct": Known("chat_template", QWEN3_VL) for size in ("2B", "4B", "8B")},
     **{f"OpenGVLab/InternVL3-{size}-hf": Known("chat_template", INTERNVL3) for size in ("1B", "8B")},
 }
 

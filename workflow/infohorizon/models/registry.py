@@ -16,13 +16,18 @@ REGISTRY = {
 }
 # model_type → why it is refused: what the engine asks has no meaning there, or no single grid.
 _BIDIRECTIONAL = "its visual tokens attend to later ones, so that what comes before a dropped token changes with it"
+_BORROWED = "some of its layers take keys and values from others and inputs of their own beside the hidden states"
 _TILES = "its images are a whole and several tiles, so that their tokens do not stand on one grid"
 REFUSED = {
-    **dict.fromkeys(("gemma3", "gemma3n", "gemma4", "paligemma"), _BIDIRECTIONAL),
+    **dict.fromkeys(("gemma3", "molmo2", "paligemma"), _BIDIRECTIONAL),
+    "gemma3n": _BORROWED,
+    "gemma4": f"depending on its size, {_BIDIRECTIONAL}, or {_BORROWED}",
     **dict.fromkeys(
         ("qwen3_5", "qwen3_5_moe"),
         "most of its layers are linear attention, whose state has no keys and values of a token that could be dropped",
     ),
+    "lfm2_vl": "most of its layers are convolutions, which have no keys and values of a token that could be dropped",
+    "mllama": "its images enter by cross-attention, so that there are no visual tokens in the decoder's sequence",
     **dict.fromkeys(("llava_next", "llava_onevision"), _TILES),
 }
 
@@ -62,6 +67,11 @@ def model_type(source: str, file: Path) -> str:
         raise UserError(
             f"model {source} is in the layout of LLaVA's own code (`mm_vision_tower`): use the form that transformers "
             "reads, as the llava-hf models on the hub are."
+        )
+    if kind == "internvl_chat":
+        raise UserError(
+            f"model {source} is in the layout of InternVL's own code: use the form that transformers reads, whose name "
+            "on the hub ends in -hf (InternVL3) or -HF (InternVL3.5)."
         )
     if reason := REFUSED.get(kind):
         raise UserError(f"model {source} is of type '{kind}', which cannot be studied here: {reason}.")

@@ -126,6 +126,7 @@ def _into_the_log() -> None:
     logging.disable_progress_bar()
     logging.disable_default_handler()
     logging.enable_propagation()
+    logging.set_verbosity_warning()
 
 
 def open_batch(job: Job, model: VisionLanguageModel) -> Batch:

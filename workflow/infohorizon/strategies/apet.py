@@ -20,7 +20,8 @@ class ApET(Strategy):
     it: the sum of their states over their number (paper: before the decoder and again in layer 16 of 32).
 
     States are vision features before the projector at layer 0, and the hidden states entering a later layer. (The
-    authors' Qwen port gives the weakest tokens the mean of their own state and the basis'.)
+    authors' Qwen port gives the weakest tokens the mean of their own state and the basis'.) These states are merged as
+    well, so there is no option `read`.
 
     Args:
         basis: number of tokens in the basis; at most keep − 1.

@@ -1,7 +1,7 @@
 """What a pruning strategy is: from a lazy view of the visual tokens to the indices that stay."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -35,6 +35,7 @@ class View:
         question_id, amount, repeat: the cell: amount is keep as configured (a count or a fraction).
         notes: what strategies remember of this question for its other layers and keeps; larger keeps are asked first.
             Keys begin with the strategy's name and hold whatever else the remembered value depends on.
+        layers: those at which this question will be asked, as far as they are known.
     """
 
     layer: int
@@ -47,6 +48,7 @@ class View:
     question_id: str
     amount: float
     repeat: int
+    layers: Sequence[int] = ()
 
     @cached_property
     def notes(self) -> dict[Any, Any]:
@@ -57,6 +59,12 @@ class View:
         if key not in self.notes:
             self.notes[key] = make()
         return self.notes[key]
+
+    def together(self, first: int = 0) -> list["View"]:
+        """The views of all layers from `first` on at which this question will be asked, this one's among them: many
+        small steps take as long on a device for one layer as for all at once."""
+        layers = sorted({self.layer, *(layer for layer in self.layers if layer >= first)})
+        return [self.at(layer) for layer in layers]
 
     def on_cpu(self, what: str, **which: Any) -> Tensor:
         """What a method gives that depends on the image alone (saliency, received, features, vision_keys), on the CPU.
@@ -246,11 +254,11 @@ def top(scores: Tensor, keep: int) -> Tensor:
 
 
 def members(mask: Tensor, number: int) -> Tensor:
-    """(number,) the indices at which a mask (N,) is true, ascending: `nonzero` where their number is known.
+    """(…, number) the indices at which a mask (…, N) is true, ascending: `nonzero` where their number is known.
 
     The host need not wait for the device to tell how many there are.
     """
-    return mask.sort(descending=True, stable=True).indices[:number]
+    return mask.sort(descending=True, stable=True).indices[..., :number]
 
 
 def merged(states: Tensor, alike: Tensor, targets: Tensor, merging: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """DART: few pivots, and what resembles them least."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -29,26 +31,40 @@ class DART(Strategy):
     def select(self, view: View, keep: int) -> Selection:
         if keep >= view.count:
             return Selection(torch.arange(view.count))
-        visual, text = view.noted(("dart", view.layer), lambda: self.pivots(view))
-        visual = visual[:keep]
-        share = (keep - len(visual)) // (len(visual) + len(text))
+        if ("dart", keep, view.layer) not in view.notes:
+            views = view.together(self.first_layer)
+            layers = tuple(other.layer for other in views)
+            visual, similarity = view.noted(("dart", layers), lambda: compared(views))
+            kept = chosen(visual, similarity, keep)
+            view.notes |= {("dart", keep, layer): row for layer, row in zip(layers, kept, strict=True)}
+        return Selection(view.notes["dart", keep, view.layer])
 
-        # A row per token of visual | text: the rows of the pivots are compared with the visual tokens.
+
+def compared(views: Sequence[View]) -> tuple[Tensor, Tensor]:
+    """The visual pivots of L layers (L, 4), and how similar each pivot is to the visual tokens (L, 8, N), in the order
+    in which pivots take their tokens. Pivots are read back from the device at once."""
+    found = torch.stack([torch.cat([largest(view.keys("visual")), largest(view.keys("text"))]) for view in views])
+    count, start = views[0].count, views[0].visual_start
+    visual = found[:, : min(PIVOTS, count)]
+    found[:, visual.shape[1] :] += count  # a row per token of visual | text
+    orders = torch.tensor([visiting_order(pivots, start) for pivots in found.tolist()], device=found.device)
+    similarity = []
+    for view, order in zip(views, orders, strict=True):
         hidden = normalize(torch.cat([view.normed_hidden("visual"), view.normed_hidden("text")]), dim=1)
-        kept = torch.zeros(view.count, dtype=torch.bool, device=hidden.device)
-        for pivot in visual:
-            kept[pivot] = True
-        order = visiting_order(visual, [view.count + index for index in text], view.visual_start)
-        for pivot in order:
-            similarity = (hidden[: view.count] @ hidden[pivot]).masked_fill(kept, torch.inf)
-            kept.index_fill_(0, similarity.sort(stable=True).indices[:share], True)
-        return Selection(members(kept, len(visual) + share * len(order)))
+        similarity.append(hidden[order] @ hidden[:count].T)
+    return visual, torch.stack(similarity)
 
-    def pivots(self, view: View) -> tuple[list[int], list[int]]:
-        """The visual and the text tokens with the largest keys, descending; read back from the device at once."""
-        visual, text = (largest(view.keys(section)) for section in ("visual", "text"))
-        found = torch.cat([visual, text]).tolist()
-        return found[: len(visual)], found[len(visual) :]
+
+def chosen(visual: Tensor, similarity: Tensor, keep: int) -> Tensor:
+    """(L, 4 + 8k) what stays at each layer: the visual pivots, and k tokens for each pivot."""
+    visual = visual[:, :keep]
+    layers, pivots, count = similarity.shape
+    share = (keep - visual.shape[1]) // pivots
+    kept = torch.zeros(layers, count, dtype=torch.bool, device=visual.device).scatter_(1, visual, True)
+    for row in similarity.unbind(dim=1):
+        taken = row.masked_fill(kept, torch.inf).sort(stable=True).indices[:, :share]
+        kept.scatter_(1, taken, True)
+    return members(kept, visual.shape[1] + share * pivots)
 
 
 def largest(keys: Tensor) -> Tensor:
@@ -56,6 +72,6 @@ def largest(keys: Tensor) -> Tensor:
     return keys.abs().sum(dim=(0, 2)).sort(descending=True, stable=True).indices[:PIVOTS]
 
 
-def visiting_order(visual: list[int], text: list[int], start: int) -> list[int]:
+def visiting_order(pivots: list[int], start: int) -> list[int]:
     """The authors' order, which changes the result: CPython's iteration order of a set of absolute positions."""
-    return [position - start for position in {start + index for index in [*visual, *text]}]
+    return [position - start for position in {start + index for index in pivots}]

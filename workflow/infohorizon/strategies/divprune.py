@@ -32,29 +32,40 @@ class DivPrune(Strategy):
         super().__init__(**options)
         self.faithful = faithful
 
-    def order(self, view: View, keep: int) -> Tensor:
-        """The picks in the order in which they are made; no value is read back from the device on the way."""
-        hidden = view.hidden().half() if self.faithful else view.hidden().float()
-        hidden = normalize(hidden, dim=1)
-        distance = 1 - hidden @ hidden.T
+    def select(self, view: View, keep: int) -> Selection:
+        """The picks for a smaller keep are the first of those for a larger one: the orders are made once, of all layers
+        together."""
         keep = min(keep, view.count)
+        key = "divprune", self.faithful
+        if len(view.notes.get((*key, view.layer), ())) < keep:
+            views = view.together()
+            orders = self.orders(torch.stack([self.distances(other) for other in views]), keep)
+            orders = orders.cpu() if self.faithful else orders  # how many differ is counted on the CPU
+            view.notes |= {(*key, other.layer): order for other, order in zip(views, orders, strict=True)}
+        picks = view.notes[(*key, view.layer)][:keep]
+        return Selection(picks.unique(sorted=True) if self.faithful else picks.sort().values)
 
-        nearest_other = distance.clone().fill_diagonal_(torch.inf).amin(dim=1)
-        pick = nearest_other.argmax(keepdim=True)
-        picks, nearest_pick = [pick], distance.index_select(0, pick)[0]
+    def distances(self, view: View) -> Tensor:
+        """(N, N) cosine distances of a layer's tokens."""
+        hidden = normalize(view.hidden().half() if self.faithful else view.hidden().float(), dim=1)
+        return 1 - hidden @ hidden.T
+
+    def orders(self, distances: Tensor, keep: int) -> Tensor:
+        """(L, keep) picks in the order in which they are made, from distances (L, N, N) at L layers; no value is read
+        back from the device on the way."""
+        others = distances.clone()
+        others.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+        pick = others.amin(dim=2).argmax(dim=1, keepdim=True)  # (L, 1): one at each layer
+
+        def to_pick() -> Tensor:
+            """(L, N) distances to the last picks."""
+            return distances.take_along_dim(pick[:, :, None], dim=1)[:, 0]
+
+        picks, nearest_pick = [pick], to_pick()
         for _ in range(1, keep):
             if not self.faithful:
-                nearest_pick.index_fill_(0, pick, -torch.inf)
-            pick = nearest_pick.argmax(keepdim=True)
+                nearest_pick.scatter_(1, pick, -torch.inf)
+            pick = nearest_pick.argmax(dim=1, keepdim=True)
             picks.append(pick)
-            nearest_pick = torch.minimum(nearest_pick, distance.index_select(0, pick)[0])
-        return torch.cat(picks)
-
-    def select(self, view: View, keep: int) -> Selection:
-        """The picks for a smaller keep are the first of those for a larger one: a layer's order is made once."""
-        key = ("divprune", self.faithful, view.layer)
-        if len(view.notes.get(key, ())) < min(keep, view.count):
-            order = self.order(view, keep)
-            view.notes[key] = order.cpu() if self.faithful else order  # how many differ is counted on the CPU
-        picks = view.notes[key][:keep]
-        return Selection(picks.unique(sorted=True) if self.faithful else picks.sort().values)
+            nearest_pick = torch.minimum(nearest_pick, to_pick())
+        return torch.cat(picks, dim=1)

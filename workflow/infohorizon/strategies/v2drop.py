@@ -14,7 +14,7 @@ class V2Drop(ScoreStrategy):
     name = "v2drop"
     paper = "Chen et al., Variation-aware Vision Token Dropping … (V2Drop), CVPR 2026, arXiv 2509.01552"
     needs = "hidden states entering the layer and the one before"
-    published = "layers 3, 17 and 22 of 32"
+    published = "layers 3, 17 and 22 of 32; 3, 16 and 22 of 28 (Qwen2-VL)"
     licence = "Apache-2.0"
     golden = True
     differs = "a fraction becomes a number of tokens by rounding half up, theirs is truncated"

@@ -13,7 +13,7 @@ class VScanDecoder(ScoreStrategy):
     """
 
     name = "vscan-decoder"
-    paper = "Zhang et al., VScan: Rethinking Visual Token Reduction …, 2025, arXiv 2505.22654"
+    paper = "Zhang et al., VScan: Rethinking Visual Token Reduction …, TMLR 2026, arXiv 2505.22654"
     needs = "queries and keys of this layer before the rotary embedding"
     published = "layer 14 of 28 (Qwen2.5-VL)"
     licence = "MIT"

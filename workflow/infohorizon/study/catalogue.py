@@ -55,6 +55,12 @@ MODELS: dict[str, dict[str, Any]] = {
         _deep_tower(24, 1024, 4096, [5, 11, 17]),
         **TIED,
     ),
+    "Qwen/Qwen3-VL-4B-Instruct": _model(
+        "qwen3_vl",
+        _decoder(2560, 9728, 36, 32, 8, 151936, head_dim=128),
+        _deep_tower(24, 1024, 4096, [5, 11, 17]),
+        **TIED,
+    ),
     "Qwen/Qwen3-VL-8B-Instruct": _model(
         "qwen3_vl", _decoder(*QWEN3_8B, 151936, head_dim=128), _deep_tower(27, 1152, 4304, [8, 16, 24])
     ),
