@@ -2,13 +2,18 @@
 
 import polars as pl
 import pytest
+import study_tables
 
 from figures.planted import DEPTH, comparison_rows, findings_rows, horizon_row
 from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
 from infohorizon.analysis import observations
-from infohorizon.analysis.cases import Case
-from infohorizon.analysis.findings import FAILS, HOLDS, OPEN, UNMEASURED, combine, decision
+from infohorizon.analysis.cases import Case, layers
+from infohorizon.analysis.criteria import Settings, criteria
+from infohorizon.analysis.findings import FAILS, HOLDS, OPEN, UNMEASURED, combine, decision, findings
+from infohorizon.analysis.findings import Study as Judged
+from infohorizon.analysis.horizons import Whose, horizons
+from infohorizon.analysis.statistics import holm
 from infohorizon.report.verdicts import verdicts
 
 EMPTY = pl.DataFrame()
@@ -148,6 +153,30 @@ def test_decisions() -> None:
     assert combine([HOLDS, UNMEASURED]) == HOLDS
     assert combine([UNMEASURED]) == UNMEASURED
     assert combine([]) == OPEN
+
+
+def test_decisions_are_those_of_the_horizon_table() -> None:
+    """A real analysis: what a case says and how it is decided can be read off the row of the horizon table."""
+    settings, found, rows = Settings(resamples=50, margin=0.1, equivalence=0.05), {}, []
+    reached, never = (study_tables.study(count=200, seed=seed) for seed in (0, 1))
+    never.sweeps["drop-all"] = never.sweeps["drop-all"].with_columns(score=pl.lit(0.0))
+    for benchmark, own in (("reading", reached), ("knowledge", never)):
+        whose = Whose("mini", benchmark, DEPTH)
+        found[whose] = list(criteria(own, settings))
+        rows += horizons(whose, found[whose], settings)
+    judged = Judged(found, pl.DataFrame(tables.from_rows("comparison", [])), EMPTY, frozenset(), frozenset())
+    decided = pl.DataFrame(tables.from_rows("findings", findings(judged, settings)))
+    decided = decided.filter(pl.col("claim").is_in(["information-vanishes", "random-suffices"])).drop_nulls("model")
+    horizon = pl.DataFrame(tables.from_rows("horizon", rows)).filter(pl.col("keep").is_null(), category="", removal="")
+    on = ["model", "benchmark", "criterion", "factor"]
+    both = decided.join(horizon, left_on=[*on, "subject"], right_on=[*on, "strategy"])
+    assert both.height == decided.height == horizon.height
+    for family in both.partition_by("claim", "criterion", "factor"):
+        refuted = holm(family["p_beyond"].to_numpy()) <= 0.05
+        for row, beyond in zip(family.to_dicts(), refuted, strict=True):
+            assert row["evidence"].partition(";")[0] == layers(row)
+            assert row["decision"] == (HOLDS if row["high"] < DEPTH else FAILS if beyond else OPEN)
+    assert set(both["decision"]) == {HOLDS, FAILS, OPEN}
 
 
 def test_every_row_fits_the_table(study: Study) -> None:

@@ -74,7 +74,7 @@ def test_an_image_that_is_worth_nothing_has_no_horizon():
         rows = rows_of(Tables("mini", "made-up", DEPTH, asked, answers(np.ones(30), worth), table), QUICK)
         row = only(rows, "information")
         assert (row["layer"], row["low"], row["high"]) == (expected,) * 3
-        assert (row["worth"], row["worth_low"]) == pytest.approx((worth, worth))
+        assert row["worth"] == pytest.approx(worth) and row["worth_low"] < worth
 
 
 def test_worth_is_judged_by_its_lower_bound():

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pytest
 from scipy import stats
-from study_tables import DEPTH, information, only, rows_of, study
+from study_tables import DEPTH, answers, information, only, questions, rows_of, study
 
 from infohorizon.analysis.criteria import Settings
 from infohorizon.analysis.panels import Tables
@@ -94,23 +95,91 @@ def test_confidence_sets_are_those_of_the_naive_tests():
     assert only(rows, "redundancy")["high"] == 5
 
 
-def test_intervals_of_information_are_those_of_naive_re_estimation():
-    """Every resample written out question by question."""
-    tables = study(count=40)
-    names, matrix = sorted(tables.questions["image_id"].unique()), matrices(tables)
-    found = []
+def naive_excess(values, images):
+    """Mean of one cell, with a pseudo-image of mean size at either side of 0 as far as any image: bound and p."""
+    names = sorted(set(images))
+    totals = [(sum(v for v, i in zip(values, images, strict=True) if i == n), images.count(n)) for n in names]
+    size = len(images) / len(names)
+    largest = max(abs(total / n) for total, n in totals)
+    totals += [(sign * largest * size, size) for sign in (1, -1)]
+    count = len(totals)
+    mean = sum(total for total, _ in totals) / (count * size)
+    spread = sum((total - mean * n) ** 2 for total, n in totals) * count / (count - 1)
+    error = spread**0.5 / (count * size)
+    return mean + stats.t.ppf(0.95, count - 1) * error, stats.t.sf(mean / error, count - 1)
+
+
+def naive_ratio(matrix, worth, images, threshold):
+    """low, layer, high, p_beyond of a matrix (questions, layers) against a share of `worth`; 50 resamples written out.
+
+    high: the deeper of what the resamples and the tests of each layer give.
+    """
+    names, found = sorted(set(images)), []
     for weights in resample(len(names), 50, 0):
         picked = []
         for name, count in zip(names, weights, strict=True):
-            members = [q for q, image in enumerate(tables.questions["image_id"]) if image == name]
-            picked += members * int(count)
-        left = matrix["usable"][picked].mean(axis=0) / matrix["worth"][picked].mean()
-        found.append(naive_first([share <= 0.1 for share in left]))
-    row = only(rows_of(tables, Settings(resamples=50)), "information")
+            picked += [q for q, image in enumerate(images) if image == name] * int(count)
+        left = matrix[picked].mean(axis=0) - threshold * worth[picked].mean()
+        found.append(naive_first([share <= 0 for share in left]))
     estimate, *draws = found
     draws.sort()
+    tested = [naive_excess(column - threshold * worth, images) for column in matrix.T]
+    shown = naive_first([bound <= 0 for bound, _ in tested])
     # 50 draws: the smallest value with at least 2.5 % and 97.5 % of them at or below it.
-    assert (row["layer"], row["low"], row["high"]) == (estimate, draws[1], draws[48])
+    return min(draws[1], estimate), estimate, max(draws[48], shown), tested[-1][1]
+
+
+def found(row):
+    return row["low"], row["layer"], row["high"], pytest.approx(row["p_beyond"])
+
+
+def test_information_is_found_as_naively():
+    for count, seed in ((16, 0), (60, 0), (60, 12)):  # in the last, the resamples are the more cautious
+        tables = study(count=count, seed=seed)
+        matrix, images = matrices(tables), tables.questions["image_id"].to_list()
+        rows = rows_of(tables, Settings(resamples=50))
+        row, opposite = only(rows, "information"), -matrix["worth"]
+        assert row["worth"] == pytest.approx(matrix["worth"].mean())
+        assert row["worth_low"] == pytest.approx(-naive_excess(opposite, images)[0])
+        for factor in (0.5, 1.0, 2.0):
+            expected = naive_ratio(matrix["usable"], matrix["worth"], images, 0.1 * factor)
+            assert expected == found(only(rows, "information", factor))
+            assert expected == found(only(rows, "answer-information", factor)), "of the whole label it is half"
+
+
+def test_label_free_criteria_are_found_as_naively():
+    """KL by question and layer: the share above τ, its mean against that without the image, and its trimmed mean."""
+    rng, count = np.random.default_rng(3), 160
+    divergence = (
+        np.exp(rng.normal(0, 1, (count, 1))) * np.exp(-0.9 * np.arange(DEPTH)) * rng.uniform(0.5, 1, (count, DEPTH))
+    )
+    divergence[rng.random((count, DEPTH)) < 0.3 * (np.arange(DEPTH) > 3)] = 0
+    asked, whole = questions(count, per_image=2), np.full(count, 2.0)
+    table = over_windows(information(np.zeros((count, DEPTH)), divergence))
+    tables = Tables("mini", "made-up", DEPTH, asked, answers(np.ones(count), divergence=2.0), table)
+    images = asked["image_id"].to_list()
+    for factor in (0.5, 1.0, 2.0):
+        settings = Settings(resamples=50, divergence=0.02, changed=0.1)
+        rows = rows_of(tables, settings)
+        assert found(only(rows, "label-free-ratio", factor)) == naive_ratio(divergence, whole, images, 0.1 * factor)
+        changed = (divergence > 0.02).astype(float)
+        row = only(rows, "label-free", factor)
+        assert (row["low"], row["layer"], row["high"]) == naive_set(changed, images, 0.1 * factor)
+        row = only(rows, "label-free-trimmed", factor)
+        means = [np.sort(column)[: count - count // 20].mean() for column in divergence.T]
+        assert row["layer"] == naive_first([mean <= 0.02 * factor for mean in means])
+        assert found(row) == naive_ratio(naive_trimmed(divergence), np.ones(count), images, 0.02 * factor)
+
+
+def naive_trimmed(divergence):
+    """Values in the place of questions: the largest 5 % count as the largest of the rest, all shifted to the mean."""
+    columns = []
+    for column in divergence.T:
+        left = np.sort(column)[: len(column) - len(column) // 20]
+        columns.append(np.minimum(column, left[-1]))
+        columns[-1] = columns[-1] / 0.95 - left[-1] * 0.05 / 0.95
+        assert columns[-1].mean() == pytest.approx(left.mean())
+    return np.stack(columns, axis=1)
 
 
 def test_all_keeps_at_once_is_the_deepest_of_them():

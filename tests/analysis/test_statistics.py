@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from infohorizon.analysis.differences import EXACT, compare, sign_flip
 from infohorizon.analysis.statistics import (
-    EXACT,
     Clusters,
     cluster,
-    compare,
     estimate,
     holm,
     lower,
@@ -21,7 +20,6 @@ from infohorizon.analysis.statistics import (
     percentile_interval,
     resample,
     resolution,
-    sign_flip,
     upper,
 )
 

@@ -33,6 +33,10 @@ def horizon_rows(model: str, benchmark: str, layer: int, strategies: list) -> li
         for criterion in VANISHING:
             interval = {"low": at, "high": at, "factor": factor, "threshold": 0.1 * factor}
             rows.append(horizon_row(model, benchmark, criterion, at, **interval))
+        for criterion in ("information", "redundancy"):
+            for removal in ("delete", "text"):
+                interval = {"low": at - 1, "high": at, "factor": factor, "threshold": 0.1 * factor}
+                rows.append(horizon_row(model, benchmark, criterion, at, removal=removal, **interval))
         for criterion in ("no-advantage", "random-parity"):
             for strategy in strategies:
                 if strategy not in ("random", "drop-all"):
@@ -81,9 +85,8 @@ class Fixed:
 def criterion_of(row: dict[str, Any]) -> Criterion:
     """The criterion behind a row of the horizon table."""
     curve = Fixed(row["low"], row["layer"], row["high"])
-    return Criterion(
-        row["criterion"], curve, row["threshold"], row["questions"], strategy=row["strategy"], keep=row["keep"]
-    )
+    whose = {name: row[name] for name in ("strategy", "keep", "category", "removal")}
+    return Criterion(row["criterion"], curve, row["threshold"], row["questions"], **whose)
 
 
 def findings_rows(

@@ -191,7 +191,7 @@ def test_horizon_draws_every_criterion_with_its_interval(data: Data) -> None:
         for name in ("divprune", "fastv", "information (oracle)")
     ]
     shown = configured(data.horizon).filter(model="strong", benchmark="reading").sort("layer")
-    others = data.horizon.filter(pl.col("keep").is_null(), model="strong", benchmark="reading")
+    others = data.horizon.filter(pl.col("keep").is_null(), model="strong", benchmark="reading", removal="")
     colour = style.series_look(1).color
     for factor, marker in ((0.5, "v"), (2.0, "^")):
         marks = [one for one in figure.axes[2].get_lines() if one.get_marker() == marker and one.get_color() == colour]

@@ -195,6 +195,19 @@ def test_the_rounding_floor_of_a_16_bit_model_is_on_the_page(study: Study, files
     assert "Rounding floor" in shown and "1: 3.1e-04, 2: 4.2e-03" in shown
 
 
+def test_the_rounding_floor_in_points_is_on_the_page(study: Study, files: Files, text: str, tmp_path) -> None:
+    assert "Rounding floor" not in text
+    first = files.removals[0]
+    copy = str(tmp_path / tables.TABLES["removals"].path.format(**tables.place(first, "removals")))
+    floor = {"questions": ["a", "b"], "layers": [1, 2], "changed": [0.5, 0.0], "score": [0.125, 0.0]}
+    floor |= {"full_changed": 0.25, "full_score": 0.0625}
+    metadata = tables.read_metadata(first) | {"rounding_floor": floor}
+    tables.write(copy, "removals", tables.read_arrow(first, "removals"), metadata)
+    shown = page_of(study, replace(files, removals=[copy, *files.removals[1:]]))
+    assert "Rounding floor in the benchmark’s points" in shown
+    assert "25%, 6.25 points</td>" in shown and "50%, 12.5 points</td>" in shown
+
+
 def test_equal_files_give_an_equal_page(study: Study, files: Files, text: str) -> None:
     assert page_of(study, files) == text
 

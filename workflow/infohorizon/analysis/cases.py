@@ -9,8 +9,9 @@ import polars as pl
 
 from infohorizon.analysis.criteria import Criterion, Settings
 from infohorizon.analysis.curves import Found
+from infohorizon.analysis.differences import compare
 from infohorizon.analysis.horizons import Whose, measured_worth
-from infohorizon.analysis.statistics import cluster, compare
+from infohorizon.analysis.statistics import cluster
 
 LEVELS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """Confidence sets have no p: it is taken as the smallest of these levels at which they show something."""

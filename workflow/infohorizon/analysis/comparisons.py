@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 
 from infohorizon.analysis.criteria import Settings
+from infohorizon.analysis.differences import compare
 from infohorizon.analysis.panels import CELL, Panel, Tables
 from infohorizon.analysis.reading import per_question
-from infohorizon.analysis.statistics import compare, holm
+from infohorizon.analysis.statistics import holm
 
 EQUAL = 0.025
 """Mean numbers of tokens that differ by no more than this share count as equal: few schedules meet a budget exactly."""

@@ -17,7 +17,7 @@ import polars as pl
 
 from infohorizon.analysis.curves import Bounded, Curve, Ratio
 from infohorizon.analysis.panels import CELL, Panel, Tables
-from infohorizon.analysis.statistics import Clusters
+from infohorizon.analysis.statistics import Clusters, trimmed
 
 LABEL_FREE = ("label-free", "label-free-ratio", "label-free-trimmed")
 VANISHING = ("information", "answer-information", *LABEL_FREE, "redundancy", "metric")
@@ -184,10 +184,8 @@ def _label_free(panel: Panel, settings: Settings, category: str) -> Iterator[Cri
     yield Criterion(
         "label-free-ratio", ratio, settings.changed, panel.questions, settings.divergence, category=category
     )
-    stays = divergence <= np.quantile(divergence, 1 - TRIMMED, axis=0, method="higher")
-    trimmed = Clusters(panel.clustered(divergence * stays).sums, panel.clustered(stays.astype(float)).sums)
     one = Clusters(np.ones((ratio.images, 1)), np.ones((ratio.images, 1)))  # in nats, not a share
-    curve = Ratio(trimmed, panel.layers, one, settings.resamples, settings.seed)
+    curve = Ratio(panel.clustered(trimmed(divergence, TRIMMED)), panel.layers, one, settings.resamples, settings.seed)
     yield Criterion("label-free-trimmed", curve, settings.divergence, panel.questions, category=category)
 
 

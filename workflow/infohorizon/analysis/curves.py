@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from infohorizon.analysis.statistics import (
     Array,
     Clusters,
-    estimate,
+    Estimate,
     holm,
     means,
     p_above,
     percentile_interval,
     resample,
     upper,
+    widened,
 )
 
 Layers = NDArray[np.int64]
@@ -110,9 +111,12 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Mean of a quantity at each layer against a multiple of its mean at a reference; percentile bootstrap of images.
+    """Mean of a quantity at each layer against a multiple of its mean at a reference.
 
     The threshold is a share of the reference. Multiplied out, a resample whose reference is near 0 divides by nothing.
+    low and high are percentiles of the bootstrap over images, which knows how layers hang together but nothing of
+    images that were not drawn. Where a few images carry most of the quantity it would claim too much; so `high` is also
+    tested as that of `Bounded` is, on what exceeds the threshold (`_excess`), and the deeper of the two counts.
 
     Attributes:
         data: the quantity, (images, K).
@@ -132,18 +136,19 @@ class Ratio:
 
     def horizon(self, threshold: float, level: float, depth: int) -> Found:
         quantity, reference = self._draws
-        holds = quantity <= threshold * reference
-        layers = first_layer(holds, self.layers, depth)
+        layers = first_layer(quantity <= threshold * reference, self.layers, depth)
         low, high = percentile_interval(layers[1:], 1 - level)
-        if self.images == 1:  # one image cannot be resampled: every layer is possible
-            low, high = self.layers.min(), depth
-        return Found(int(layers[0]), int(low), int(high), self._p_beyond(threshold))
+        if self.images == 1:  # it cannot be resampled: every layer is possible
+            low = self.layers.min()
+        excess = self._excess(threshold)
+        shown = first_layer(excess.mean + excess.reach(1 - level) <= 0, self.layers, depth)
+        beyond = float(excess.p_above(0.0)[self.layers.argmax()])
+        return Found(int(layers[0]), int(min(low, layers[0])), int(max(high, shown)), beyond)
 
     def worth(self, level: float) -> tuple[float, float]:
-        """The reference's mean and its one-sided lower bound (percentile; −∞ for one image)."""
-        draws = self._draws[1][:, 0]
-        low = -np.inf if self.images == 1 else np.quantile(draws[1:], level, method="inverted_cdf")
-        return float(draws[0]), float(low)
+        """The reference's mean and its one-sided lower bound, by Student's t of `widened`."""
+        mean, bound = self.reference.sums.sum() / self.reference.sizes.sum(), widened(self.reference)
+        return float(mean), float(bound.mean[0] - bound.reach(1 - level)[0])
 
     @cached_property
     def _draws(self) -> tuple[Array, Array]:
@@ -151,11 +156,8 @@ class Ratio:
         weights = resample(self.images, self.resamples, self.seed)
         return means(self.data, weights), means(self.reference, weights)
 
-    def _p_beyond(self, threshold: float) -> float:
-        """One-sided p of 'at most the threshold at the last layer', by Student's t of what exceeds it."""
-        last = self.layers == self.layers.max()
-        excess = self.data.sums[:, last] - threshold * self.reference.sums * (self.data.sizes / self.reference.sizes)
-        sizes = np.broadcast_to(self.data.sizes, self.data.sums.shape)[:, last]
-        largest: Array = np.abs(excess / np.maximum(sizes, 1)).max(axis=0)
-        largest[largest == 0] = 1.0
-        return float(estimate(Clusters(excess, sizes), [(1.0, largest), (1.0, -largest)]).p_above(0.0)[0])
+    def _excess(self, threshold: float) -> Estimate:
+        """What exceeds the threshold, by image."""
+        sizes = np.broadcast_to(self.data.sizes, self.data.sums.shape)
+        sums = self.data.sums - threshold * self.reference.sums * (sizes / self.reference.sizes)
+        return widened(Clusters(sums, sizes))

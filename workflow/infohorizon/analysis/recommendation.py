@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from infohorizon.analysis.differences import Comparison, compare
 from infohorizon.analysis.panels import Panel
-from infohorizon.analysis.statistics import Clusters, Comparison, compare, pooled
+from infohorizon.analysis.statistics import Clusters, pooled
 from infohorizon.analysis.trials import Candidate
 
 UNITS = {"tokens": "mean visual tokens", "flops": "FLOPs of the prefill", "kv": "bytes of keys and values"}

@@ -2,6 +2,11 @@
 
 A choice judged on the questions that it was made on looks better than it is. Images are dealt into folds; in each, the
 strategy and layer with the largest advantage over random on all other folds is judged.
+
+Folds share most of the images that they choose on, so what they find is not independent. A test that knows nothing of
+the choice errs in over 10 % of studies at a level of 5 %, and no variance that is computed from the folds is unbiased
+(Bengio and Grandvalet, 2004). Therefore signs of images are flipped before the choice, which is made again in every
+pattern.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infohorizon.analysis.criteria import Settings
+from infohorizon.analysis.differences import Comparison, in_step, sign_patterns
 from infohorizon.analysis.panels import Panel, Tables
-from infohorizon.analysis.statistics import Array, cluster, compare
+from infohorizon.analysis.statistics import Array, cluster, holm, widened
 
 FOLDS = 5
 SELECTED = ("best, in sample", "best, cross-validated")
@@ -38,22 +44,70 @@ def selections(tables: Tables, oracles: Collection[str], settings: Settings) -> 
         choices = _choices({name: panel.where(keep=keep) for name, panel in panels.items()})
         if choices is not None and len(np.unique(choices.images)) >= 2 * FOLDS:
             rows += _rows(tables, keep, choices, settings)
+    for name in SELECTED:  # Holm over the keeps
+        own = [row for row in rows if row["name"].startswith(name)]
+        for row, p in zip(own, holm(np.array([row["p_value"] for row in own])), strict=True):
+            row["p_holm"] = float(p)
     return rows
 
 
-def cross_validated(difference: Array, images: NDArray, seed: int) -> NDArray[np.int64]:
-    """(questions,) the cell chosen for each question: that with the largest mean difference on the other folds.
+def dealt(images: NDArray, seed: int) -> NDArray[np.int64]:
+    """(images,) fold of each image, in the order of their ids."""
+    return np.random.default_rng(seed).permutation(len(np.unique(images))) % FOLDS
+
+
+def choose(difference: Array, images: NDArray, folds: NDArray) -> NDArray[np.int64]:
+    """(questions,) cell chosen for each question: that with the largest summed difference on the other folds.
 
     Args:
         difference: (questions, cells) advantage over random.
+        folds: (images,) of each image; where there is only one, it chooses for itself.
     """
     codes = np.unique(images, return_inverse=True)[1]
-    order = np.random.default_rng(seed).permutation(codes.max() + 1)
-    folds = (order % FOLDS)[codes]
-    chosen = np.empty(len(difference), dtype=np.int64)
-    for fold in range(FOLDS):
-        chosen[folds == fold] = difference[folds != fold].mean(axis=0).argmax()
-    return chosen
+    sums = cluster(difference, images).sums
+    best = np.zeros(folds.max() + 1, dtype=np.int64)
+    for fold, cells, _ in _folds(np.ones((1, len(folds))), sums, folds):
+        best[fold] = cells[0]
+    return best[folds[codes]]
+
+
+def judged(difference: Array, images: NDArray, folds: NDArray, settings: Settings) -> Comparison:
+    """The advantage of what is chosen, with a p and an interval that know of the choice.
+
+    p: from flipping signs of images, with a choice of its own in every pattern. The standard error is at least the
+    spread over these patterns when no cell has an advantage.
+
+    Args: as for `choose`.
+    """
+    chosen = choose(difference, images, folds)
+    own = cluster(difference[np.arange(len(difference)), chosen][:, None], images)
+    every = cluster(difference, images)
+
+    def flipped(sums: Array) -> Array:
+        patterns = sign_patterns(settings.resamples, len(folds), settings.seed)
+        return np.concatenate([_advantage(signs, sums, folds) for signs in patterns])
+
+    extreme = np.abs(flipped(every.sums)) >= np.abs(own.sums.sum()) - 1e-9 * np.abs(own.sums).sum()
+    p = np.array([(1 + extreme.sum()) / (1 + settings.resamples)])
+    spread = flipped(every.sums - every.sizes * difference.mean(axis=0)).std() / len(difference)
+    found = widened(own)
+    found = found._replace(error=np.maximum(found.error, spread))
+    return in_step(own.sums.sum(axis=0) / len(difference), found, p, settings.confidence)
+
+
+def _advantage(signs: Array, sums: Array, folds: NDArray) -> Array:
+    """(R,) summed difference of what is chosen where images (G, cells) have these signs (R, G)."""
+    every = np.arange(len(signs))
+    return np.sum([own[every, cells] for _, cells, own in _folds(signs, sums, folds)], axis=0)
+
+
+def _folds(signs: Array, sums: Array, folds: NDArray) -> Iterator[tuple[int, NDArray[np.int64], Array]]:
+    """Each fold, the cell that the others choose for it (R,), and its own sums (R, cells)."""
+    total = signs @ sums
+    for fold in np.unique(folds):
+        own = signs[:, folds == fold] @ sums[folds == fold]
+        others = total if (folds == fold).all() else total - own
+        yield int(fold), others.argmax(axis=1), own
 
 
 def _choices(panels: dict[str, Panel]) -> Choices | None:
@@ -73,11 +127,10 @@ def _choices(panels: dict[str, Panel]) -> Choices | None:
 
 def _rows(tables: Tables, keep: float, choices: Choices, settings: Settings) -> Iterator[dict[str, Any]]:
     difference = choices.score - choices.random
-    every = np.arange(len(difference))
-    best = np.full(len(difference), difference.mean(axis=0).argmax())
-    for name, chosen in zip(SELECTED, (best, cross_validated(difference, choices.images, settings.seed)), strict=True):
-        own = difference[every, chosen][:, None]
-        found = compare(cluster(own, choices.images), settings.confidence, settings.resamples, settings.seed)
+    every, dealt_out = np.arange(len(difference)), dealt(choices.images, settings.seed)
+    for name, folds in zip(SELECTED, (np.zeros_like(dealt_out), dealt_out), strict=True):
+        chosen = choose(difference, choices.images, folds)
+        found = judged(difference, choices.images, folds, settings)
         often = np.bincount(chosen, minlength=len(choices.names)).argmax()
         yield {
             "model": tables.model,
@@ -96,7 +149,6 @@ def _rows(tables: Tables, keep: float, choices: Choices, settings: Settings) -> 
             "low": float(found.low[0]),
             "high": float(found.high[0]),
             "p_value": float(found.p[0]),
-            "p_holm": float(found.p[0]),
             "questions": len(difference),
             "images": len(np.unique(choices.images)),
         }

@@ -47,6 +47,17 @@ def pooled(parts: Sequence[Clusters]) -> Clusters:
     return Clusters(sums, np.concatenate([part.sizes * weight for part, weight in zip(parts, weights, strict=True)]))
 
 
+def trimmed(values: Array, share: float) -> Array:
+    """(questions, K) values whose means are those of each cell with this share of it, the largest values, left out.
+
+    What is left out counts as the largest value that stays, and all are shifted to the trimmed mean (Tukey and
+    McLaughlin, 1963): their spread is that of a trimmed mean, in which it is chance where the cut lies.
+    """
+    largest = np.quantile(values, 1 - share, axis=0, method="inverted_cdf")
+    out = (values > largest).mean(axis=0)
+    return (np.minimum(values, largest) - out * largest) / (1 - out)
+
+
 @lru_cache(maxsize=2)
 def resample(images: int, resamples: int, seed: int) -> Array:
     """Weights (1 + resamples, images): row 0 counts every image once, each other row draws with replacement."""
@@ -131,6 +142,17 @@ def estimate(data: Clusters, pseudo: Sequence[tuple[float, float | Array]]) -> E
     return Estimate(mean, np.sqrt(count / (count - 1) * squares) / total, count - 1)
 
 
+def widened(data: Clusters) -> Estimate:
+    """Estimate with two pseudo-images, at ± the largest mean difference of one image (±1 where there is none).
+
+    No interval of it is empty, and its mean has the sign of the data's.
+    """
+    sums, sizes = np.broadcast_arrays(*data)
+    largest: Array = np.abs(sums / np.maximum(sizes, 1)).max(axis=0)
+    largest[largest == 0] = 1.0
+    return estimate(Clusters(sums, sizes), [(1.0, largest), (1.0, -largest)])
+
+
 def toward(data: Clusters, confidence: float, worst: float) -> Estimate:
     """Estimate for a one-sided bound in the direction of `worst` (+1: upper bounds, −1: lower bounds and p_above).
 
@@ -161,72 +183,6 @@ def p_above(data: Clusters, margin: float, confidence: float) -> Array:
 def resolution(images: int, confidence: float) -> float:
     """Smallest margin that so many images can show: `upper` where no difference is seen at all."""
     return float(upper(Clusters(np.zeros((images, 1)), np.ones((images, 1))), confidence)[0])
-
-
-class Comparison(NamedTuple):
-    """Paired differences (K,): the mean, its interval and the two-sided p of 'no difference'.
-
-    An interval leaves out 0 exactly where p is below 1 − confidence.
-    """
-
-    mean: Array
-    low: Array
-    high: Array
-    p: Array
-
-
-def compare(data: Clusters, confidence: float, flips: int, seed: int) -> Comparison:
-    """Is there a difference? p from flipping the signs of images; the interval by Student's t.
-
-    Two pseudo-images, at plus and minus the largest mean difference of one image (±1 where there is none), widen the
-    interval, so that it is never empty. Where the two tests disagree about 0, the more cautious one decides: p is the
-    larger of both, and an interval that would leave out 0 although p does not is extended to 0.
-    """
-    sums, sizes = data
-    largest = np.abs(sums / np.maximum(sizes, 1)).max(axis=0)
-    largest[largest == 0] = 1.0
-    found = estimate(data, [(1.0, largest), (1.0, -largest)])
-    p = np.maximum(sign_flip(data, flips, seed), found.p_two_sided())
-    reach = found.reach((1 + confidence) / 2)
-    mean = sums.sum(axis=0) / sizes.sum(axis=0)
-    low, high = np.minimum(found.mean - reach, mean), np.maximum(found.mean + reach, mean)
-    open_ = p >= 1 - confidence
-    return Comparison(mean, np.where(open_, np.minimum(low, 0), low), np.where(open_, np.maximum(high, 0), high), p)
-
-
-EXACT = 12
-"""So many images with a difference have all their 2^k sign patterns counted; more are sampled."""
-CHUNK = 4_000_000  # signs at a time
-
-
-def sign_flip(data: Clusters, flips: int, seed: int) -> Array:
-    """(K,) two-sided p of 'each image's summed difference is as likely to have the other sign' (Fisher 1935).
-
-    Exact for a cell with up to EXACT images that differ; else (1 + patterns as extreme) / (1 + flips), the same random
-    patterns for all cells.
-    """
-    sums = data.sums
-    differ = sums != 0
-    p = np.ones(sums.shape[1])
-    few = differ.sum(axis=0) <= EXACT
-    for cell in np.flatnonzero(few & differ.any(axis=0)):
-        own = sums[differ[:, cell], cell]
-        exact = 1.0 - 2.0 * (np.arange(2 ** len(own))[:, None] >> np.arange(len(own)) & 1)
-        p[cell] = _extreme(exact, own[:, None]).mean()
-    many = ~few
-    if many.any():
-        random, extreme = np.random.default_rng(seed), np.zeros(many.sum())
-        step = max(1, CHUNK // len(sums))
-        for start in range(0, flips, step):
-            patterns = 1.0 - 2.0 * random.integers(2, size=(min(step, flips - start), len(sums)), dtype=np.int8)
-            extreme += _extreme(patterns, sums[:, many]).sum(axis=0)
-        p[many] = (1 + extreme) / (1 + flips)
-    return p
-
-
-def _extreme(patterns: NDArray, sums: Array) -> NDArray[np.bool_]:
-    """(patterns, K): is the flipped sum at least as far from 0 as that of the data? Rounding decides no tie."""
-    return np.abs(patterns @ sums) >= np.abs(sums.sum(axis=0)) - 1e-9 * np.abs(sums).sum(axis=0)
 
 
 def holm(p: Array) -> Array:
