@@ -147,10 +147,15 @@ class Meter(TorchDispatchMode):
         return self._with("phase", phase)
 
     def counted(self, call: Callable[[], object]) -> Tally:
-        """What a call costs once, not added to anything."""
+        """What a call costs once, not added to anything but by what counts the call that it is part of."""
+        self.settle()
+        outer = self.tallies.pop("aside", None)
         with self.during("aside"), self.standing_for(1):
             call()
-        return self.tallies.pop("aside", Tally())
+        found = self.tallies.pop("aside", Tally())
+        if outer is not None:
+            self.tallies["aside"] = outer
+        return found
 
     def standing_for(self, times: int) -> AbstractContextManager[None]:
         """What runs inside counts so many times."""

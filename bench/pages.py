@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from fusions import FUSIONS
 from meter import KINDS, Tally
 from stages import STAGES
 
@@ -24,6 +25,8 @@ def page(counted: Sequence[Any], cards: list[str]) -> str:
             total += tally
             lines.append(_line(rule, model, tally, cards))
     lines.append(_line("all", "", total, cards))
+    saved = sum((one.saved[rule] * one.times[rule] for one in counted for rule in STAGES), Tally())
+    lines.append(_line("all with `compile: true`", "", total + saved * -1, cards))
     batched = more["sweep_strategies"] + more["measure_removals"]
     lines.append(_line("one row of each batch rambles: more", "", batched, cards))
     single = more["answer_questions"] + more["run_schedules"]
@@ -51,17 +54,6 @@ def _phases(counted: Sequence[Any], cards: list[str]) -> list[str]:
     return lines
 
 
-# Elementwise work of a decoder layer: what belongs together, and an operation whose bytes, times a factor, one kernel
-# for all of it would move: a norm reads 4 bytes a value and writes 2, where `pow` moves 8.
-FUSIONS = {
-    "norm and cast": ([("norm", ""), ("attention", "_to_copy"), ("FFN", "_to_copy")], ("norm", "pow"), 6 / 8),
-    "rotary embedding": ([("attention", name) for name in ("mul", "add", "neg", "halves")], ("attention", "neg"), 2),
-    "silu · up": ([("FFN", "silu"), ("FFN", "mul")], ("FFN", "silu"), 6 / 4),
-    "copies for attention": ([("attention", name) for name in ("cat", "clone", "copy_", "expand")], ("", ""), 0),
-    "residual sums": ([("layer", "")], ("", ""), 0),
-}
-
-
 def _fusions(counted: Sequence[Any], cards: list[str]) -> list[str]:
     """Hours that elementwise operations take in decoder layers, and what one kernel for each would take."""
     moved: dict[tuple[str, str], float] = defaultdict(float)
@@ -70,9 +62,9 @@ def _fusions(counted: Sequence[Any], cards: list[str]) -> list[str]:
             moved[key] += size
     lines = ["| elementwise | " + " | ".join(f"{card} h" for card in cards) + " | as one kernel |"]
     lines.append("|---" * (2 + len(cards)) + "|")
-    for name, (parts, measure, factor) in FUSIONS.items():
-        now = sum(size for (part, op), size in moved.items() if (part, op) in parts or (part, "") in parts)
+    for name, fusion in FUSIONS.items():
+        now = fusion.now(moved)
         speeds = [CARDS[card].bandwidth * CARDS[card].streaming for card in cards]
-        best = f"{moved[measure] * factor / speeds[0] / 3600:.1f}" if factor else "–"
+        best = f"{fusion.fused(moved) / speeds[0] / 3600:.1f}" if fusion.factor else "–"
         lines.append(f"| {name} | " + " | ".join(f"{now / speed / 3600:.1f}" for speed in speeds) + f" | {best} |")
     return lines

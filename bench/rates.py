@@ -27,8 +27,10 @@ def _rule(rule: str, counted: Sequence[Any]) -> dict[str, Any]:
     cost = sum((COSTS[rule](one.load, one.config) for one in counted), Cost())
     passes = sum((one.costs[rule].get("", Tally()) * one.times[rule] for one in counted), Tally())
     busy, idle = passes.seconds[:, BUSY].sum(axis=1), passes.seconds[:, 3:].sum(axis=1)
+    compiled = busy - sum((one.saved[rule] * one.times[rule] for one in counted), Tally()).seconds.sum(axis=1)
     return {
         "flops": {card: _rounded(cost.flops / busy[i]) for i, card in enumerate(CARDS)},
+        "compiled": {card: _rounded(cost.flops / compiled[i]) for i, card in enumerate(CARDS)},
         "idle": {card: _rounded(idle[i] / cost.layers) for i, card in enumerate(CARDS)},
         "kernels": _rounded(passes.kernels / cost.layers),
     }

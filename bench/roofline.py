@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import yaml
 from full_size import CLASSES, full_size, grid_of, naming_parts
+from fusions import saved
 from meter import KINDS, Meter, Tally
 from pages import page
 from rates import rates
@@ -91,6 +92,7 @@ class Counted:
         times: how many questions (or images) every stage has; costs: what one question costs; decoding: how many calls
             of one question generate answers.
         moved: bytes that elementwise operations of all questions move, by part of a layer and operation.
+        saved: what one question costs less in compiled layers.
         limit: the longest answer that the protocol allows; settings: how many the sweep has of each strategy.
     """
 
@@ -107,11 +109,13 @@ class Counted:
         self.costs: Costs = {}
         self.times: dict[str, int] = {}
         self.decoding: dict[str, int] = {}
+        self.saved: dict[str, Tally] = {}
         self.moved: dict[tuple[str, str], float] = defaultdict(float)
         for rule, stage in STAGES.items():
             self.times[rule] = questions(load, config, rule)
             self.costs[rule] = bench.measure(stage)
             self.decoding[rule] = meter.decoded
+            self.saved[rule] = saved(meter.moved)
             for key, moved in meter.moved.items():
                 self.moved[key] += moved * self.times[rule]
 
@@ -141,12 +145,10 @@ class Estimated:
         self.factors = {rule: seconds[0][rule] / seconds[1][rule] for rule in STAGES}
         whole = sum(seconds[0].values()) / sum(seconds[1].values())
         self.moved = {key: moved * whole for key, moved in base.moved.items()}
+        each = {rule: self.factors[rule] * base.times[rule] / self.times[rule] for rule in STAGES}
+        self.saved = {rule: tally * each[rule] for rule, tally in base.saved.items()}
         self.costs = {
-            rule: {
-                phase: tally * (self.factors[rule] * base.times[rule] / self.times[rule])
-                for phase, tally in costs.items()
-            }
-            for rule, costs in base.costs.items()
+            rule: {phase: tally * each[rule] for phase, tally in costs.items()} for rule, costs in base.costs.items()
         }
 
     whole = Counted.whole
@@ -157,7 +159,7 @@ class Estimated:
 
 
 def _planned(rule: str, load: Workload, config: Mapping[str, Any]) -> float:
-    return cost_seconds(rule, COSTS[rule](load, config), load, config["plan"]["card"])
+    return cost_seconds(rule, COSTS[rule](load, config), load, config["plan"]["card"], config["compile"])
 
 
 def as_json(counted: list[Counted]) -> dict[str, Any]:

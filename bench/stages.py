@@ -5,6 +5,7 @@ tokens; DART keeps what it keeps of k (4 + 8 · ((k − 4) // 8)); half of Spars
 length that the catalogue says, and labels one token less. The other settings of a question are the configuration's.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from infohorizon.measure import questioner as questioning
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import Asked, Choice, Questioner, Setting
 from infohorizon.measure.removals import Cell, run_removals
-from infohorizon.measure.schedules import Stage, repeats_of, run_schedule
+from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedules
 from infohorizon.measure.states import state_rows
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.measure.windows import drawn, windows
@@ -57,7 +58,7 @@ class Bench:
             batch_bytes(shape, 1, load.element)
         )
         self.questioner = Questioner(model, self.batch, load.size.answer)
-        self.order: dict[tuple[int, int], Tally] = {}
+        self.order: dict[tuple[int, int, int], Tally] = {}
 
     def measure(self, stage: Callable[["Bench"], None]) -> dict[str, Tally]:
         """What one question of a stage (one image of `encode_images`) costs, by phase."""
@@ -74,20 +75,20 @@ class Bench:
         """DivPrune's picks are alike: `PICKS` and one more are counted, once for each size, the others extrapolated."""
         bench = self
 
-        def order(strategy: DivPrune, view: Any, keep: int) -> Tensor:
-            keep = min(keep, view.count)
-            if (view.count, keep) not in bench.order:
+        def orders(strategy: DivPrune, distances: Tensor, keep: int) -> Tensor:
+            layers, count, _ = distances.shape
+            if (layers, count, keep) not in bench.order:
                 few = min(keep, PICKS)
-                costs = bench.meter.counted(lambda: original(strategy, view, few))
+                costs = bench.meter.counted(lambda: original(strategy, distances, few))
                 if keep > few:
-                    more = bench.meter.counted(lambda: original(strategy, view, few + 1))
+                    more = bench.meter.counted(lambda: original(strategy, distances, few + 1))
                     costs += (more + costs * -1) * (keep - few)
-                bench.order[view.count, keep] = costs
-            bench.meter.add(bench.order[view.count, keep])
-            return torch.arange(keep).to("meta")
+                bench.order[layers, count, keep] = costs
+            bench.meter.add(bench.order[layers, count, keep])
+            return torch.arange(keep).expand(layers, -1).to("meta")
 
-        original = DivPrune.order
-        return _replaced(DivPrune, "order", order)
+        original = DivPrune.orders
+        return _replaced(DivPrune, "orders", orders)
 
 
 class _replaced:
@@ -118,24 +119,28 @@ class _phases:
                     meter.add((twice + once * -1) * (limit - 2))
             return [[0]] * len(branches.final)
 
-        def choice(questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None) -> Any:
-            """Choosing costs the same at every layer that has as many tokens: it is counted once.
+        def choice(
+            questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None, layers: Any = ()
+        ) -> Any:
+            """Choosing costs the same at every layer that has as many tokens, but for the first, which may choose for
+            the others: two are counted.
 
             What was chosen is taken for known from here on; a question's choices are read back together, in one wait.
             """
             strategy, count = used[setting.strategy], len(trace.visual[setting.layer])
-            trace.hidden(setting.layer)  # what is counted here is choosing, not running the layers below
+            trace.hidden(max([setting.layer, *layers]))  # what is counted here is choosing, not running layers
             meter.unknown.true = _true(strategy, tokens_of(setting.keep, trace.prompt.count))
-            key = setting.strategy, setting.keep, count, setting.repeat
-            if key not in chosen:
+            costs = chosen[setting.strategy, setting.keep, count, setting.repeat]
+            if len(costs) < 2:
+                every = trace, asked, used, setting, notes, layers
                 found: list[Any] = []
-                costs = meter.counted(lambda: found.append(selecting(questioner, trace, asked, used, setting, notes)))
-                chosen[key] = _read(found[0]), costs
+                tally = meter.counted(lambda: found.append(selecting(questioner, *every)))
+                costs.append((_read(found[0]), tally))
             with meter.during(f"choose {setting.strategy}"):
-                meter.add(chosen[key][1])
-            return chosen[key][0]
+                meter.add(costs[-1][1])
+            return costs[-1][0]
 
-        chosen: dict[Any, tuple[Any, Tally]] = {}
+        chosen: dict[Any, list[tuple[Any, Tally]]] = defaultdict(list)
         decoding, selecting = questioning.decode, Questioner.choice
         self.replacements = [_replaced(questioning, "decode", decode), _replaced(Questioner, "choice", choice)]
 
@@ -218,18 +223,16 @@ def sweep_strategies(bench: Bench) -> None:
 
 
 def all_schedules(bench: Bench) -> None:
-    """One repeat is counted for all, since repeats differ in which tokens leave and not in how many."""
-    config, depth, trace = bench.config, bench.load.shape.layers, bench.questioner.trace(bench.asked)
-    for name in schedules_of(config):
-        used = {each: strategies.create(each, config["strategies"]) for each in strategies_of(config, name)}
-        stages = [Stage(*stage) for stage in stages_of(config, name, depth)]
-        repeats, positions = (
-            repeats_of(stages, used, config["sweep"]["repeats"]),
-            config["schedules"][name]["positions"],
-        )
-        trace.hidden(stages[0].layer)  # shared by all schedules
-        with bench.meter.standing_for(repeats):
-            run_schedule(bench.questioner, trace, bench.asked, stages, used, positions)
+    config, depth = bench.config, bench.load.shape.layers
+    names = schedules_of(config)
+    plans = {
+        name: Plan([Stage(*stage) for stage in stages_of(config, name, depth)], config["schedules"][name]["positions"])
+        for name in names
+    }
+    used = {one: strategies.create(one, config["strategies"]) for name in names for one in strategies_of(config, name)}
+    repeats = {name: repeats_of(plan.stages, used, config["sweep"]["repeats"]) for name, plan in plans.items()}
+    runs = [(name, repeat) for name in names for repeat in range(repeats[name])]
+    run_schedules(bench.questioner, bench.asked, plans, used, runs)
 
 
 STAGES: dict[str, Callable[[Bench], None]] = {

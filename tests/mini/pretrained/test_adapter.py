@@ -146,6 +146,17 @@ def test_the_projector_learns_the_words_of_its_patches(training: Training, monke
     assert after < 0.5 * before
 
 
+def test_a_decoder_whose_weights_are_trained_is_not_trained_by_the_start(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are met more than once: the words' embeddings are targets, and no part of what is trained."""
+    monkeypatch.setattr(alignment, "BATCHES", 2)
+    monkeypatch.setattr(alignment, "IMAGES", 2)
+    training.model.model.language_model.requires_grad_(True)
+    alignment.align_projector(training.model, training.turn, 5, 5)
+    assert all(parameter.grad is None for parameter in training.model.model.language_model.parameters())
+
+
 def test_word_vectors_are_the_language_models_own(training: Training, read: LanguageModel) -> None:
     embedding = read.weights["embed_tokens.weight"]
     vectors = alignment.word_vectors(embedding, training.turn)

@@ -10,6 +10,7 @@ from infohorizon.engine import Positions, Trace
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.strategies.base import Strategy
 from infohorizon.strategies.schedule import Stage
+from infohorizon.units import tokens_of
 
 
 class Plan(NamedTuple):
@@ -97,10 +98,12 @@ def _answered(
             stage = run.plan.stages[done]
             draw = run.repeat if strategies[stage.strategy].random else 0
             branches[tuple(stage[:3]), run.plan.positions, draw].append(run)
-    for (_, positions, _), members in branches.items():
+    notes: dict[Any, Any] = {}  # strategies remember larger keeps for smaller ones
+    largest_first = sorted(branches.items(), key=lambda branch: -tokens_of(branch[0][0][2], trace.prompt.count))
+    for (_, positions, _), members in largest_first:
         stage = members[0].plan.stages[done]
         setting = Setting(stage.strategy, stage.layer, stage.keep, members[0].repeat)
-        chosen = questioner.select(trace, asked, strategies, setting)
+        chosen = questioner.select(trace, asked, strategies, setting, notes)
         pruned = partial(trace.prune, stage.layer, chosen.kept, positions, chosen.states)
         left = questioner.batch.one(len(trace.prompt.embeddings), pruned)
         rows |= _answered(questioner, left, asked, strategies, members, done + 1)

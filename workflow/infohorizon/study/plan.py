@@ -136,7 +136,8 @@ def _row(rule: str, costs: Sequence[tuple[Workload, Cost]], config: Config) -> R
     """One job per cost and shard."""
     shards, each, total, disk, memory = config["shards"], {}, 0.0, 0.0, 0.0
     for load, cost in costs:
-        seconds = start_seconds(load.stored) + cost_seconds(rule, cost, load, config["plan"]["card"]) / shards
+        work = cost_seconds(rule, cost, load, config["plan"]["card"], config["compile"])
+        seconds = start_seconds(load.stored) + work / shards
         each[load.model, load.benchmark] = max(seconds, each.get((load.model, load.benchmark), 0.0))
         total += seconds * shards
         disk += cost.disk
@@ -145,9 +146,9 @@ def _row(rule: str, costs: Sequence[tuple[Workload, Cost]], config: Config) -> R
     return Row(rule, len(costs) * shards, total, longest, memory, disk, each)
 
 
-def cost_seconds(rule: str, cost: Cost, load: Workload, card: str) -> float:
+def cost_seconds(rule: str, cost: Cost, load: Workload, card: str, compiled: bool = False) -> float:
     """Seconds of a rule's work on a card."""
-    seconds = work_seconds(ALIKE.get(rule, rule), card, cost.flops, cost.layers, load.element)
+    seconds = work_seconds(ALIKE.get(rule, rule), card, cost.flops, cost.layers, load.element, compiled)
     return seconds + decode_seconds(card, load.shape, load.stored, cost.steps, cost.decoded) + cost.choosing
 
 

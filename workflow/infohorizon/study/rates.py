@@ -19,20 +19,21 @@ OTHERS = "fastv"
 
 @cache
 def rates() -> dict[str, Any]:
-    """rules: FLOP/s of each card, seconds per question and layer in which it idles, kernels per question and layer;
-    decode: FLOP/s of rows, kernels per step and layer; choosing: seconds of a strategy per setting."""
+    """rules: FLOP/s of each card, without and with compiled layers, seconds per question and layer in which it idles,
+    kernels per question and layer; decode: FLOP/s of rows, kernels per step and layer; choosing: seconds of a strategy
+    per setting."""
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def work_seconds(rule: str, card: str, flops: float, layers: float, element: int) -> float:
+def work_seconds(rule: str, card: str, flops: float, layers: float, element: int, compiled: bool = False) -> float:
     """Seconds of a rule's passes through the decoder or the vision tower.
 
     Args:
-        layers: questions (images) · decoder layers; element: bytes of a weight.
+        layers: questions (images) · decoder layers; element: bytes of a weight; compiled: as `compile` in config.yaml.
     """
     known, facts = rates()["rules"][rule], CARDS[card]
     slower = 1.0 if element == 2 else facts.half * facts.products / (facts.single * SINGLE)
-    busy = flops * slower / known["flops"][card] + layers * known["idle"][card]
+    busy = flops * slower / known["compiled" if compiled else "flops"][card] + layers * known["idle"][card]
     return max(busy, layers * known["kernels"] * facts.launch)
 
 

@@ -37,6 +37,7 @@ def word_vectors(embedding: Tensor, turn: Turn) -> dict[str, Tensor]:
     }
 
 
+@torch.no_grad()
 def described_patches(model: LlavaForConditionalGeneration, turn: Turn, seed: int, batch: int) -> tuple[Tensor, Tensor]:
     """Tower features (patches, tower width) of a batch of scenes, and the sum of their words' embeddings."""
     images, labels = [], []
