@@ -1,0 +1,173 @@
+"""What smol-llava owes to its pretraining: the controls of workflow/infohorizon/mini/training/recipe.yaml, compared.
+
+    python bench/controls.py results/controls [--docs docs/controls.md]
+
+Reads the answers and removals of a finished `studies/controls.yaml`, or of those of its models that are there. For each
+family of questions the usable information of the whole answer is followed over layers, as a share of what the image is
+worth: U(l) / mean(p_full − p_blind), where U(l) = mean(p_full − p(l)) and p(l) is the probability of the answer if all
+visual tokens leave at layer l. The *horizon* is the first layer from which on at most a tenth is left, the *step* the
+number of layers in which the share falls from nine tenths to one tenth. Intervals (95 %) are those of a bootstrap over
+images.
+"""
+
+import argparse
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import kendalltau
+
+from infohorizon import tables
+from infohorizon.analysis.statistics import cluster, means, percentile_interval, resample
+from infohorizon.pipeline.docs import between
+
+MODELS = ("smol-llava", "control-pretrained", "control-seed-2", "control-seed-3", "control-whitened", "control-random")
+SEEDS = ("control-pretrained", "control-seed-2", "control-seed-3")
+BASE = SEEDS[0]
+HIGH, LOW = 0.9, 0.1  # shares of what the image is worth, between which a step lies
+FLOOR = 0.2  # probability that the image must be worth, for a family's curve to say anything
+DRAWS = 2000
+Draws = NDArray[np.float64]
+
+
+class Family(NamedTuple):
+    """One family of questions asked of one model; row 0 of the draws is the estimate.
+
+    score: share of right unpruned answers; worth, horizon, step: (1 + DRAWS,); horizon and step are NaN where the image
+    is worth less than FLOOR.
+    """
+
+    score: float
+    worth: Draws
+    horizon: Draws
+    step: Draws
+
+    @property
+    def measured(self) -> bool:
+        return not np.isnan(self.horizon[0])
+
+
+def observed(folder: Path, model: str) -> pl.DataFrame:
+    """A row per question and layer: family, image_id, worth (of the image), left (U at the layer), score (unpruned)."""
+    frames = []
+    for path in sorted((folder / "removals" / model).glob("*/part-*.arrow")):
+        benchmark = path.parent.name
+        questions = tables.read(folder / "benchmarks" / f"{benchmark}.arrow", "benchmark")
+        answers = tables.read(folder / "answers" / model / benchmark / path.name, "answers")
+        full = answers.filter(condition="full").select("question_id", "score", full="answer_probability")
+        blind = answers.filter(condition="blind").select("question_id", blind="answer_probability")
+        rows = (
+            tables.read(path, "removals").filter(removal="delete").select("question_id", "layer", "answer_probability")
+        )
+        rows = rows.join(full, on="question_id").join(blind, on="question_id")
+        rows = rows.join(questions.select("question_id", "image_id", "category"), on="question_id")
+        frames.append(
+            rows.select(
+                "question_id",
+                "image_id",
+                "layer",
+                "score",
+                family=pl.col("category"),
+                worth=pl.col("full") - pl.col("blind"),
+                left=pl.col("full") - pl.col("answer_probability"),
+            )
+        )
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def family_of(rows: pl.DataFrame) -> Family:
+    """The curve of one family, and of DRAWS samples of its images."""
+    wide = rows.pivot("layer", index=["question_id", "image_id", "score", "worth"], values="left").sort("question_id")
+    layers = sorted(int(name) for name in wide.columns[4:])
+    values = wide.select("worth", *map(str, layers)).to_numpy()
+    images = wide["image_id"].to_numpy()
+    draws = means(cluster(values, images), resample(len(np.unique(images)), DRAWS, 0))
+    worth = draws[:, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = draws[:, 1:] / draws[:, :1]
+    depth = np.array([*layers, layers[-1] + 1])
+    gone = (shares <= LOW)[:, ::-1].cumprod(axis=1).sum(axis=1)  # layers at the end at which it is gone
+    whole = (shares >= HIGH).cumprod(axis=1).sum(axis=1)  # layers at the beginning at which nothing is lost yet
+    horizon = depth[len(layers) - gone].astype(float)
+    step = horizon - depth[np.maximum(whole - 1, 0)]
+    unmeasured = worth[0] < FLOOR
+    nothing = np.full(len(draws), np.nan)
+    score = float(wide["score"].mean() or 0.0)
+    return Family(score, worth, nothing if unmeasured else horizon, nothing if unmeasured else step)
+
+
+def interval(draws: Draws, digits: int = 0) -> str:
+    """Estimate and interval of draws whose first is the estimate."""
+    low, high = percentile_interval(draws[1:, None], 0.95).ravel()
+    return f"{draws[0]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def order(one: dict[str, Family], other: dict[str, Family]) -> str:
+    """Kendall's tau-b of two models' horizons over the families that both measure."""
+    both = [name for name in one if one[name].measured and name in other and other[name].measured]
+    if len(both) < 3:
+        return "–"
+    pairs = [np.stack([model[name].horizon for name in both], axis=1) for model in (one, other)]
+    return interval(np.array([kendalltau(a, b).statistic for a, b in zip(*pairs, strict=True)]), digits=2)
+
+
+def mean_step(model: dict[str, Family]) -> str:
+    """Mean step over the families that are measured."""
+    steps = [family.step for family in model.values() if family.measured]
+    return interval(np.mean(steps, axis=0), digits=1) if steps else "–"
+
+
+def page(models: dict[str, dict[str, Family]]) -> str:
+    """Tables of families and of models."""
+    names = list(models)
+    families = list(dict.fromkeys(chain.from_iterable(models.values())))
+    lines = ["| family | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
+    for name in families:
+        lines.append(f"| {name} | " + " | ".join(_cell(models[model].get(name)) for model in names) + " |")
+    lines += [
+        "",
+        "| model | unpruned score | families measured | mean step, layers | order as control-pretrained's |",
+        "|---" * 5 + "|",
+    ]
+    for model, found in models.items():
+        score = np.mean([family.score for family in found.values()])
+        measured = sum(family.measured for family in found.values())
+        tau = "–" if model == BASE or BASE not in models else order(models[BASE], found)
+        lines.append(f"| {model} | {score:.2f} | {measured} of {len(found)} | {mean_step(found)} | {tau} |")
+    return "\n".join(lines)
+
+
+def _cell(family: Family | None) -> str:
+    """Score, horizon and step of one family."""
+    if family is None:
+        return "–"
+    if not family.measured:
+        return f"{family.score:.2f}; the image is worth {interval(family.worth, 2)}"
+    return f"{family.score:.2f}; {interval(family.horizon)}; {interval(family.step)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--docs", type=Path)
+    chosen = parser.parse_args(arguments)
+    models = {}
+    for model in MODELS:
+        rows = observed(chosen.results, model)
+        if rows.height:
+            models[model] = {
+                str(name): family_of(part) for (name,), part in rows.group_by("family", maintain_order=True)
+            }
+    text = page(models)
+    print(text)
+    if chosen.docs:
+        before = chosen.docs.read_text(encoding="utf-8")
+        chosen.docs.write_text(between(before, "controls", text, "bench/controls.py"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
