@@ -112,6 +112,10 @@ def test_what_recommend_needs_is_asked_for_by_recommend_alone(config):
             "recommend.tries: '6' is not valid; it must be a whole number. In braces after --config, Snakemake reads ",
         ),
         (
+            {"compile": "true"},
+            "compile: 'true' is not valid; it must be true or false. After --config, Snakemake reads true and false as",
+        ),
+        (
             {"longest_job": 0},
             "longest_job: 0 is not valid; it must be a number of minutes from 1, or null for no limit.",
         ),

@@ -19,7 +19,15 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
 Validator = extend(Draft202012Validator, type_checker=STRICT)
 LITERAL = re.compile(r"[+-]?\d+(\.\d*)?|true|false|null")
 BRACES = "In braces after --config, Snakemake reads everything as text: use a file and --configfile."
-TYPES = {"object": "a dictionary", "array": "a list", "string": "text", "integer": "a whole number", "null": "null"}
+TRUTH = "After --config, Snakemake reads true and false as text: write True or False."
+TYPES = {
+    "object": "a dictionary",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
 
 
 def check(config: Mapping[str, Any], schema: str | Path, name: str = "the configuration") -> None:
@@ -47,7 +55,9 @@ def sentence(error: ValidationError, name: str) -> str:
         other = next(key for key in error.instance if key not in known)
         return f"{inside}{other} is not a key of {name}: {suggestion(other, known)}"
     said = f"{key or name}: {error.instance!r} is not valid; it must be {_wanted(error)}."
-    return f"{said} {BRACES}" if isinstance(error.instance, str) and LITERAL.fullmatch(error.instance) else said
+    if not isinstance(error.instance, str) or not LITERAL.fullmatch(error.instance):
+        return said
+    return f"{said} {TRUTH if error.instance in ('true', 'false') and error.validator == 'type' else BRACES}"
 
 
 def _wanted(error: ValidationError) -> str:
