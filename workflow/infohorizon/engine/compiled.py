@@ -21,7 +21,7 @@ def compile_layers(model: LanguageModel) -> None:
     import torch._dynamo
 
     torch._dynamo.config.recompile_limit = VARIANTS
-    torch._dynamo.config.allow_unspec_int_on_nn_module = True  # a layer's number must not compile it anew
+    torch._dynamo.config.allow_unspec_int_on_nn_module = True  # layers differ in their number alone
     for layer in model.layers:
         layer.compile(dynamic=True)  # type: ignore[attr-defined]
 
