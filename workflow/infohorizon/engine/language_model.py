@@ -1,7 +1,7 @@
 """The language model of a vision-language model as the engine uses it: layers, norm, head, rotary embedding."""
 
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -62,6 +62,16 @@ def limits_of(decoder: Any) -> list[Limit]:
     return found
 
 
+def widened(head: nn.Linear, dtype: torch.dtype) -> nn.Linear:
+    """The head in a wider dtype, beside its own weights; these are copied once, in the wider dtype."""
+    wide = copy(head)
+    wide._parameters = {
+        name: None if part is None else nn.Parameter(part.detach().to(dtype), requires_grad=False)
+        for name, part in head._parameters.items()
+    }
+    return wide
+
+
 class LanguageModel:
     """Embeds tokens, holds the decoder layers, and turns final states into logits.
 
@@ -86,9 +96,8 @@ class LanguageModel:
         self.dtype = torch.promote_types(self.weights_dtype, torch.float32)
         if self.embed.weight.dtype != self.dtype:
             keep_residual_in_float32(decoder)
-            head = deepcopy(head).to(self.dtype)
+            head = widened(head, self.dtype)
         self.head = head
-
         self.limits = limits_of(decoder)
 
     def check_length(self, tokens: int, answer: int = 0) -> None:
