@@ -119,6 +119,7 @@ def open_model(job: Job) -> VisionLanguageModel:
     log.info("%s on %s", name, gpus.described(model))
     if job.config["compile"]:
         compile_layers(model.language_model)
+        log.info("its layers are compiled when they first run")
     return model
 
 
