@@ -165,7 +165,10 @@ def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch)
     job = SimpleNamespace(
         threads=1,
         input=SimpleNamespace(model=str(file)),
-        config={"models": {"m": {"source": "a/b", "dtype": "float16", "device": "cpu", "revision": None}}},
+        config={
+            "models": {"m": {"source": "a/b", "dtype": "float16", "device": "cpu", "revision": None}},
+            "compile": False,
+        },
         params=SimpleNamespace(protocol={"image": "pad"}),
         wildcards=SimpleNamespace(model="m"),
     )
@@ -189,7 +192,7 @@ def test_an_adapter_is_opened_where_it_was_merged(case, tmp_path, monkeypatch):
     job = SimpleNamespace(
         threads=1,
         input=SimpleNamespace(model=str(tmp_path / "m.json")),
-        config={"models": {"m": {"source": str(adapter), "device": "cpu"}}},
+        config={"models": {"m": {"source": str(adapter), "device": "cpu"}}, "compile": False},
         params=SimpleNamespace(protocol={}),
         wildcards=SimpleNamespace(model="m"),
     )
