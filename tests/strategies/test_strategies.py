@@ -11,7 +11,7 @@ from array_view import SELECTORS, VARIANTS, ArrayView, grid_of, random_view
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infohorizon.strategies import create
+from infohorizon.strategies import create, divprune
 from infohorizon.strategies.base import top
 from infohorizon.strategies.dart import visiting_order
 from infohorizon.strategies.holov import quotas
@@ -160,9 +160,11 @@ def test_faithful_divprune_picks_tokens_twice():
     assert 8 <= len(select("divprune-faithful", view, 100)) < 100
 
 
+@pytest.mark.parametrize("held", [divprune.DISTANCES, 2 * 40**2, 1])
 @pytest.mark.parametrize("name", ["divprune", "divprune-faithful", "dart"])
-def test_all_layers_at_once_are_each_alone(name):
+def test_all_layers_at_once_are_each_alone(name, held, monkeypatch):
     """Where the layers are known, the first choice is made for all of them: what each would choose alone."""
+    monkeypatch.setattr(divprune, "DISTANCES", held)
     torch.manual_seed(0)
     hidden = torch.randn(4, 46, 48)
 

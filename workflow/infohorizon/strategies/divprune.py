@@ -8,6 +8,8 @@ from torch.nn.functional import normalize
 
 from infohorizon.strategies.base import Selection, Strategy, View
 
+DISTANCES = 1 << 26  # held at a time: those of all layers of most images, and of one layer of the largest
+
 
 class DivPrune(Strategy):
     """Spreads the kept tokens: each pick is the token farthest, in cosine distance, from all picks before it.
@@ -33,15 +35,17 @@ class DivPrune(Strategy):
         self.faithful = faithful
 
     def select(self, view: View, keep: int) -> Selection:
-        """The picks for a smaller keep are the first of those for a larger one: the orders are made once, of all layers
-        together."""
+        """The picks for a smaller keep are the first of those for a larger one: the orders are made once, of as many
+        layers together as memory allows."""
         keep = min(keep, view.count)
         key = "divprune", self.faithful
         if len(view.notes.get((*key, view.layer), ())) < keep:
-            views = view.together()
-            orders = self.orders(torch.stack([self.distances(other) for other in views]), keep)
-            orders = orders.cpu() if self.faithful else orders  # how many differ is counted on the CPU
-            view.notes |= {(*key, other.layer): order for other, order in zip(views, orders, strict=True)}
+            views, at_once = view.together(), max(1, DISTANCES // view.count**2)
+            for start in range(0, len(views), at_once):
+                some = views[start : start + at_once]
+                orders = self.orders(torch.stack([self.distances(other) for other in some]), keep)
+                orders = orders.cpu() if self.faithful else orders  # how many differ is counted on the CPU
+                view.notes |= {(*key, other.layer): order for other, order in zip(some, orders, strict=True)}
         picks = view.notes[(*key, view.layer)][:keep]
         return Selection(picks.unique(sorted=True) if self.faithful else picks.sort().values)
 
