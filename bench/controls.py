@@ -57,7 +57,9 @@ def observed(folder: Path, model: str) -> pl.DataFrame:
     for path in sorted((folder / "removals" / model).glob("*/part-*.arrow")):
         benchmark = path.parent.name
         questions = tables.read(folder / "benchmarks" / f"{benchmark}.arrow", "benchmark")
-        answers = tables.read(folder / "answers" / model / benchmark / path.name, "answers")
+        if not (asked := folder / "answers" / model / benchmark / path.name).exists():
+            continue
+        answers = tables.read(asked, "answers")
         full = answers.filter(condition="full").select("question_id", "score", full="answer_probability")
         blind = answers.filter(condition="blind").select("question_id", blind="answer_probability")
         rows = (

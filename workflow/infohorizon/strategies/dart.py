@@ -47,11 +47,11 @@ def compared(views: Sequence[View]) -> tuple[Tensor, Tensor]:
     count, start = views[0].count, views[0].visual_start
     visual = found[:, : min(PIVOTS, count)]
     found[:, visual.shape[1] :] += count  # a row per token of visual | text
-    orders = torch.tensor([visiting_order(pivots, start) for pivots in found.tolist()], device=found.device)
     similarity = []
-    for view, order in zip(views, orders, strict=True):
+    for view, pivots in zip(views, found.tolist(), strict=True):
         hidden = normalize(torch.cat([view.normed_hidden("visual"), view.normed_hidden("text")]), dim=1)
-        similarity.append(hidden[order] @ hidden[:count].T)
+        order = torch.stack([hidden[pivot] for pivot in visiting_order(pivots, start)])  # no index goes to the device
+        similarity.append(order @ hidden[:count].T)
     return visual, torch.stack(similarity)
 
 
