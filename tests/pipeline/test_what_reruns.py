@@ -100,7 +100,7 @@ NOTHING: dict[str, Callable[[Edited], None]] = {
     "a message": lambda study: study.edit("workflow/infohorizon/measure/questioner.py", "must return", "has to return"),
     "a constant of the plan": lambda study: study.edit("workflow/infohorizon/study/cards.py", "312e12", "300e12"),
     "touched files": touch_everything,
-    "batch_size": lambda study: study.configure(batch_size=3),
+    "batch_size, compile": lambda study: study.configure(batch_size=3, compile=True),
     "device": lambda study: study.configure(models={"tiny": {"source": "inputs/llava", "device": "cpu"}}),
     "a note beside the data": lambda study: (study.folder / "inputs/mme/notes.txt").write_text("mine"),
     "results copied into a fresh clone": copy_results_alone,
