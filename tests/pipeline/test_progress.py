@@ -82,6 +82,16 @@ def test_earlier_runs_tell_how_long_a_rule_takes(monkeypatch, tmp_path):
     assert run.finish("a", 10) == "1 of 4 jobs done in 00:10, about 03:27 left"
 
 
+def test_a_failed_job_no_longer_runs(monkeypatch, tmp_path):
+    run = Run(monkeypatch, tmp_path, sweep=3)
+    run.start(a="sweep", b="sweep")
+    run.finish("a", 60)
+    run.logger.handlers[0].addFilter(lambda record: record.event != LogEvent.JOB_ERROR)  # its words are Snakemake's
+    run.event(LogEvent.JOB_ERROR, jobid="b")
+    run.start(c="sweep")
+    assert run.finish("c", 60).endswith("about 01:00 left")
+
+
 def test_the_scheduler_does_not_count_its_steps(monkeypatch, tmp_path):
     run = Run(monkeypatch, tmp_path, encode=1)
     for line in ("Select jobs to execute...", "Execute 2 jobs...", "Building DAG of jobs..."):

@@ -42,6 +42,8 @@ class Progress(logging.Handler):
             rule = self.rule_of.get(values["job_id"], "")
             self.seconds[rule].append(now - began)
             self.waiting[rule] -= 1
+        elif event == "job_error":
+            self.running.pop(values["jobid"], None)  # it waits: it may be tried again
 
     def format(self, record: Any) -> str:
         """The line, for Snakemake's event of progress (a mapping with `done` and `total`)."""
