@@ -75,6 +75,30 @@ def test_a_control_of_random_weights_is_trained_whole_and_assembles_to_what_was_
     assert (said - expected).abs().max() < 0.05 * expected.std()  # stored in float16
 
 
+def test_products_in_bfloat16_touch_neither_the_projectors_start_nor_the_tower(
+    tower: CLIPVisionModel, read: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whitened in bfloat16, the projector's weights were hundreds of times too large."""
+    monkeypatch.setattr(alignment, "BATCHES", 2)
+    monkeypatch.setattr(alignment, "IMAGES", 4)
+    recipe = replace(ADAPTER, weights="random", dtype="float32")
+    plain, mixed = (new_adapter_training(recipe, tower, read) for _ in range(2))
+    pixels, _ = decoder.training_batch(plain, 0)
+    torch.manual_seed(0)
+    plain.start()
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed.start()
+        seen = tower_features(mixed.model, pixels)
+    torch.testing.assert_close(seen, tower_features(plain.model, pixels))
+    for (name, one), other in zip(
+        plain.model.model.multi_modal_projector.named_parameters(),
+        mixed.model.model.multi_modal_projector.parameters(),
+        strict=True,
+    ):
+        torch.testing.assert_close(other, one, msg=name)
+
+
 def test_the_tower_of_a_folder_is_the_one_that_was_saved(
     training: Training, tower: CLIPVisionModel, tmp_path: Path
 ) -> None:

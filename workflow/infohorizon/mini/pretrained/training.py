@@ -46,6 +46,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
         finishing = step is not None and step >= recipe.steps
         return (adapter_finishing_questions if finishing else adapter_questions)(rng, scene, split)
 
+    @torch.autocast("cpu", enabled=False)  # whitening needs more digits than products in bfloat16 have
     def start() -> None:
         align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
 

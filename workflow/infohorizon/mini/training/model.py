@@ -41,6 +41,7 @@ def new_model(recipe: ModelRecipe, tower: CLIPVisionModel, tokenizer: Tokenizer)
     return model
 
 
+@torch.autocast("cpu", enabled=False)
 @torch.no_grad()
 def tower_features(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
     """What the projector reads: (batch, patches, tower width)."""
