@@ -69,7 +69,7 @@ GENERAL = """\
 * Words that a question picks by their colour: not trained, since an earlier try read another word of the scene
   in more than half of the cases.
 * Text of free position, other fonts, real images: never seen, not expected to work.
-* One training with one seed: docs/controls.md compares it with shorter ones, among them one from random weights."""
+* One training with one seed: docs/controls.md compares it with shorter ones, as far as they have been made."""
 
 
 def adapter_card(summary: Mapping[str, Any]) -> str:
