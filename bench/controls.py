@@ -11,7 +11,6 @@ images.
 """
 
 import argparse
-from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -22,12 +21,12 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from infohorizon import tables
+from infohorizon.analysis.curves import first_layer
 from infohorizon.analysis.statistics import cluster, means, percentile_interval, resample
 from infohorizon.pipeline.docs import between
 
 MODELS = ("smol-llava", "control-pretrained", "control-seed-2", "control-seed-3", "control-whitened", "control-random")
-SEEDS = ("control-pretrained", "control-seed-2", "control-seed-3")
-BASE = SEEDS[0]
+BASE = "control-pretrained"
 HIGH, LOW = 0.9, 0.1  # shares of what the image is worth, between which a step lies
 FLOOR = 0.2  # probability that the image must be worth, for a family's curve to say anything
 DRAWS = 2000
@@ -91,11 +90,9 @@ def family_of(rows: pl.DataFrame) -> Family:
     worth = draws[:, 0]
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = draws[:, 1:] / draws[:, :1]
-    depth = np.array([*layers, layers[-1] + 1])
-    gone = (shares <= LOW)[:, ::-1].cumprod(axis=1).sum(axis=1)  # layers at the end at which it is gone
     whole = (shares >= HIGH).cumprod(axis=1).sum(axis=1)  # layers at the beginning at which nothing is lost yet
-    horizon = depth[len(layers) - gone].astype(float)
-    step = horizon - depth[np.maximum(whole - 1, 0)]
+    horizon = first_layer(shares <= LOW, np.array(layers), layers[-1] + 1).astype(float)
+    step = horizon - np.array(layers)[np.maximum(whole - 1, 0)]
     unmeasured = worth[0] < FLOOR
     nothing = np.full(len(draws), np.nan)
     score = float(wide["score"].mean() or 0.0)
@@ -152,11 +149,11 @@ def _cell(family: Family | None) -> str:
     return f"{family.score:.2f}; {interval(family.horizon)}; {interval(family.step)}"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path)
     parser.add_argument("--docs", type=Path)
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args()
     models = {}
     for model in MODELS:
         rows = observed(chosen.results, model)
