@@ -23,7 +23,7 @@ from scipy.stats import kendalltau
 from infohorizon import tables
 from infohorizon.analysis.curves import first_layer
 from infohorizon.analysis.statistics import cluster, means, percentile_interval, resample
-from infohorizon.pipeline.docs import between
+from infohorizon.pipeline.docs import renew
 
 MODELS = ("smol-llava", "control-pretrained", "control-seed-2", "control-seed-3", "control-whitened", "control-random")
 BASE = "control-pretrained"
@@ -164,8 +164,7 @@ def main() -> None:
     text = page(models)
     print(text)
     if chosen.docs:
-        before = chosen.docs.read_text(encoding="utf-8")
-        chosen.docs.write_text(between(before, "controls", text, "bench/controls.py"), encoding="utf-8")
+        renew(chosen.docs, "controls", text, "bench/controls.py")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from infohorizon.benchmarks.prompts import SHORT
 from infohorizon.models.base import VICUNA_V1
 from infohorizon.models.own_forward import ANSWER
 from infohorizon.models.own_forward import QUESTION as CHECKED
-from infohorizon.pipeline.docs import between
+from infohorizon.pipeline.docs import renew
 from infohorizon.report.runs import seconds_of
 from infohorizon.study import sizes
 from infohorizon.study.cost import visual_tokens
@@ -153,9 +153,7 @@ def main() -> None:
     text = page(study(STUDY))
     print(text)
     if chosen.docs:
-        before = chosen.docs.read_text(encoding="utf-8")
-        new = between(before, "rehearsal", text, "bench/rehearsal.py")
-        chosen.docs.write_text(new, encoding="utf-8")
+        renew(chosen.docs, "rehearsal", text, "bench/rehearsal.py")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from rates import rates
 from snakemake.utils import update_config
 from stages import STAGES, Bench, sweep_settings
 
-from infohorizon.pipeline.docs import between
+from infohorizon.pipeline.docs import renew
 from infohorizon.study import sizes
 from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import MODELS
@@ -203,8 +203,7 @@ def main() -> None:
     if chosen.rates:
         chosen.rates.write_text(json.dumps(rates(counted), indent=1) + "\n")
     if chosen.docs:
-        docs_page = chosen.docs.read_text(encoding="utf-8")
-        chosen.docs.write_text(between(docs_page, "tables", text, "bench/roofline.py"), encoding="utf-8")
+        renew(chosen.docs, "tables", text, "bench/roofline.py")
 
 
 if __name__ == "__main__":

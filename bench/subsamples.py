@@ -24,7 +24,7 @@ from infohorizon import tables
 from infohorizon.analysis.criteria import Settings, criteria
 from infohorizon.analysis.horizons import Whose, configured, horizons
 from infohorizon.analysis.panels import Tables, read_tables
-from infohorizon.pipeline.docs import between
+from infohorizon.pipeline.docs import renew
 
 SHOWN = ("information", "label-free", "redundancy", "no-advantage")
 KEY = ["model", "benchmark", "criterion", "strategy"]
@@ -128,8 +128,7 @@ def main() -> None:
     text = table(printed)
     print(text)
     if chosen.docs:
-        page = chosen.docs.read_text(encoding="utf-8")
-        chosen.docs.write_text(between(page, "subsamples", text, "bench/subsamples.py"), encoding="utf-8")
+        renew(chosen.docs, "subsamples", text, "bench/subsamples.py")
 
 
 if __name__ == "__main__":

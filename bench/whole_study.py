@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 
 from infohorizon import tables
 from infohorizon.figures import style
-from infohorizon.pipeline.docs import ROOT, between
+from infohorizon.pipeline.docs import ROOT, renew
 
 STUDY = "studies/paper.yaml"
 FIGURES = ("information", "removals", "states", "sweep", "horizon", "schedules", "heatmaps")
@@ -131,8 +131,7 @@ def main() -> None:
     if chosen.figure:
         draw(used).savefig(chosen.figure, dpi=150)
     if chosen.docs:
-        text = between(chosen.docs.read_text(encoding="utf-8"), "analysis", page(used), "bench/whole_study.py")
-        chosen.docs.write_text(text, encoding="utf-8")
+        renew(chosen.docs, "analysis", page(used), "bench/whole_study.py")
 
 
 if __name__ == "__main__":

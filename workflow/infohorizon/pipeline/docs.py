@@ -123,6 +123,11 @@ def between(text: str, name: str, content: str, made_by: str = "`make docs`") ->
     return f"{before}{begin}\n\n{content.strip()}\n\n{end}{rest.split(end)[1]}"
 
 
+def renew(file: Path, name: str, content: str, made_by: str) -> None:
+    """Write a page again with new content between the two markers of a name."""
+    file.write_text(between(file.read_text(encoding="utf-8"), name, content, made_by), encoding="utf-8")
+
+
 # File → name of the markers → what makes the text between them.
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"names": names},
