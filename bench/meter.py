@@ -91,8 +91,6 @@ class Meter(TorchDispatchMode):
         """By how much everything that runs now is multiplied."""
         self.part, self.moved = "", defaultdict[tuple[str, str], float](float)
         """Which part of a decoder layer runs; bytes that elementwise operations move, by part and operation."""
-        self.decoded = 0
-        """Calls that decode answers."""
         self.phase, self.unknown, self.seen = "", Unknown(), dict[Any, Any]()
         self.cards = list(CARDS.values())
         rate = np.array([[c.half, c.single, c.double] for c in self.cards])

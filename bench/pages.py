@@ -28,9 +28,9 @@ def page(counted: Sequence[Any], cards: list[str]) -> str:
     saved = sum((one.saved[rule] * one.times[rule] for one in counted for rule in STAGES), Tally())
     lines.append(_line("all with `compile: true`", "", total + saved * -1, cards))
     batched = more["sweep_strategies"] + more["measure_removals"]
-    lines.append(_line("one row of each batch rambles: more", "", batched, cards))
+    lines.append(_line("one row of each large call rambles: more", "", batched, cards))
     single = more["answer_questions"] + more["run_schedules"]
-    lines.append(_line("every answer of one row rambles: more", "", single, cards))
+    lines.append(_line("every answer and schedule rambles: more", "", single, cards))
     return "\n".join([*lines, "", *_phases(counted, cards), "", *_fusions(counted, cards)])
 
 

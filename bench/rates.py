@@ -37,12 +37,8 @@ def _rule(rule: str, counted: Sequence[Any]) -> dict[str, Any]:
 
 
 def _decode(counted: Sequence[Any]) -> dict[str, Any]:
-    """Kernels of a step from answers of one row; rows' FLOP/s from what batches take beyond their steps."""
-    kernels = layers = 0.0
-    for one in counted:
-        kernels += one.costs["answer_questions"]["decode"].kernels
-        layers += 2 * (one.load.size.answer - 1) * one.load.shape.layers
-    kernels /= layers
+    """Kernels of a step from answers that continue together; rows' FLOP/s from what batches take beyond their steps."""
+    kernels = sum(one.step.kernels / one.load.shape.layers for one in counted) / len(counted)
     flops = {}
     for i, (card, facts) in enumerate(CARDS.items()):
         seconds = decoded = 0.0
@@ -51,7 +47,7 @@ def _decode(counted: Sequence[Any]) -> dict[str, Any]:
                 cost = COSTS[rule](one.load, one.config)
                 weights = one.load.stored / (facts.bandwidth * facts.streaming)
                 step = max(weights, one.load.shape.layers * kernels * facts.launch)
-                steps = one.decoding[rule] * (one.load.size.answer - 1) * one.times[rule]
+                steps = one.steps[rule] * one.times[rule]
                 counted_seconds = one.costs[rule].get("decode", Tally()).seconds[i].sum() * one.times[rule]
                 seconds += counted_seconds - steps * step
                 decoded += cost.decoded

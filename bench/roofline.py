@@ -89,8 +89,9 @@ class Counted:
     """What one (model, benchmark) costs.
 
     Attributes:
-        times: how many questions (or images) every stage has; costs: what one question costs; decoding: how many calls
-            of one question generate answers.
+        times: how many questions (or images) every stage has; costs: what one question costs.
+        steps: steps of decoding of one question, each of a batch; step: a step of answers that continue together.
+        tails: what one more step costs a question if answers ramble.
         moved: bytes that elementwise operations of all questions move, by part of a layer and operation.
         saved: what one question costs less in compiled layers.
         limit: the longest answer that the protocol allows; settings: how many the sweep has of each strategy.
@@ -108,13 +109,16 @@ class Counted:
         bench = Bench(models[load.model], load, config, MEMORY, meter)
         self.costs: Costs = {}
         self.times: dict[str, int] = {}
-        self.decoding: dict[str, int] = {}
+        self.steps: dict[str, float] = {}
+        self.tails: dict[str, Tally] = {}
         self.saved: dict[str, Tally] = {}
         self.moved: dict[tuple[str, str], float] = defaultdict(float)
         for rule, stage in STAGES.items():
             self.times[rule] = questions(load, config, rule)
             self.costs[rule] = bench.measure(stage)
-            self.decoding[rule] = meter.decoded
+            self.steps[rule], self.tails[rule] = bench.steps, bench.tail
+            if rule == "answer_questions":
+                self.step = bench.step
             self.saved[rule] = saved(meter.moved)
             for key, moved in meter.moved.items():
                 self.moved[key] += moved * self.times[rule]
@@ -123,13 +127,10 @@ class Counted:
         """One question of a rule."""
         return sum(self.costs[rule].values(), Tally())
 
-    def step(self) -> Tally:
-        """One row's step of decoding, from answer_questions: two answers of one row each."""
-        return self.costs["answer_questions"]["decode"] * (1 / (2 * (self.load.size.answer - 1)))
-
     def rambling(self, rule: str) -> Tally:
-        """What one question costs more if one row of every call generates up to the length limit, alone."""
-        return self.step() * (self.decoding[rule] * (self.limit - self.load.size.answer))
+        """What one question costs more if one row of every call, and all rows of small calls, generate up to the length
+        limit."""
+        return self.tails[rule] * (self.limit - self.load.size.answer)
 
 
 class Estimated:
@@ -138,7 +139,7 @@ class Estimated:
     def __init__(self, load: Workload, config: Mapping[str, Any], counted: Sequence[Counted]) -> None:
         same = [one for one in counted if one.load.model == load.model]
         base = min(same, key=lambda one: (abs(one.load.size.text - load.size.text), one.load.size.answer))
-        self.load, self.base, self.decoding = load, base, base.decoding
+        self.load, self.base, self.steps, self.tails = load, base, base.steps, base.tails
         self.limit = protocol_of(config, load.model, load.benchmark)["max_new_tokens"]
         self.times = {rule: questions(load, config, rule) for rule in STAGES}
         seconds = [{rule: _planned(rule, one, config) for rule in STAGES} for one in (load, base.load)]
@@ -154,9 +155,6 @@ class Estimated:
     whole = Counted.whole
     rambling = Counted.rambling
 
-    def step(self) -> Tally:
-        return self.base.step()
-
 
 def _planned(rule: str, load: Workload, config: Mapping[str, Any]) -> float:
     return cost_seconds(rule, COSTS[rule](load, config), load, config["plan"]["card"], config["compile"])
@@ -168,7 +166,7 @@ def as_json(counted: list[Counted]) -> dict[str, Any]:
     for one in counted:
         stages: dict[str, Any] = {}
         for rule, costs in one.costs.items():
-            stages[rule] = {"times": one.times[rule], "decoding calls": one.decoding[rule], "phases": {}}
+            stages[rule] = {"times": one.times[rule], "steps": one.steps[rule], "phases": {}}
             for phase, tally in costs.items():
                 stages[rule]["phases"][phase] = {
                     **{name: getattr(tally, name) for name in ("flops", "bytes", "kernels", "waits")},

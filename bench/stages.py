@@ -6,8 +6,9 @@ length that the catalogue says, and labels one token less. The other settings of
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from typing import Any, NamedTuple
 
 import torch
 from full_size import grid_of
@@ -15,7 +16,8 @@ from meter import Kernels, Meter, Tally, known
 from torch import Tensor
 
 from infohorizon import strategies
-from infohorizon.engine import Batch, prefill
+from infohorizon.engine import Batch, Unfinished, decoding, prefill
+from infohorizon.engine.unfinished import Row
 from infohorizon.measure import questioner as questioning
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import Asked, Choice, Questioner, Setting
@@ -32,6 +34,7 @@ from infohorizon.strategies.divprune import DivPrune
 from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
 from infohorizon.study.cost import weight_bytes
 from infohorizon.study.workload import Workload
+from infohorizon.tables.resumable import CHUNK
 from infohorizon.units import layers_of, tokens_of
 
 PICKS = 64  # of DivPrune's that are really made: by then launches have caught up with what comes before the picks
@@ -43,6 +46,11 @@ class Bench:
     Args:
         model: of `full_size`; load: its workload, whose tokens fill `grid_of` them.
         memory: bytes of the card, which set how many rows a call has.
+
+    Attributes:
+        steps: steps of decoding of the stage that was measured last, each of a whole batch, per question.
+        step: one of answers that continue together.
+        tail: what a step more costs a question, if one row of every call and all rows of small calls ramble.
     """
 
     def __init__(self, model: Any, load: Workload, config: Config, memory: float, meter: Meter) -> None:
@@ -57,19 +65,43 @@ class Bench:
         self.batch.tokens = int(0.6 * (memory - weight_bytes(shape, load.element))) // int(
             batch_bytes(shape, 1, load.element)
         )
+        self.batch.waiting = self.batch.tokens // 4
         self.questioner = Questioner(model, self.batch, load.size.answer)
         self.order: dict[tuple[int, int, int], Tally] = {}
+        self.steps, self.step, self.tail = 0.0, Tally(), Tally()
 
     def measure(self, stage: Callable[["Bench"], None]) -> dict[str, Tally]:
         """What one question of a stage (one image of `encode_images`) costs, by phase."""
         meter = self.meter
         meter.tallies.clear()
         meter.moved.clear()
-        meter.decoded = 0
-        with Kernels(meter), meter, _phases(meter), self._divprune():
+        few: list[Row] = []
+        first: list[Row] = []
+        own: list[float] = []
+        with Kernels(meter), meter, _phases(meter, few, first, own), self._divprune():
             stage(self)
+            more, (once, step, share) = self.load.size.answer - 1, self._together(few)
+            with meter.during("decode"):
+                meter.add((once + step * (more - 1)) * (share * (more > 0)))
+            self.steps, self.step = (sum(own) + share) * more, step
+            self.tail = self._together([*few, *first]).step_of_a_question
             meter.settle()
         return dict(meter.tallies)
+
+    def _together(self, rows: Sequence[Row]) -> "_Together":
+        """What rows that a question leaves to wait cost: as many as may wait continue together, of CHUNK questions."""
+        if not rows:
+            return _Together(Tally(), Tally(), 0.0)
+        tokens = sum(row.tokens for row in rows) / len(rows)
+        size = min(CHUNK * len(rows), max(1, int(self.batch.waiting / tokens)))
+        together = list(islice(cycle(rows), size))
+        once, twice = (self.meter.counted(lambda steps=steps: self._continue(together, steps)) for steps in (1, 2))
+        return _Together(once, twice + once * -1, len(rows) / size)
+
+    def _continue(self, rows: Sequence[Row], steps: int) -> None:
+        """So many steps of all rows."""
+        waiting = Unfinished(self.model.language_model, self.batch, 1 + steps, ())
+        waiting._continue([Row([0], row.caches, row.places) for row in rows])
 
     def _divprune(self) -> Any:
         """DivPrune's picks are alike: `PICKS` and one more are counted, once for each size, the others extrapolated."""
@@ -104,20 +136,48 @@ class _replaced:
         setattr(self.owner, self.name, self.before)
 
 
-class _phases:
-    """Decoding and each strategy's choosing are counted apart from the rest."""
+class _Together(NamedTuple):
+    """once: the first step of rows that continue together; step: each further one; share: of one question in it."""
 
-    def __init__(self, meter: Meter) -> None:
+    once: Tally
+    step: Tally
+    share: float
+
+    @property
+    def step_of_a_question(self) -> Tally:
+        return self.step * self.share
+
+
+class _phases:
+    """Decoding and each strategy's choosing are counted apart from the rest.
+
+    Args:
+        few: gets the rows that wait for others; first: gets one row of every other call; own: gets how many of these
+            there are.
+    """
+
+    def __init__(self, meter: Meter, few: list[Row], first: list[Row], own: list[float]) -> None:
         def decode(model: Any, branches: Any, limit: int, *more: Any) -> Any:
-            """Steps are alike: one and two of them are counted, the others extrapolated."""
-            meter.decoded += meter.times
-            once = meter.counted(lambda: decoding(model, branches, min(limit, 2), *more))
+            """Steps are alike: one and two of them are counted, the others extrapolated; the rows of small calls wait
+            after their first token."""
+
+            def row(place: int) -> Row:
+                return decoding._row(branches.caches, place, [0], None, None)
+
+            rows = len(branches.final)
+            waits = rows <= decoding.FEW
+            once = meter.counted(lambda: deciding(model, branches, 1 if waits else min(limit, 2), []))
             with meter.during("decode"):
                 meter.add(once)
-                if limit > 2:
-                    twice = meter.counted(lambda: decoding(model, branches, 3, *more))
-                    meter.add((twice + once * -1) * (limit - 2))
-            return [[0]] * len(branches.final)
+                if waits and limit > 1:
+                    meter.add(meter.counted(lambda: few.extend(map(row, range(rows)))))
+                elif not waits:
+                    own.append(meter.times)
+                    first.append(row(0))
+                    if limit > 2:
+                        twice = meter.counted(lambda: deciding(model, branches, 3, []))
+                        meter.add((twice + once * -1) * (limit - 2))
+            return [[0]] * rows
 
         def choice(
             questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None, layers: Any = ()
@@ -141,7 +201,7 @@ class _phases:
             return costs[-1][0]
 
         chosen: dict[Any, list[tuple[Any, Tally]]] = defaultdict(list)
-        decoding, selecting = questioning.decode, Questioner.choice
+        deciding, selecting = questioning.decode, Questioner.choice
         self.replacements = [_replaced(questioning, "decode", decode), _replaced(Questioner, "choice", choice)]
 
     def __enter__(self) -> None:

@@ -17,7 +17,8 @@ import torch
 from common import SMOLLM2, RandomModel, alternate, table_head, table_row
 from torch import Tensor
 
-from infohorizon.engine.layers import PrefixCache, run_layer
+from infohorizon.engine.caches import PrefixCache
+from infohorizon.engine.layers import run_layer
 from infohorizon.engine.resume import untouched
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.windows import windows

@@ -12,7 +12,7 @@ import torch
 
 from devices.ledger import Counts, counting
 from devices.sides import LAYERS, NAMES, Side, sides_of
-from infohorizon.engine import Greedy, decode, resume
+from infohorizon.engine import Greedy, Unfinished, decode, resume
 from infohorizon.measure import sweep
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import settled
@@ -162,3 +162,20 @@ def test_decoding_waits_once_a_step(side, penalty):
 
     steps = 3 * 2  # which rows go on is read; where some end, the others' indices go to the device
     assert max(decoded([1, 1]), decoded([0, 1, 1, 2, 2, 3])) <= DECODING + steps + (penalty != 1.0)
+
+
+def test_answers_that_wait_for_each_other_wait_once_a_step(side):
+    """For the host, however many rows, calls and layers there are."""
+    model, batch = side.model.language_model, side.questioner.batch
+
+    def decoded(calls: list[list[int]]) -> int:
+        waiting, found = Unfinished(model, batch, 4, []), []
+        for layers in calls:
+            kept = torch.stack([torch.arange(6) + row for row in range(len(layers))])
+            found += decode(model, resume(side.trace, layers, kept), 4, [], unfinished=waiting)
+        counts = count(waiting.finish)
+        assert [len(answer) for answer in found] == [4] * sum(map(len, calls))
+        return counts.waits
+
+    before = 2  # lengths and last tokens go to the device
+    assert max(decoded([[1]]), decoded([[0, 1, 1], [2], [2, 3, 3]])) <= before + 3

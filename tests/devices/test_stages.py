@@ -11,6 +11,7 @@ from devices.accelerator import on_device
 from devices.sides import LAYERS, NAMES, TOLERANCE, same
 from infohorizon.measure.downsampling import downsample
 from infohorizon.measure.information import Measurement, token_information
+from infohorizon.measure.questioner import Questioner
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedules
 from infohorizon.measure.states import state_rows
@@ -57,6 +58,20 @@ def test_answers_with_a_repetition_penalty(sides, monkeypatch):
     for side in sides:
         monkeypatch.setattr(side.model, "settings", {**side.model.settings, "repetition_penalty": 1.3})
     assert same(*(side.questioner.answer(side.trace, side.asked) for side in sides), TOLERANCE[sides[0].dtype])
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_answers_that_are_read_together(sides, penalty, monkeypatch):
+    found = []
+    for side in sides:
+        monkeypatch.setattr(side.model, "settings", {**side.model.settings, "repetition_penalty": penalty})
+        questioner = Questioner(side.model, side.questioner.batch, 5, together=True)
+        asked = [side.asked, replace(side.asked, question_id="other", question=side.asked.question + " Is it so?")]
+        traces = [questioner.trace(one) for one in asked]
+        rows = [way(*one) for one in zip(traces, asked, strict=True) for way in (questioner.answer, questioner.blind)]
+        rows += run_removals(questioner, side.asked, [Cell("text", 1), Cell("mean", 3)])
+        found.append(questioner.read(rows))
+    assert same(*found, TOLERANCE[sides[0].dtype])
 
 
 @pytest.mark.parametrize("measurement", MEASUREMENTS, ids=lambda one: f"{one.removal}-{one.context}")

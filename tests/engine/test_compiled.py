@@ -7,18 +7,25 @@ import torch
 from torch._dynamo.utils import counters
 
 from cases import make_case
-from infohorizon.engine import compiled, decode, prefill, resume
+from infohorizon.engine import Batch, Unfinished, compiled, decode, prefill, resume
 from infohorizon.engine.compiled import compile_layers
 from infohorizon.errors import UserError
+from infohorizon.models import own_forward
+from infohorizon.models.own_forward import compile_checked
 
 
 def answers(case, question, layers, keeps):
-    """Final states of rows that start at some layers, and their greedy answers."""
+    """Final states of rows that start at some layers, and their greedy answers, given at once and together."""
     trace, found = prefill(case.model.language_model, case.model.prompt(question, case.encoded)), []
     for keep in keeps:
         kept = torch.stack([torch.arange(keep) + layer for layer in layers])
         branches = resume(trace, layers, kept)
-        found.append((branches.final.clone(), decode(case.model.language_model, branches, 4, [])))
+        waiting = Unfinished(case.model.language_model, Batch("auto", 1, torch.device("cpu")), 4, [])
+        together = decode(case.model.language_model, branches, 4, [], unfinished=waiting)
+        waiting.finish()
+        said = decode(case.model.language_model, resume(trace, layers, kept), 4, [])
+        assert together == said or case.model.dtype != torch.float32
+        found.append((branches.final.clone(), said))
     return found
 
 
@@ -30,7 +37,7 @@ def test_compiled_layers_give_the_same_numbers(tmp_path, monkeypatch, kind, dtyp
     case = make_case(kind, tmp_path / kind, dtype)
     asked = [("what is it?", [1, 2, 2, 3], [3, 8]), ("is there a cat in it or not?", [0, 1, 3, 3, 3], [2, 5, 11])]
     plain = [answers(case, *one) for one in asked]
-    compile_layers(case.model.language_model)
+    compile_checked(kind, case.model)
     first = answers(case, *asked[0])
     frames = counters["frames"]["total"]
     assert frames > 0
@@ -41,6 +48,17 @@ def test_compiled_layers_give_the_same_numbers(tmp_path, monkeypatch, kind, dtyp
         for (before, said_before), (after, said) in zip(expected, found, strict=True):
             assert (after - before).abs().mean() < tolerance * before.abs().mean()
             assert said == said_before or dtype != "float32"
+
+
+def test_compiled_layers_that_compute_something_else_are_refused(case, monkeypatch):
+    def spoiled(model):
+        monkeypatch.setattr(model.layers[0].mlp, "forward", lambda x: x)
+
+    monkeypatch.setattr(own_forward, "compile_layers", lambda model: None)
+    compile_checked("m", case.model)
+    monkeypatch.setattr(own_forward, "compile_layers", spoiled)
+    with pytest.raises(UserError, match=r"model m: compiled layers give other probabilities, by .*: set `compile: f"):
+        compile_checked("m", case.model)
 
 
 def test_without_a_compiler_one_sentence_says_so(monkeypatch):
@@ -55,5 +73,6 @@ def test_without_a_compiler_one_sentence_says_so(monkeypatch):
 
 def test_attention_and_caches_are_left_alone():
     """They read context variables and keep each row's keys: traced by the compiler, they would break."""
-    source = (Path(compiled.__file__).parent / "layers.py").read_text(encoding="utf-8")
-    assert source.count("@torch.compiler.disable\n") == 2
+    for file, count in (("layers.py", 1), ("caches.py", 2)):
+        source = (Path(compiled.__file__).parent / file).read_text(encoding="utf-8")
+        assert source.count("@torch.compiler.disable\n") == count

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from infohorizon.engine import layers
-from infohorizon.engine.layers import PrefixCache
+from infohorizon.engine.caches import PrefixCache
 
 HEADS, KV, WIDTH = 6, 2, 8
 

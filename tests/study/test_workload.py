@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tiny_study import LOAD, SHAPE, configuration
 
-from infohorizon.study import cost
+from infohorizon.study import cost, workload
 from infohorizon.study.rates import choosing_seconds
 from infohorizon.study.workload import (
     INFORMATION_ROW,
@@ -39,7 +39,13 @@ def test_images_and_answers():
     found = answer_questions(LOAD, configuration())
     blind = cost.prefill_flops(SHAPE, 40) + cost.prefill_flops(SHAPE, 41, read=2)
     assert (found.flops, found.layers) == (10 * (PREFILL + LABELLED + blind), 10 * 3)
-    assert (found.decoded, found.steps) == (10 * 4 * TOKEN, 10 * 4)
+    assert (found.decoded, found.steps) == (10 * 4 * TOKEN, 10 * 2 / 16)
+
+
+def test_answers_continue_together_as_far_as_there_is_room(monkeypatch):
+    """Those of 16 questions, or a quarter of what a call takes: here of the least, 1,024 tokens."""
+    monkeypatch.setattr(workload, "batch_bytes", lambda shape, tokens, element: 1e9)
+    assert answer_questions(LOAD, configuration()).steps == 10 * 2 * (49 + 40) / 256
 
 
 def test_the_whole_label_costs_no_further_prefill_where_it_is_one_token():
@@ -53,7 +59,7 @@ def test_smaller_images_are_encoded_anew_and_asked_about_in_full():
     config = configuration(answers={"limit": 5, "downsample": [0.25, 4]})
     fixed = answer_downsampled(LOAD, config)
     assert (fixed.flops, fixed.layers, fixed.disk) == (5 * 2 * (1800 + PREFILL), 5 * 2 * 3, 5 * 2 * 40)
-    assert (fixed.decoded, fixed.steps) == (5 * 2 * 2 * TOKEN, 5 * 2 * 2)
+    assert (fixed.decoded, fixed.steps) == (5 * 2 * 2 * TOKEN, 5 * 2 / 16)
     free = answer_downsampled(replace(LOAD, shape=replace(SHAPE, square=None)), config)
     prefills = cost.prefill_flops(SHAPE, 42) + cost.prefill_flops(SHAPE, 44)
     assert free.flops == 5 * (200 * (2 + 4) + prefills)
@@ -149,7 +155,7 @@ def test_schedules():
     config["schedules"] = {"half": {"stages": [[1, "fastv", 4], [2, "drop-all", 0]]}}
     changed = cost.layer_flops(SHAPE, 35 + 4 + 5) + cost.last_layer_flops(SHAPE, 40) + 80
     found = run_schedules(LOAD, config)
-    assert (found.flops, found.decoded, found.steps) == (10 * (PREFILL + changed), 10 * 2 * TOKEN, 10 * 2)
+    assert (found.flops, found.decoded, found.steps) == (10 * (PREFILL + changed), 10 * 2 * TOKEN, 10 * 2 / 16)
     lean = {**config, "sweep": {**config["sweep"], "store_kept": False}}
     assert found.disk - run_schedules(LOAD, lean).disk == 10 * 4 * KEPT
     config["schedules"] = {"half": {"stages": [[1, "random", 4], [2, "drop-all", 0]]}}

@@ -21,13 +21,18 @@ def main(job: Job) -> None:
         for key in missing:
             condition = key["condition"]
             answer = conditions[condition](trace, asked)
-            other = questioner().spells_otherwise(answer["answer"], asked)
-            found = {"score": None, "other_spelling": other, **answer, **worth[condition]}
-            rows.append({"question_id": question_id, **key, **found})
+            rows.append({"question_id": question_id, **key, "score": None, **answer, **worth[condition]})
         return rows
 
+    def complete(rows: list[dict]) -> list[dict]:
+        return [{**row, "other_spelling": spelled_otherwise(row)} for row in questioner().read(rows)]
+
+    def spelled_otherwise(row: dict) -> bool:
+        question = questions.rows[row["question_id"]]
+        return questioner().spells_otherwise(row["answer"], question["label"], question["question"])
+
     groups = {"": group_digest(job, job.params.settings, job.params.code, *decoding(job))}
-    fill_scored(job, "answers", questions, ask, {"condition": ["full", "blind"]}, groups)
+    fill_scored(job, "answers", questions, ask, complete, {"condition": ["full", "blind"]}, groups)
     full = tables.read(job.output[0], "answers", ["condition", "other_spelling"]).filter(condition="full")
     if other := full["other_spelling"].sum():
         log.warning(

@@ -8,7 +8,7 @@ from infohorizon.measure.floor import in_float32
 from infohorizon.measure.questioner import Questioner
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.asking import asker, questioner_of, reading
 from infohorizon.pipeline.inputs import decoding, group_digest, open_questions, open_task
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.rounding import rounding_metadata
@@ -34,11 +34,11 @@ def main(job: Job) -> None:
         if (wide := in_float32(questioner().model)) is None:
             return None
         one = questioner()
-        pair = one, Questioner(wide, one.batch, one.limit, settled=one.settled)
+        pair = tuple(Questioner(model, one.batch, one.limit, settled=one.settled) for model in (one.model, wide))
         return answer_floor(pair, [asked(name) for name in few], layers, score_of(open_task(job), questions))
 
     more_metadata = partial(rounding_metadata, job, questions, groups, layers, floor)
-    fill_scored(job, "removals", questions, measure, columns, groups, more_metadata)
+    fill_scored(job, "removals", questions, measure, reading(questioner), columns, groups, more_metadata)
 
 
 if __name__ == "__main__":

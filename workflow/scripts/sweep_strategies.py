@@ -7,7 +7,7 @@ from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.questioner import Setting
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.asking import asker, questioner_of, reading
 from infohorizon.pipeline.inputs import open_questions
 from infohorizon.pipeline.job import Job, run
 from infohorizon.pipeline.pruning import stored, strategy_digests
@@ -39,7 +39,7 @@ def main(job: Job) -> None:
         "keep": [float(setting.keep) for setting in plan],
         "repeat": [setting.repeat for setting in plan],
     }
-    fill_scored(job, "sweep", questions, ask, columns, strategy_digests(job))
+    fill_scored(job, "sweep", questions, ask, reading(questioner), columns, strategy_digests(job))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,10 @@ class Batch:
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             self.tokens = max(1024, int(0.6 * free) // bytes_per_token)
+        self.waiting = self.tokens // 4 if device.type == "cuda" else 2 * CPU_TOKENS
+        """Cached tokens that rows may hold while they wait for others (unfinished.py)."""
+        self.relieve: Callable[[], None] = lambda: None
+        """Lets go of what waits, when memory has run out."""
         self.most, self.fitted = (self.rows, self.tokens), 0
 
     def slices(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
@@ -72,7 +76,7 @@ class Batch:
             if self._fits(lambda _: found.append(call()), slice(0, 1)):
                 return found[0]
             log.warning("out of memory at one row of %d tokens", tokens)
-            _free()
+            self._free()
         raise _too_large(tokens)
 
     def _fits(self, call: Callable[[slice], None], part: slice) -> bool:
@@ -95,7 +99,7 @@ class Batch:
 
     def _halve(self, rows: int, tokens: int) -> None:
         self.fitted = 0
-        _free()
+        self._free()
         half = max(1, rows // 2)
         if self.rows:
             self.rows = half
@@ -103,11 +107,11 @@ class Batch:
             self.tokens = half * tokens
         log.warning("out of memory at %d rows of %d tokens: continuing with %d rows", rows, tokens, half)
 
-
-def _free() -> None:
-    """Give cached memory back, so that it can be cut up otherwise."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    def _free(self) -> None:
+        """Let go of what waits, and give cached memory back, so that it can be cut up otherwise."""
+        self.relieve()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def _too_large(tokens: int) -> UserError:

@@ -20,6 +20,7 @@ def compile_layers(model: LanguageModel) -> None:
         raise UserError(f"`compile: true` needs {lacking}; install it, or set `compile: false`.")
     import torch._dynamo
 
+    torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, and the log says so
     torch._dynamo.config.recompile_limit = VARIANTS
     torch._dynamo.config.allow_unspec_int_on_nn_module = True  # layers differ in their number alone
     for layer in model.layers:

@@ -1,19 +1,23 @@
 """Greedy answers: every row continues with the caches its layers really saw, until it ends; rows that ended leave.
 
-One row that rambles costs its own steps alone, not those of its whole batch.
+One row that rambles costs its own steps alone, not those of its whole batch. Where answers may be completed later, the
+last rows of a call wait for those of other calls and questions (unfinished.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from infohorizon.engine.caches import PrefixCache
+from infohorizon.engine.greedy import Greedy
 from infohorizon.engine.language_model import LanguageModel, Rope
-from infohorizon.engine.layers import PrefixCache, run_layer
+from infohorizon.engine.layers import run_layer
+from infohorizon.engine.unfinished import LEAVE, Row, Settled, Unfinished
 
-LEAVE = 0.75
-"""Rows that ended leave once no more than this share of a batch is left: each leaving copies the others' caches."""
+FEW = 16
+"""Rows of a call that are worth steps of their own; fewer wait, where they may, for those of other calls."""
 
 
 @dataclass
@@ -50,38 +54,6 @@ def unforced(branches: Branches, forced: int) -> Branches:
     return Branches(branches.final[:, :-forced], caches)
 
 
-class Greedy:
-    """The next token of every row: the likeliest, after transformers' repetition penalty where there is one.
-
-    A token that occurs in the prompt or was generated before has its logit divided by the penalty where that is
-    positive, multiplied where it is negative (Keskar et al., arXiv 1909.05858, as in transformers).
-
-    Args:
-        ids: the prompt's token ids; penalty: 1 for none.
-    """
-
-    def __init__(self, ids: Sequence[int] = (), penalty: float = 1.0) -> None:
-        self.ids, self.penalty = list(ids), penalty
-        self.seen: Tensor | None = None
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Logits (R, vocabulary) → (R,) token ids, which count as generated from now on."""
-        if self.penalty == 1.0:
-            return logits.argmax(dim=-1)
-        if self.seen is None:
-            self.seen = torch.zeros_like(logits, dtype=torch.bool)
-            self.seen[:, self.ids] = True
-        penalised = torch.where(logits < 0, logits * self.penalty, logits / self.penalty)
-        token = torch.where(self.seen, penalised, logits).argmax(dim=-1)
-        self.seen.scatter_(1, token[:, None], True)
-        return token
-
-    def leave(self, staying: Tensor) -> None:
-        """Only the rows `staying` (indices) are asked from now on."""
-        if self.seen is not None:
-            self.seen = self.seen[staying]
-
-
 @torch.inference_mode()
 def decode(
     model: LanguageModel,
@@ -89,12 +61,14 @@ def decode(
     limit: int,
     stop: Sequence[int],
     choose: Greedy | None = None,
-    settled: Callable[[list[int]], bool] | None = None,
+    settled: Settled | None = None,
+    unfinished: Unfinished | None = None,
 ) -> list[list[int]]:
     """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token.
 
     Args:
         settled: whether an answer of these tokens needs no more of them; its row ends with the first that does not.
+        unfinished: takes the last few rows, whose lists of ids it then completes; None: all are complete.
     """
     device, choose, caches = branches.final.device, choose or Greedy(), branches.caches
     stops, rows = torch.tensor(list(stop), device=device), torch.arange(len(branches.final), device=device)
@@ -102,6 +76,7 @@ def decode(
     answers = torch.full((len(rows), limit), -1, device=device)
     answers[:, 0], going = token, ~torch.isin(token, stops)
     lengths: dict[int, int] = {}  # of settled rows
+    waiting: list[int] = []  # places of the rows that wait
     for step in range(1, limit):
         left = going.tolist()
         if settled:
@@ -110,6 +85,9 @@ def decode(
                     left[place], lengths[row] = False, step
             going = torch.tensor(left, device=device)
         if not any(left):
+            break
+        if unfinished is not None and sum(left) <= FEW:
+            waiting = [place for place, stays in enumerate(left) if stays]
             break
         if sum(left) <= LEAVE * len(left):
             staying = torch.tensor([row for row, stays in enumerate(left) if stays], device=device)
@@ -128,7 +106,21 @@ def decode(
         answers[rows, step] = token
         going &= ~torch.isin(token, stops)
     ended = {-1, *stop}
-    return [_until(ids[: lengths.get(row)], ended) for row, ids in enumerate(answers.tolist())]
+    found = [_until(ids[: lengths.get(row)], ended) for row, ids in enumerate(answers.tolist())]
+    if unfinished is not None and waiting:
+        own = [found[row] for row in rows[waiting].tolist()]
+        seen = [None if choose.seen is None else choose.seen[place] for place in waiting]
+        unfinished.take([_row(caches, *one, settled) for one in zip(waiting, own, seen, strict=True)])
+    return found
+
+
+def _row(
+    caches: Sequence[Sequence[Group]], place: int, ids: list[int], seen: Tensor | None, settled: Settled | None
+) -> Row:
+    """A row of a batch by itself, with all keys and values that it sees."""
+    groups = [next(group for group in layer if place < group.rows.stop) for layer in caches]
+    pairs = [group.cache.of_row(place - group.rows.start) for group in groups]
+    return Row(ids, pairs, [(group.rope, group.next + len(ids) - 1) for group in groups], seen, settled)
 
 
 def _staying(groups: Sequence[Group], left: Sequence[bool], staying: Tensor) -> list[Group]:

@@ -32,6 +32,11 @@ class Rope:
         """cos, sin at places (R, n): (R, n, head width), with a leading 3 where the layer merges M-RoPE itself."""
         return self.cos[..., places, :], self.sin[..., places, :]
 
+    def following(self, place: int, count: int) -> tuple[Tensor, Tensor]:
+        """The same of one row at `count` places from `place` on, (1, count, head width); beyond the table its last."""
+        last = self.cos.shape[-2] - 1
+        return self.at(torch.arange(place, place + count, device=self.cos.device).clamp(max=last)[None])
+
 
 class Limit(NamedTuple):
     """How many tokens a sequence may have so that all see each other and places are rotated alike.

@@ -1,4 +1,4 @@
-"""The place that touches transformers' decoder internals: attention, caches, calling a layer, precision.
+"""The place that touches transformers' decoder internals: attention, calling a layer, precision.
 
 Works with transformers 4.57 to 5.x through public points alone: `AttentionInterface.register`, any object with an
 `update` method as `past_key_values`, `position_embeddings=(cos, sin)`, and the submodule names that all decoder
@@ -16,12 +16,12 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from infohorizon.engine.caches import Pair, PrefixCache, running_cache
+
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
-Pair = tuple[Tensor, Tensor]  # keys and values
 LAYER_PARTS = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
 _tap: ContextVar[Tap | None] = ContextVar("attention_tap", default=None)
-_cache: ContextVar["PrefixCache | None"] = ContextVar("cache", default=None)
 CHUNK = 128  # queries of one attention call after a prefix: what none of them sees is not computed
 
 
@@ -66,11 +66,13 @@ def _attention(
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     if tap := _tap.get():
         tap(module, query, key, scaling)
-    shared, unread = None, 0
-    if (cache := _cache.get()) is not None:
-        shared, unread = cache.shared, 0 if cache.read is None else query.shape[2] - cache.read
+    shared, seen, unread = None, None, 0
+    if (cache := running_cache()) is not None:
+        shared, seen, unread = cache.shared, cache.seen, 0 if cache.read is None else query.shape[2] - cache.read
         query = query[:, :, unread:]
-    if shared is not None and query.shape[2] == 1:
+    if seen is not None:
+        out = _attend_padded(query, key, value, seen, scaling)
+    elif shared is not None and query.shape[2] == 1:
         out = _attend_one(query, key, value, shared, scaling)
     else:
         if shared is not None:
@@ -129,53 +131,23 @@ def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Pair, scaling
     return (out + weights[..., length:] @ value).reshape(rows, heads, 1, width)
 
 
-AttentionInterface.register(ATTENTION, _attention)
-AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+def _attend_padded(query: Tensor, key: Tensor, value: Tensor, seen: Tensor, scaling: float) -> Tensor:
+    """Attention of one new token per row to the keys that its row has, in the value's dtype.
 
-
-class PrefixCache:
-    """Keys and values of one layer: a prefix shared by all rows (stored once), and each row's own tokens.
+    Heads that share keys stand as queries beside each other, so that no key is repeated.
 
     Args:
-        shared: keys and values of the prefix, each (key/value heads, tokens, head width); None for no prefix.
-        own: the rows' own, each (rows, key/value heads, tokens, head width); None for none yet.
+        seen: (rows, 1, 1, tokens), which keys are a row's own and which padding.
+    Returns: (rows, heads, 1, head width).
     """
+    rows, heads, _, width = query.shape
+    grouped = query.to(value.dtype).reshape(rows, key.shape[1], heads // key.shape[1], width)
+    out = scaled_dot_product_attention(grouped, key.to(value.dtype), value, attn_mask=seen, scale=scaling)
+    return out.reshape(rows, heads, 1, width)
 
-    def __init__(self, shared: Pair | None = None, own: Pair | None = None) -> None:
-        self.shared, self.own = shared, own
-        self.read: int | None = None
 
-    @torch.compiler.disable
-    def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
-        """Append (rows, heads, tokens, width) to the rows' own tokens and give these; attention adds the prefix."""
-        keys = keys.to(values.dtype)
-        if self.own is not None:
-            keys, values = torch.cat([self.own[0], keys], dim=2), torch.cat([self.own[1], values], dim=2)
-        self.own = keys, values
-        return self.own
-
-    def of_rows(self, rows: Tensor) -> "PrefixCache":
-        """The cache of some rows alone (indices on its device); the shared prefix stays shared."""
-        if self.own is None:
-            return PrefixCache(self.shared)
-        return PrefixCache(self.shared, (self.own[0][rows], self.own[1][rows]))
-
-    def without(self, count: int) -> "PrefixCache":
-        """The cache before its last `count` tokens, which are the rows' own where these have any."""
-        if self.own is None:
-            assert self.shared is not None
-            return PrefixCache((self.shared[0][:, :-count], self.shared[1][:, :-count]))
-        return PrefixCache(self.shared, (self.own[0][:, :, :-count], self.own[1][:, :, :-count]))
-
-    @contextmanager
-    def running(self, read: int | None = None) -> Iterator[None]:
-        """Attention inside sees the shared prefix, and answers the last `read` queries alone (None: all)."""
-        self.read = read
-        token = _cache.set(self)
-        try:
-            yield
-        finally:
-            _cache.reset(token)
+AttentionInterface.register(ATTENTION, _attention)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
 
 def misfit(decoder: Any) -> str | None:

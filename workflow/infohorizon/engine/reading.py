@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from infohorizon.engine.layers import DecoderLayer, PrefixCache, tapping
+from infohorizon.engine.caches import PrefixCache
+from infohorizon.engine.layers import DecoderLayer, tapping
 
 
 class Projections(NamedTuple):

@@ -25,7 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from infohorizon.engine.layers import Pair
+from infohorizon.engine.caches import Pair
 from infohorizon.engine.trace import Trace
 
 Removal = Literal["delete", "zero", "mean", "knockout", "text"]

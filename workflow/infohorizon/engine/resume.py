@@ -16,9 +16,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from infohorizon.engine.caches import PrefixCache
 from infohorizon.engine.decoding import Branches, Group
 from infohorizon.engine.language_model import LanguageModel, Positions
-from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer
+from infohorizon.engine.layers import run_last_layer, run_layer
 from infohorizon.engine.removal import SHORTENING, Removal, Rest, rest_of
 from infohorizon.engine.trace import Prompt, Trace
 

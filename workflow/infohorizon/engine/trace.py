@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from infohorizon.engine.caches import PrefixCache
 from infohorizon.engine.language_model import LanguageModel, Positions
-from infohorizon.engine.layers import PrefixCache, run_last_layer, run_layer, tapping
+from infohorizon.engine.layers import run_last_layer, run_layer, tapping
 from infohorizon.engine.reading import Projections, projections, transition
 
 

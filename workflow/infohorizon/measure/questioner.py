@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from infohorizon.engine import Batch, Branches, Greedy, Trace, decode, prefill, unpruned
+from infohorizon.engine import Batch, Branches, Greedy, Trace, Unfinished, decode, prefill, unpruned
 from infohorizon.errors import UserError
 from infohorizon.measure.trace_view import TraceView
 from infohorizon.models.base import Encoded, VisionLanguageModel
@@ -46,6 +46,13 @@ class Setting:
     repeat: int
 
 
+@dataclass(frozen=True)
+class Reply:
+    """An answer whose token `ids` may still grow; `Questioner.read` turns it into text."""
+
+    ids: list[int]
+
+
 def begun(model: VisionLanguageModel, batch: Batch, asked: Asked, forced: Sequence[int] = ()) -> Trace:
     """The unpruned run of a question, whose layers run when they are asked for.
 
@@ -68,6 +75,7 @@ class Questioner:
         max_new_tokens: length limit of answers.
         seed: seeds all random strategies together with question, layer, keep and repeat.
         settled: (question_id, answer so far) → whether the answer ends there; None: answers run to their end.
+        together: answers are `Reply`s until `read`, so that those of many calls and questions are decoded together.
     """
 
     def __init__(
@@ -77,8 +85,13 @@ class Questioner:
         max_new_tokens: int,
         seed: int = 0,
         settled: Settled | None = None,
+        together: bool = False,
     ) -> None:
         self.model, self.batch, self.limit, self.seed, self.settled = model, batch, max_new_tokens, seed, settled
+        self.unfinished: Unfinished | None = None
+        if together:
+            stop, penalty = model.stop_ids, model.repetition_penalty
+            self.unfinished = Unfinished(model.language_model, batch, max_new_tokens, stop, penalty)
 
     def trace(self, asked: Asked) -> Trace:
         """The unpruned run of the question."""
@@ -100,11 +113,15 @@ class Questioner:
         penalty = self.model.repetition_penalty
         choose = Greedy() if penalty == 1.0 else Greedy(self.model.token_ids(asked.question), penalty)
         settled = self.settled and partial(self._settled, self.settled, asked.question_id)
-        ids = decode(language_model, branches, self.limit, self.model.stop_ids, choose, settled)
-        return [
-            {"answer": self.model.answer_text(row), "label_probability": float(p)}
-            for row, p in zip(ids, first, strict=True)
-        ]
+        ids = decode(language_model, branches, self.limit, self.model.stop_ids, choose, settled, self.unfinished)
+        rows = [{"answer": Reply(row), "label_probability": float(p)} for row, p in zip(ids, first, strict=True)]
+        return rows if self.unfinished else self.read(rows)
+
+    def read(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows with their answers as text: all of them are completed."""
+        if self.unfinished:
+            self.unfinished.finish()
+        return [{**row, "answer": self.model.answer_text(row["answer"].ids)} for row in rows]
 
     def _settled(self, settled: Settled, question_id: str, ids: list[int]) -> bool:
         return settled(question_id, self.model.answer_text(ids))
@@ -131,12 +148,11 @@ class Questioner:
             for condition, probability, divergence in zip(("full", "blind"), whole, divergences, strict=True)
         }
 
-    def spells_otherwise(self, answer: str, asked: Asked) -> bool:
+    def spells_otherwise(self, answer: str, label: str, question: str) -> bool:
         """Whether an answer is the label, but for case, and begins with another token than the one measured."""
-        if answer.casefold() != asked.label.casefold() or not answer:
+        if answer.casefold() != label.casefold() or not answer:
             return False
-        first = self.model.label_ids(answer, asked.question)[0]
-        return first != self.model.label_ids(asked.label, asked.question)[0]
+        return self.model.label_ids(answer, question)[0] != self.model.label_ids(label, question)[0]
 
     def _projected(self, features: Tensor) -> Tensor:
         return self.model.visual_embeddings(features.to(self.model.device, self.model.dtype))

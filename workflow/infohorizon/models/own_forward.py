@@ -14,9 +14,10 @@ from torch import Tensor
 
 from infohorizon.engine import prefill, resume
 from infohorizon.engine.batching import out_of_memory
+from infohorizon.engine.compiled import compile_layers
 from infohorizon.engine.layers import ATTENTION
 from infohorizon.errors import UserError, listed
-from infohorizon.models.base import VisionLanguageModel
+from infohorizon.models.base import Encoded, VisionLanguageModel
 from infohorizon.models.preflight import QUESTION, faults_of
 
 # Difference in probability that rounding explains. In 64 bit the model's eager attention takes the softmax in 32 bit.
@@ -60,7 +61,23 @@ def check(source: str, model: VisionLanguageModel) -> None:
         )
 
 
-@torch.inference_mode()
+def compile_checked(name: str, model: VisionLanguageModel) -> None:
+    """Compile the decoder's layers (`compile: true`), if they then give what they gave before.
+
+    Raises:
+        UserError: they give other probabilities, beyond the tolerance of the dtype, or cannot be compiled here.
+    """
+    encoded = model.encode([picture()])[0]
+    before = engine_logits(model, encoded).softmax(dim=-1)
+    compile_layers(model.language_model)
+    difference = float((engine_logits(model, encoded).softmax(dim=-1) - before).abs().amax(dim=-1).mean())
+    if not difference <= TOLERANCE[model.dtype]:
+        raise UserError(
+            f"model {name}: compiled layers give other probabilities, by {difference:.2g} (tolerance in "
+            f"{str(model.dtype).removeprefix('torch.')}: {TOLERANCE[model.dtype]:g}): set `compile: false`."
+        )
+
+
 def differences(model: VisionLanguageModel) -> Tensor:
     """Largest difference of a token's probability between the engine and the model's own pass.
 
@@ -70,20 +87,31 @@ def differences(model: VisionLanguageModel) -> Tensor:
         UserError: some of them are not finite.
     """
     image, decoder = picture(), model.language_model
-    forced = model.tokenizer(ANSWER, add_special_tokens=False)["input_ids"][:FORCED]
     encoded = model.encode([image])[0]
-    own = own_logits(model, image, len(encoded.features), forced).to(decoder.dtype)
-
-    trace = prefill(decoder, model.prompt(QUESTION, encoded, forced))
-    layers = sorted({0, decoder.depth // 2, decoder.depth - 1})
-    everything = torch.arange(trace.prompt.count).expand(len(layers), -1)
-    resumed = resume(trace, layers, everything, decodable=False).final
-    logits = decoder.logits(torch.cat([trace.final()[None], resumed]))  # (1 + layers, 1 + forced, vocabulary)
+    own = own_logits(model, image, len(encoded.features), _forced(model)).to(decoder.dtype)
+    logits = engine_logits(model, encoded)
     decoder.check_finite(own)
     decoder.check_finite(logits)
     return (logits.softmax(dim=-1) - own.softmax(dim=-1)).abs().amax(dim=-1)
 
 
+@torch.inference_mode()
+def engine_logits(model: VisionLanguageModel, encoded: Encoded) -> Tensor:
+    """(1 + layers, 1 + forced, vocabulary): unpruned, and resumed from some layers with every token kept."""
+    decoder = model.language_model
+    trace = prefill(decoder, model.prompt(QUESTION, encoded, _forced(model)))
+    layers = sorted({0, decoder.depth // 2, decoder.depth - 1})
+    everything = torch.arange(trace.prompt.count).expand(len(layers), -1)
+    resumed = resume(trace, layers, everything, decodable=False).final
+    return decoder.logits(torch.cat([trace.final()[None], resumed]))
+
+
+def _forced(model: VisionLanguageModel) -> list[int]:
+    """The first tokens of ANSWER."""
+    return model.tokenizer(ANSWER, add_special_tokens=False)["input_ids"][:FORCED]
+
+
+@torch.inference_mode()
 def own_logits(model: VisionLanguageModel, image: Image.Image, count: int, forced: list[int]) -> Tensor:
     """The model's own logits of the last prompt token and the forced ones, (1 + forced, vocabulary)."""
     ids = model.token_ids(QUESTION)

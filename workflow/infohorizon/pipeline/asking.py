@@ -9,21 +9,30 @@ from infohorizon.measure.questioner import Asked, Questioner, Settled
 from infohorizon.models.vision_table import Images
 from infohorizon.pipeline.inputs import Questions, open_batch, open_model, open_task
 from infohorizon.pipeline.job import Job
+from infohorizon.tables.resumable import Complete
 
 HALF = "\ufffd"  # in a text whose last token is a part of a character: another one follows
 
 
 def questioner_of(job: Job, questions: Questions) -> Callable[[], Questioner]:
-    """What gives the job's questioner; the model is opened at the first call, since all rows may be there already."""
+    """What gives the job's questioner; the model is opened at the first call, since all rows may be there already.
+
+    Its answers are replies until they are read, which happens whenever rows are stored.
+    """
 
     @cache
     def questioner() -> Questioner:
         model = open_model(job)
         seed = job.params.settings.get("seed", 0)
         limit, rows = job.params.protocol["max_new_tokens"], questions.rows
-        return Questioner(model, open_batch(job, model), limit, seed, settling(job, rows))
+        return Questioner(model, open_batch(job, model), limit, seed, settling(job, rows), together=True)
 
     return questioner
+
+
+def reading(questioner: Callable[[], Questioner]) -> Complete:
+    """What completes rows of replies with the job's questioner."""
+    return lambda rows: questioner().read(rows)
 
 
 def settling(job: Job, rows: Mapping[str, Mapping[str, Any]]) -> Settled | None:

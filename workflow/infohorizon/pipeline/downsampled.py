@@ -10,7 +10,7 @@ from infohorizon.benchmarks.images import decode
 from infohorizon.measure.downsampling import Downsampled, downsample
 from infohorizon.measure.questioner import Asked
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.asking import questioner_of
+from infohorizon.pipeline.asking import questioner_of, reading
 from infohorizon.pipeline.inputs import Questions, decoding, group_digest
 from infohorizon.pipeline.job import Job
 from infohorizon.pipeline.scoring import fill_scored
@@ -44,4 +44,5 @@ def fill_downsampled(job: Job, questions: Questions, keeps: Sequence[int | float
         return rows
 
     groups = {"": group_digest(job, job.params.settings, job.params.code, *decoding(job))}
-    fill_scored(job, "downsample", questions, ask, {"keep": list(configured)}, groups)
+    columns = {"keep": list(configured)}
+    fill_scored(job, "downsample", questions, ask, reading(questioner), columns, groups)

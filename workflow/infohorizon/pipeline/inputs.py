@@ -12,8 +12,8 @@ import torch
 from infohorizon import benchmarks, models, tables
 from infohorizon.benchmarks.base import Task
 from infohorizon.engine import Batch
-from infohorizon.engine.compiled import compile_layers
 from infohorizon.errors import UserError
+from infohorizon.models import own_forward
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.pipeline import gpus
 from infohorizon.pipeline.job import Job, log
@@ -118,8 +118,8 @@ def open_model(job: Job) -> VisionLanguageModel:
     model = models.load(record["folder"] or record["source"], settings)
     log.info("%s on %s", name, gpus.described(model))
     if job.config["compile"]:
-        compile_layers(model.language_model)
-        log.info("its layers are compiled when they first run")
+        own_forward.compile_checked(name, model)
+        log.info("its layers are compiled")
     return model
 
 

@@ -7,7 +7,7 @@ from infohorizon import strategies
 from infohorizon.measure.oracle import Oracle
 from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedules
 from infohorizon.models.vision_table import Images
-from infohorizon.pipeline.asking import asker, questioner_of
+from infohorizon.pipeline.asking import asker, questioner_of, reading
 from infohorizon.pipeline.inputs import Questions
 from infohorizon.pipeline.job import Job
 from infohorizon.pipeline.pruning import schedule_digests, stored
@@ -37,4 +37,12 @@ def fill_schedules(job: Job, questions: Questions, schedules: Mapping[str, Mappi
         return [{"question_id": question_id, "score": None, **stored(row, settings)} for row in rows]
 
     columns = {"schedule": [name for name, _ in runs], "repeat": [repeat for _, repeat in runs]}
-    fill_scored(job, "schedules", questions, ask, columns, schedule_digests(job, schedules))
+    fill_scored(
+        job,
+        "schedules",
+        questions,
+        ask,
+        reading(questioner),
+        columns,
+        schedule_digests(job, schedules),
+    )

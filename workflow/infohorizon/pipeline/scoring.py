@@ -10,7 +10,7 @@ import pyarrow as pa
 from infohorizon.benchmarks.base import Task
 from infohorizon.pipeline.inputs import Questions, model_record, naming, open_task
 from infohorizon.pipeline.job import Job
-from infohorizon.tables.resumable import Cells, Compute, fill
+from infohorizon.tables.resumable import Cells, Complete, Compute, fill
 
 
 def fill_scored(
@@ -18,6 +18,7 @@ def fill_scored(
     table: str,
     questions: Questions,
     ask: Compute,
+    complete: Complete,
     columns: Mapping[str, list[Any]],
     groups: Mapping[str, str],
     more_metadata: Callable[[], dict[str, Any]] = dict,
@@ -26,7 +27,8 @@ def fill_scored(
 
     Args:
         table: answers, downsample, removals, sweep or schedules.
-        ask: (question_id, missing keys) → rows, `score` left None.
+        ask: (question_id, missing keys) → rows, `score` left None, whose answers are replies.
+        complete: rows with replies → rows with answers, as `Questioner.read`.
         columns: key columns beside the question, lists of one length: every question is asked with each row.
         groups: as for `Cells`.
         more_metadata: what the table's metadata holds beside what every table records.
@@ -36,6 +38,7 @@ def fill_scored(
         Cells(table, wanted=questions.cells(**columns), items=questions.digests, groups=groups),
         naming(job.wildcards.benchmark, ask, questions.rows),
         metadata=lambda: job.metadata(model=model_record(job), benchmark=questions.benchmark, **more_metadata()),
+        complete=complete,
         finish=partial(scored, task=open_task(job), questions=questions),
         progress=partial(job.progress, unit="question"),
     )

@@ -27,6 +27,7 @@ from infohorizon.study.cost import (
 )
 from infohorizon.study.rates import choosing_seconds
 from infohorizon.study.sharding import SPLITS
+from infohorizon.tables.resumable import CHUNK
 from infohorizon.units import layers_of, tokens_of
 
 # Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
@@ -97,23 +98,25 @@ def answer_questions(load: Workload, config: Config) -> Cost:
     flops += prefill_flops(load.shape, text + forced, 1 + forced)
     if forced:
         flops += prefill_flops(load.shape, load.sequence + forced, 1 + forced)
-    each = Cost(flops, load.shape.layers, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=2)
+    calls = _together(load, config, load.sequence + text)
+    each = Cost(flops, load.shape.layers, disk=2 * ANSWER_ROW) + _decode(load, rows=2, calls=calls)
     return each * load.questions(config["answers"].get("limit"))
 
 
 def answer_downsampled(load: Workload, config: Config) -> Cost:
     """An encoded image and an answer for each question and keep; where the number of tokens is fixed, all are asked."""
-    return _smaller(load, config["answers"]["downsample"]) * load.questions(config["answers"].get("limit"))
+    return _smaller(load, config, config["answers"]["downsample"]) * load.questions(config["answers"].get("limit"))
 
 
-def _smaller(load: Workload, keeps: Sequence[int | float]) -> Cost:
+def _smaller(load: Workload, config: Config, keeps: Sequence[int | float]) -> Cost:
     """One question about its image at some lower resolutions."""
-    cost, fixed = Cost(), load.shape.square is not None
+    cost, cached, fixed = Cost(), 0, load.shape.square is not None
     for keep in keeps:
         tokens = load.tokens if fixed else tokens_of(keep, load.tokens)
         flops = vision_flops(load.shape, tokens) + prefill_flops(load.shape, PREFIX + tokens + load.size.text)
-        cost += Cost(flops, load.shape.layers, disk=ANSWER_ROW) + _decode(load, rows=1, calls=1)
-    return cost
+        cost += Cost(flops, load.shape.layers, disk=ANSWER_ROW) + _decode(load, rows=1)
+        cached += PREFIX + tokens + load.size.text
+    return cost + _decode(load, calls=_together(load, config, cached))
 
 
 def measure_information(load: Workload, config: Config) -> Cost:
@@ -187,7 +190,7 @@ def sweep_strategies(load: Workload, config: Config) -> Cost:
 
 def run_schedules(load: Workload, config: Config) -> Cost:
     """One prefill; every schedule from the first layer on at which tokens leave."""
-    each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
+    each, cached = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers), 0.0
     for name in schedules_of(config):
         stages = stages_of(config, name, load.shape.layers)
         present = present_tokens(stages, load.tokens, load.shape.layers)
@@ -202,7 +205,9 @@ def run_schedules(load: Workload, config: Config) -> Cost:
         sources = [_choosing(strategy, config) for _, strategy, _ in stages]
         choosing = sum(choosing_seconds(config["plan"]["card"], source) for source in sources)
         row = Cost(flops, load.shape.layers, choosing=choosing, disk=_row_bytes(kept, config))
-        each += (row + _decode(load, rows=1, calls=1)) * repeats
+        each += (row + _decode(load, rows=1)) * repeats
+        cached += (PREFIX + sum(present) / len(present) + load.size.text) * repeats
+    each += _decode(load, calls=_together(load, config, cached))
     return each * load.questions(config["schedule_run"].get("limit"))
 
 
@@ -215,18 +220,19 @@ def try_schedules(load: Workload, config: Config, split: str) -> Cost:
     settings, repeats = config["recommend"], config["sweep"]["repeats"]
     configured = settings["schedules"]
     runs = settings["tries"] + len(configured) + 1 if split == SPLITS[0] else 3 + bool(configured)
-    each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
+    each, cached = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers), 0
     for budget in settings["budgets"]:
         kept = tokens_of(budget, load.tokens)
         flops = resume_flops(load.shape, 0, kept + load.size.text, PREFIX)
         row = Cost(flops, load.shape.layers, disk=_row_bytes(kept, config))
-        each += (row + _decode(load, rows=1, calls=1)) * (runs * repeats)
-    return each * _tried(load, config)
+        each += (row + _decode(load, rows=1)) * (runs * repeats)
+        cached += (PREFIX + kept + load.size.text) * runs * repeats
+    return (each + _decode(load, calls=_together(load, config, cached))) * _tried(load, config)
 
 
 def try_downsampled(load: Workload, config: Config, split: str) -> Cost:
     """An answer for each budget, on either split."""
-    return _smaller(load, config["recommend"]["budgets"]) * _tried(load, config)
+    return _smaller(load, config, config["recommend"]["budgets"]) * _tried(load, config)
 
 
 def _tried(load: Workload, config: Config) -> int:
@@ -242,15 +248,26 @@ def _choosing(name: str, config: Config) -> str:
 
 def _calls(load: Workload, config: Config, rows: int, tokens: int) -> int:
     """How many decoder calls so many rows of so many tokens need: `batch_size` rows, or what fits on the card."""
-    if config["batch_size"] == "auto":
-        free = 0.6 * (CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element))
-        size = max(1, int(max(1024, free / batch_bytes(load.shape, 1, load.element)) / tokens))
-    else:
-        size = config["batch_size"]
-    return math.ceil(rows / size)
+    size = config["batch_size"]
+    return math.ceil(rows / (max(1, int(_budget(load, config) / tokens)) if size == "auto" else size))
 
 
-def _decode(load: Workload, rows: int = 0, calls: int = 0) -> Cost:
+def _together(load: Workload, config: Config, cached: float) -> float:
+    """Calls per question in which answers continue together: as many as may wait, of CHUNK questions.
+
+    Args:
+        cached: tokens that the question's answers hold.
+    """
+    return max(1 / CHUNK, cached / (_budget(load, config) / 4)) if cached else 0.0
+
+
+def _budget(load: Workload, config: Config) -> float:
+    """Tokens of a decoder call on the card."""
+    free = 0.6 * (CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element))
+    return max(1024, free / batch_bytes(load.shape, 1, load.element))
+
+
+def _decode(load: Workload, rows: int = 0, calls: float = 0) -> Cost:
     """Answer tokens after the first: of so many rows, in so many calls."""
     tokens = load.size.answer - 1
     each = load.shape.layers * layer_flops(load.shape, 1, load.sequence) + head_flops(load.shape)

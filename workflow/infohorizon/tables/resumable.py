@@ -33,7 +33,9 @@ FOLDER = ".cells"
 CHUNK = 16  # items whose rows are stored together while a job runs
 
 Digests = Mapping[str, Mapping[str, str]]
-Compute = Callable[[str, list[dict[str, Any]]], list[Mapping[str, Any]]]
+Row = Mapping[str, Any]
+Compute = Callable[[str, list[dict[str, Any]]], list[Row]]
+Complete = Callable[[list[Row]], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def fill(
     compute: Compute,
     metadata: Callable[[], Mapping[str, Any]],
     finish: Callable[[pa.Table], pa.Table] = lambda table: table,
+    complete: Complete = lambda rows: rows,
     progress: Callable[[Iterable[Any], int], Iterator[Any]] = lambda items, total: iter(items),
 ) -> None:
     """Write a table: finished cells from the folder `.cells`, the others computed item by item.
@@ -100,6 +103,7 @@ def fill(
         compute: (item, missing keys of the item as dicts) → rows of the table for at least these keys.
         metadata: of the table, asked once all is computed.
         finish: fills columns that cost nothing and are not part of a cell (scores), at every write.
+        complete: rows as `compute` gives them → rows of the table, asked once for those of many items.
         progress: wraps the items still to be computed, given their number.
     Raises:
         UserError: a disk that is full or cannot be written; `compute` gives no row for a key.
@@ -111,11 +115,11 @@ def fill(
     by_item = missing.partition_by(cells.key[0], as_dict=True, maintain_order=True)
     log.info("%d of %d cells to compute", missing.height, cells.places.height)
 
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Row] = []
     for number, ((item,), keys) in enumerate(progress(by_item.items(), len(by_item)), start=1):
         rows += compute(item, keys.select(cells.key).to_dicts())
         if number % CHUNK == 0 or number == len(by_item):
-            tables.append(store.add(from_rows(cells.table, rows)))
+            tables.append(store.add(from_rows(cells.table, complete(rows))))
             rows = []
 
     table = finish(_assembled(cells, tables))

@@ -1,0 +1,132 @@
+"""Keys and values of a layer: of rows that share a prefix, and of rows that have nothing in common.
+
+transformers' layers take any object with an `update` method for a cache. Attention finds the one that is running here,
+because a layer hands on no more than what `update` gives.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+Pair = tuple[Tensor, Tensor]  # keys and values
+ROOM = 32  # new tokens that a padded cache makes room for at once
+_cache: ContextVar["PrefixCache | None"] = ContextVar("cache", default=None)
+
+
+def running_cache() -> "PrefixCache | None":
+    """The cache inside whose `running` this is asked."""
+    return _cache.get()
+
+
+class PrefixCache:
+    """Keys and values of one layer: a prefix shared by all rows (stored once), and each row's own tokens.
+
+    Args:
+        shared: keys and values of the prefix, each (key/value heads, tokens, head width); None for no prefix.
+        own: the rows' own, each (rows, key/value heads, tokens, head width); None for none yet.
+    """
+
+    def __init__(self, shared: Pair | None = None, own: Pair | None = None) -> None:
+        self.shared, self.own = shared, own
+        self.read: int | None = None
+
+    @property
+    def seen(self) -> Tensor | None:
+        """Which of its own keys each row sees, (rows, 1, 1, tokens), where not all of them."""
+        return None
+
+    @torch.compiler.disable
+    def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
+        """Append (rows, heads, tokens, width) to the rows' own tokens and give these; attention adds the prefix."""
+        keys = keys.to(values.dtype)
+        if self.own is not None:
+            keys, values = torch.cat([self.own[0], keys], dim=2), torch.cat([self.own[1], values], dim=2)
+        self.own = keys, values
+        return self.own
+
+    def of_rows(self, rows: Tensor) -> "PrefixCache":
+        """The cache of some rows alone (indices on its device); the shared prefix stays shared."""
+        if self.own is None:
+            return PrefixCache(self.shared)
+        return PrefixCache(self.shared, (self.own[0][rows], self.own[1][rows]))
+
+    def without(self, count: int) -> "PrefixCache":
+        """The cache before its last `count` tokens, which are the rows' own where these have any."""
+        if self.own is None:
+            assert self.shared is not None
+            return PrefixCache((self.shared[0][:, :-count], self.shared[1][:, :-count]))
+        return PrefixCache(self.shared, (self.own[0][:, :, :-count], self.own[1][:, :, :-count]))
+
+    def of_row(self, row: int) -> Pair:
+        """Keys and values of all that one row sees, each (key/value heads, tokens, head width); of rows that have
+        tokens of their own a copy."""
+        if self.own is None:
+            assert self.shared is not None
+            return self.shared
+        own = self.own[0][row], self.own[1][row]
+        parts = [own] if self.shared is None else [self.shared, own]
+        keys, values = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+        return keys, values
+
+    @contextmanager
+    def running(self, read: int | None = None) -> Iterator[None]:
+        """Attention inside sees the shared prefix, and answers the last `read` queries alone (None: all)."""
+        self.read = read
+        token = _cache.set(self)
+        try:
+            yield
+        finally:
+            _cache.reset(token)
+
+
+class PaddedCache(PrefixCache):
+    """Keys and values of one layer for rows that have nothing in common, padded to the longest, then one new token each
+    at a time.
+
+    Args:
+        rows: each row's keys and values, (key/value heads, tokens, head width).
+        lengths: (rows,) their tokens, on the same device.
+    """
+
+    def __init__(self, rows: Sequence[Pair], lengths: Tensor) -> None:
+        self.used = max(keys.shape[1] for keys, _ in rows)  # tokens; there is room for more
+        keys, values = (_padded(parts, self.used + ROOM) for parts in zip(*rows, strict=True))
+        super().__init__(own=(keys, values))
+        seen = torch.arange(self.used + ROOM, device=keys.device)
+        self.mask = ((seen < lengths[:, None]) | (seen >= self.used))[:, None, None]
+
+    @property
+    def seen(self) -> Tensor:
+        """All but padding."""
+        return self.mask[..., : self.used]
+
+    @torch.compiler.disable
+    def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
+        """Append (rows, heads, 1, width) to the rows and give all of their keys and values."""
+        assert self.own is not None
+        if self.used == self.own[0].shape[2]:
+            room = (0, 0, 0, ROOM)
+            self.own = pad(self.own[0], room), pad(self.own[1], room)
+            self.mask = pad(self.mask, (0, ROOM), value=True)
+        for mine, new in zip(self.own, (keys, values), strict=True):
+            mine[:, :, self.used] = new[:, :, 0]
+        self.used += 1
+        return self.own[0][:, :, : self.used], self.own[1][:, :, : self.used]
+
+    def leave(self, staying: Tensor) -> None:
+        """Only the rows `staying` (indices on its device) are left."""
+        assert self.own is not None
+        self.own, self.mask = (self.own[0][staying], self.own[1][staying]), self.mask[staying]
+
+
+def _padded(parts: Sequence[Tensor], length: int) -> Tensor:
+    """(key/value heads, tokens, head width) of some rows → (rows, key/value heads, length, head width), 0 behind."""
+    heads, _, width = parts[0].shape
+    whole = parts[0].new_zeros(len(parts), heads, length, width)
+    for row, part in zip(whole, parts, strict=True):
+        row[:, : part.shape[1]] = part
+    return whole
