@@ -86,6 +86,7 @@ bench: setup
 	python bench/pruning_sweep.py
 	python bench/prefill_rate.py
 	python bench/growth.py docs/growth.png
+	python bench/answers.py
 	python bench/efficiency.py
 	python bench/latency.py
 
