@@ -2,7 +2,7 @@
 
     python bench/answers.py
 
-Both take turns on one thread, at the size of SmolLM2-135M; medians of three, eight minutes in all. A job stores the rows
+Both take turns on one thread, at the size of SmolLM2-135M; medians of three, eight minutes. A job stores the rows
 of sixteen questions together.
 """
 

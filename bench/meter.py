@@ -56,7 +56,7 @@ class Unknown:
     """What is read back of values that depend on weights. Truth: all true; numbers of one row: 0, 1, 2, …; else 0."""
 
     true = 0.5
-    """Share of a mask that is true, where places of what is true are asked for; or a number of them (an int)."""
+    """Share of a mask that is true, where places of what is true are asked for."""
 
     def values(self, like: Tensor) -> Tensor:
         if like.dtype == torch.bool:
@@ -66,7 +66,7 @@ class Unknown:
         return torch.arange(like.shape[-1]).to(like.dtype).expand(like.shape).contiguous()
 
     def count(self, like: Tensor) -> int:
-        return self.true if isinstance(self.true, int) else max(1, round(self.true * like.numel()))
+        return max(1, round(self.true * like.numel()))
 
 
 def known(tensor: Tensor) -> Tensor | None:

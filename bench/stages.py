@@ -1,26 +1,25 @@
 """The stages of a study, one question each, as workflow/scripts/ runs them, counted by a meter.
 
 The stages are the engine's own code. What depends on weights is fixed: strategies that read a score back keep the first
-tokens; DART keeps what it keeps of k (4 + 8 · ((k − 4) // 8)); half of SparseVLM's text tokens rate; answers have the
-length that the catalogue says, and labels one token less. The other settings of a question are the configuration's.
+tokens; half of SparseVLM's text tokens rate; answers have the length that the catalogue says, and labels one token
+less. The other settings of a question are the configuration's.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from full_size import grid_of
-from meter import Kernels, Meter, Tally, known
+from meter import Kernels, Meter, Tally
+from phases import Phases, Replaced, Together
 from torch import Tensor
 
 from infohorizon import strategies
-from infohorizon.engine import Batch, Unfinished, decoding, prefill
+from infohorizon.engine import Batch, Unfinished, prefill
 from infohorizon.engine.unfinished import Row
-from infohorizon.measure import questioner as questioning
 from infohorizon.measure.information import Measurement, token_information
-from infohorizon.measure.questioner import Asked, Choice, Questioner, Setting
+from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.measure.schedules import Plan, Stage, repeats_of, run_schedules
 from infohorizon.measure.states import state_rows
@@ -29,13 +28,12 @@ from infohorizon.measure.windows import drawn, windows
 from infohorizon.models.base import Encoded
 from infohorizon.models.geometry import batch_bytes
 from infohorizon.models.vision_table import vision_row
-from infohorizon.strategies.dart import PIVOTS
 from infohorizon.strategies.divprune import DivPrune
 from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
 from infohorizon.study.cost import weight_bytes
 from infohorizon.study.workload import Workload
 from infohorizon.tables.resumable import CHUNK
-from infohorizon.units import layers_of, tokens_of
+from infohorizon.units import layers_of
 
 PICKS = 64  # of DivPrune's that are really made: by then launches have caught up with what comes before the picks
 
@@ -78,7 +76,7 @@ class Bench:
         few: list[Row] = []
         first: list[Row] = []
         own: list[float] = []
-        with Kernels(meter), meter, _phases(meter, few, first, own), self._divprune():
+        with Kernels(meter), meter, Phases(meter, few, first, own), self._divprune():
             stage(self)
             more, (once, step, share) = self.load.size.answer - 1, self._together(few)
             with meter.during("decode"):
@@ -88,15 +86,15 @@ class Bench:
             meter.settle()
         return dict(meter.tallies)
 
-    def _together(self, rows: Sequence[Row]) -> "_Together":
+    def _together(self, rows: Sequence[Row]) -> "Together":
         """What rows that a question leaves to wait cost: as many as may wait continue together, of CHUNK questions."""
         if not rows:
-            return _Together(Tally(), Tally(), 0.0)
+            return Together(Tally(), Tally(), 0.0)
         tokens = sum(row.tokens for row in rows) / len(rows)
         size = min(CHUNK * len(rows), max(1, int(self.batch.waiting / tokens)))
         together = list(islice(cycle(rows), size))
         once, twice = (self.meter.counted(lambda steps=steps: self._continue(together, steps)) for steps in (1, 2))
-        return _Together(once, twice + once * -1, len(rows) / size)
+        return Together(once, twice + once * -1, len(rows) / size)
 
     def _continue(self, rows: Sequence[Row], steps: int) -> None:
         """So many steps of all rows."""
@@ -120,113 +118,7 @@ class Bench:
             return torch.arange(keep).expand(layers, -1).to("meta")
 
         original = DivPrune.orders
-        return _replaced(DivPrune, "orders", orders)
-
-
-class _replaced:
-    """A method of a class is another one inside."""
-
-    def __init__(self, owner: Any, name: str, value: Any) -> None:
-        self.owner, self.name, self.value, self.before = owner, name, value, getattr(owner, name)
-
-    def __enter__(self) -> None:
-        setattr(self.owner, self.name, self.value)
-
-    def __exit__(self, *_: object) -> None:
-        setattr(self.owner, self.name, self.before)
-
-
-class _Together(NamedTuple):
-    """once: the first step of rows that continue together; step: each further one; share: of one question in it."""
-
-    once: Tally
-    step: Tally
-    share: float
-
-    @property
-    def step_of_a_question(self) -> Tally:
-        return self.step * self.share
-
-
-class _phases:
-    """Decoding and each strategy's choosing are counted apart from the rest.
-
-    Args:
-        few: gets the rows that wait for others; first: gets one row of every other call; own: gets how many of these
-            there are.
-    """
-
-    def __init__(self, meter: Meter, few: list[Row], first: list[Row], own: list[float]) -> None:
-        def decode(model: Any, branches: Any, limit: int, *more: Any) -> Any:
-            """Steps are alike: one and two of them are counted, the others extrapolated; the rows of small calls wait
-            after their first token."""
-
-            def row(place: int) -> Row:
-                return decoding._row(branches.caches, place, [0], None, None)
-
-            rows = len(branches.final)
-            waits = rows <= decoding.FEW
-            once = meter.counted(lambda: deciding(model, branches, 1 if waits else min(limit, 2), []))
-            with meter.during("decode"):
-                meter.add(once)
-                if waits and limit > 1:
-                    meter.add(meter.counted(lambda: few.extend(map(row, range(rows)))))
-                elif not waits:
-                    own.append(meter.times)
-                    first.append(row(0))
-                    if limit > 2:
-                        twice = meter.counted(lambda: deciding(model, branches, 3, []))
-                        meter.add((twice + once * -1) * (limit - 2))
-            return [[0]] * rows
-
-        def choice(
-            questioner: Any, trace: Any, asked: Any, used: Any, setting: Any, notes: Any = None, layers: Any = ()
-        ) -> Any:
-            """Choosing costs the same at every layer that has as many tokens, but for the first, which may choose for
-            the others: two are counted.
-
-            What was chosen is taken for known from here on; a question's choices are read back together, in one wait.
-            """
-            strategy, count = used[setting.strategy], len(trace.visual[setting.layer])
-            trace.hidden(max([setting.layer, *layers]))  # what is counted here is choosing, not running layers
-            meter.unknown.true = _true(strategy, tokens_of(setting.keep, trace.prompt.count))
-            costs = chosen[setting.strategy, setting.keep, count, setting.repeat]
-            if len(costs) < 2:
-                every = trace, asked, used, setting, notes, layers
-                found: list[Any] = []
-                tally = meter.counted(lambda: found.append(selecting(questioner, *every)))
-                costs.append((_read(found[0]), tally))
-            with meter.during(f"choose {setting.strategy}"):
-                meter.add(costs[-1][1])
-            return costs[-1][0]
-
-        chosen: dict[Any, list[tuple[Any, Tally]]] = defaultdict(list)
-        deciding, selecting = questioning.decode, Questioner.choice
-        self.replacements = [_replaced(questioning, "decode", decode), _replaced(Questioner, "choice", choice)]
-
-    def __enter__(self) -> None:
-        for replacement in self.replacements:
-            replacement.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        for replacement in self.replacements:
-            replacement.__exit__()
-
-
-def _read(choice: Choice) -> Choice:
-    """With its indices on the CPU; what depends on weights keeps the first tokens."""
-    kept = choice.selection.kept
-    values = known(kept)
-    values = torch.arange(len(kept)) if values is None else values
-    return choice._replace(selection=choice.selection._replace(kept=values))
-
-
-def _true(strategy: Any, keep: int) -> int | float:
-    """How many of the truth values are true whose places a strategy asks for."""
-    chosen = getattr(strategy, "match", None) or strategy
-    if chosen.name != "dart":
-        return 0.5
-    return min(keep, PIVOTS) + 2 * PIVOTS * max(0, (keep - PIVOTS) // (2 * PIVOTS))
+        return Replaced(DivPrune, "orders", orders)
 
 
 # The stages, as workflow/scripts/ runs them on one question.

@@ -2,7 +2,7 @@
 # envs/setup.sh VENV [PYTHON]: the environment in folder VENV, rebuilt unless it is what PYTHON and the pins ask for.
 # Without PYTHON a finished environment keeps the Python that it has, and a new one takes python3.
 set -eu
-venv=$(realpath -ms "$1") python=${2:-}
+venv=$(realpath -m "$1") python=${2:-}
 cd "$(dirname "$0")"
 
 stop() {

@@ -64,6 +64,14 @@ def test_a_finished_environment_is_kept_until_it_is_stale(clone):
     assert "Making the environment" in setup(moved, python=sys.executable).stdout
     assert setup(moved).stdout == ""
 
+    linked = clone.with_name("linked")  # a link shares the environment that it leads to
+    shutil.copytree(moved, linked, ignore=shutil.ignore_patterns(".venv"))
+    (linked / ".venv").symlink_to(moved / ".venv")
+    assert (setup(linked).returncode, setup(linked).stdout) == (0, "")
+    (linked / ".venv" / ".done").write_text("Python 3.10, elsewhere, pins 1 2")
+    assert "Making the environment" in setup(linked, python=sys.executable).stdout
+    assert (moved / ".venv" / "bin" / "pip").exists()
+
 
 @pytest.mark.parametrize("done", ["unfinished", "Python 3.10, elsewhere, pins 1 2"])
 def test_an_environment_that_is_unfinished_or_of_another_python_is_made_anew(clone, done):

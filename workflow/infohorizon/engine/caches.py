@@ -62,7 +62,7 @@ class PrefixCache:
         return PrefixCache(self.shared, (self.own[0][:, :, :-count], self.own[1][:, :, :-count]))
 
     def of_row(self, row: int) -> Pair:
-        """Keys and values of all that one row sees, each (key/value heads, tokens, head width); of rows that have
+        """What one row sees: keys and values, each (key/value heads, tokens, head width); of rows that have
         tokens of their own a copy."""
         if self.own is None:
             assert self.shared is not None

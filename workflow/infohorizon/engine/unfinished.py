@@ -1,4 +1,4 @@
-"""Answers that go on: rows of many calls and questions, which continue together.
+"""Unfinished answers: rows of many calls and questions, which continue together.
 
 A step of one row takes about as long as a step of a hundred: the weights are read and the kernels launched for either.
 The last rows of a call therefore wait here, each with all the keys and values that it sees, until there are many.
@@ -27,7 +27,7 @@ Settled = Callable[[list[int]], bool]
 
 @dataclass
 class Row:
-    """A row whose answer goes on.
+    """A row whose answer is not finished.
 
     Attributes:
         ids: what it has said; its last token has not been through the decoder yet.

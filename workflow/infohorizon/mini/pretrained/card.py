@@ -48,7 +48,8 @@ that share it through a block mask. The projector starts where each patch is car
 embeddings of the words that describe it (`mini/pretrained/alignment.py`). Scenes begin with one word and one shape; the
 share of fuller ones grows. A second, shorter round (`finish_steps`) shows full scenes alone and asks more of what is
 learned last. Next-token loss on the answers alone, AdamW; in each round the rate is constant after a warm-up and falls
-linearly to 0 over the last 30 % of the steps. The language model is in bfloat16, what is trained in float32.
+linearly to 0 over the last 30 % of the steps. The language model is in bfloat16 (in float32 on processors that do not
+multiply bfloat16 by themselves), what is trained in float32.
 
 Data and length were chosen by answers on the validation split and by the time available; nothing was selected, and no
 loss added, for where visual tokens stop mattering.

@@ -34,7 +34,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
     model = new_llava(read, tower.config, pretrained).requires_grad_(False)
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.multi_modal_projector.requires_grad_(True)
-    if recipe.dtype == "bfloat16" and pretrained:
+    if in_half_precision(recipe) and pretrained:
         half_precision_decoder(model)
     if pretrained:
         adapt(model.model.language_model, recipe.rank)
@@ -50,7 +50,12 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
     def start() -> None:
         align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
 
-    return Training(recipe, model, turn, ask, start, mixed=recipe.dtype == "bfloat16" and not pretrained)
+    return Training(recipe, model, turn, ask, start, mixed=in_half_precision(recipe) and not pretrained)
+
+
+def in_half_precision(recipe: AdapterRecipe) -> bool:
+    """Whether the decoder's products are made in bfloat16."""
+    return recipe.dtype == "bfloat16" or (recipe.dtype == "auto" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def train_adapter(
