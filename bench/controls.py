@@ -1,13 +1,16 @@
 """What smol-llava owes to its pretraining: the controls of workflow/infohorizon/mini/training/recipe.yaml, compared.
 
-    python bench/controls.py results/controls [--docs docs/controls.md]
+    python bench/controls.py results/controls [--rows resources/controls] [--docs docs/controls.md]
 
-Reads the answers and removals of a finished `studies/controls.yaml`, or of those of its models that are there. For each
-family of questions the usable information of the whole answer is followed over layers, as a share of what the image is
-worth: U(l) / mean(p_full − p_blind), where U(l) = mean(p_full − p(l)) and p(l) is the probability of the answer if all
-visual tokens leave at layer l. The *horizon* is the first layer from which on at most a tenth is left, the *step* the
-number of layers in which the share falls from nine tenths to one tenth. Intervals (95 %) are those of a bootstrap over
-images.
+Reads the answers and removals of a finished `studies/controls.yaml`, or of those of its models that are there. `--rows`
+is a folder of what these tables say (MODEL.arrow): models that the results hold are written to it, others read from it,
+so that trainings of half an hour need not be repeated to compare one more.
+
+For each family of questions the usable information of the whole answer is followed over layers, as a share of what
+the image is worth: U(l) / mean(p_full − p_blind), where U(l) = mean(p_full − p(l)) and p(l) is the probability of the
+answer if all visual tokens leave at layer l. The *horizon* is the first layer from which on at most a tenth is left,
+the *step* the number of layers in which the share falls from nine tenths to one tenth. Intervals (95 %) are those of
+a bootstrap over images.
 """
 
 import argparse
@@ -78,6 +81,19 @@ def observed(folder: Path, model: str) -> pl.DataFrame:
             )
         )
     return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def kept(rows: pl.DataFrame, folder: Path | None, model: str) -> pl.DataFrame:
+    """Rows of a model, which are written to a folder; where there are none, those that it holds."""
+    if folder is None:
+        return rows
+    file = folder / f"{model}.arrow"
+    if rows.height:
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.write_ipc(file, compression="zstd")
+    elif file.exists():
+        return pl.read_ipc(file)
+    return rows
 
 
 def family_of(rows: pl.DataFrame) -> Family:
@@ -152,11 +168,12 @@ def _cell(family: Family | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path)
+    parser.add_argument("--rows", type=Path)
     parser.add_argument("--docs", type=Path)
     chosen = parser.parse_args()
     models = {}
     for model in MODELS:
-        rows = observed(chosen.results, model)
+        rows = kept(observed(chosen.results, model), chosen.rows, model)
         if rows.height:
             models[model] = {
                 str(name): family_of(part) for (name,), part in rows.group_by("family", maintain_order=True)

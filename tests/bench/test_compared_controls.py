@@ -65,3 +65,11 @@ def test_the_order_of_families_is_compared():
     assert controls.order(families, {"a": families["a"]}) == "–"
     text = controls.page({"control-pretrained": families, "control-random": {"a": curve(falling(2, 3), worth=0.0)}})
     assert "| control-random | 0.75 | 0 of 1 | – | – |" in text
+
+
+def test_rows_are_kept_for_models_that_are_not_studied_again(tmp_path):
+    rows, none = pl.DataFrame({"family": ["a"], "left": [0.5]}), pl.DataFrame()
+    assert controls.kept(rows, None, "m").equals(rows) and controls.kept(none, tmp_path, "m").is_empty()
+    assert controls.kept(rows, tmp_path / "new", "m").equals(rows)
+    assert controls.kept(none, tmp_path / "new", "m").equals(rows)
+    assert controls.kept(none, tmp_path / "new", "other").is_empty()
