@@ -84,15 +84,16 @@ def observed(folder: Path, model: str) -> pl.DataFrame:
 
 
 def kept(rows: pl.DataFrame, folder: Path | None, model: str) -> pl.DataFrame:
-    """Rows of a model, which are written to a folder; where there are none, those that it holds."""
+    """Rows of a model, which are written to a folder unless it holds more; then those that it holds."""
     if folder is None:
         return rows
     file = folder / f"{model}.arrow"
+    before = pl.read_ipc(file) if file.exists() else pl.DataFrame()
+    if rows.height < before.height:
+        return before
     if rows.height:
         folder.mkdir(parents=True, exist_ok=True)
         rows.write_ipc(file, compression="zstd")
-    elif file.exists():
-        return pl.read_ipc(file)
     return rows
 
 

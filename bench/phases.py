@@ -62,7 +62,7 @@ class Phases:
                     meter.add(meter.counted(lambda: few.extend(map(row, range(rows)))))
                 elif not waits:
                     own.append(meter.times)
-                    first.append(row(0))
+                    meter.counted(lambda: first.append(row(0)))
                     if limit > 2:
                         twice = meter.counted(lambda: deciding(model, branches, 3, []))
                         meter.add((twice + once * -1) * (limit - 2))

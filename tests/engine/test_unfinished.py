@@ -16,6 +16,7 @@ from infohorizon.engine import (
     unpruned,
 )
 from infohorizon.engine.layers import run_layer
+from infohorizon.errors import UserError
 
 LIMIT = 12
 QUESTIONS = ("", " Is it so?")  # what is added to the case's question: prompts of two lengths
@@ -69,7 +70,7 @@ def test_answers_are_those_of_each_call(case64, penalty, rows, monkeypatch):
     if penalty == 1.0:  # the stop tokens are taken from these answers
         assert len({len(answer) for answer in expected}) > 1, "rows must end at different steps"
     assert together(case64, stop, penalty, rows=rows) == expected
-    for module, name, value in ((unfinished, "LEAVE", 1.0), (unfinished, "BLOCK", 2), (caches, "ROOM", 3)):
+    for module, name, value in ((unfinished, "LEAVE", 1.0), (unfinished, "BLOCK", 2), (caches, "GROWTH", 3)):
         monkeypatch.setattr(module, name, value)
     assert together(case64, stop, penalty, rows=rows) == expected
 
@@ -122,6 +123,25 @@ def test_rows_continue_before_there_are_too_many(case):
     waiting.take = watched
     assert answers(case, waiting=waiting) == expected
     assert len(most) > 2 and max(most) <= budget.waiting < sum(most)
+
+
+def test_rows_for_which_there_is_no_room_do_not_wait(case, monkeypatch):
+    waiting, expected = Unfinished(case.model.language_model, batch(), LIMIT, []), answers(case)
+    waiting.batch.waiting = 10  # tokens: fewer than any row holds
+    monkeypatch.setattr(waiting, "take", None)
+    assert answers(case, waiting=waiting) == expected
+
+
+def test_a_row_that_never_fits_ends_the_job(case, monkeypatch):
+    def failing(*_):
+        raise torch.OutOfMemoryError
+
+    waiting = Unfinished(case.model.language_model, batch(), LIMIT, [])
+    for _, branches in calls(case):
+        decode(case.model.language_model, branches, LIMIT, [], unfinished=waiting)
+    monkeypatch.setattr(unfinished, "run_layer", failing)
+    with pytest.raises(UserError, match=r"one row of .* tokens does not fit into memory"):
+        waiting.finish()
 
 
 def test_a_call_that_memory_ran_out_in_changes_nothing(case, monkeypatch):

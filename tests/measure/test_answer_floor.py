@@ -27,7 +27,8 @@ def test_it_is_the_share_and_the_mean_over_questions(case):
     encoded = narrow.encode([case.image])[0]
     asked = [Asked(text, text, "yes", encoded) for text in ("what is it?", "who?", "is it a cat?")]
     questioners = tuple(Questioner(model, model.batch(), TOKENS) for model in (narrow, wide))
-    found = answer_floor(questioners, asked, LAYERS, score)
+    deferring = tuple(Questioner(model, model.batch(), TOKENS, together=True) for model in (narrow, wide))
+    found = answer_floor(deferring, asked, LAYERS, score)
 
     def answer(questioner: Questioner, question: Asked, layer: int | None) -> str:
         trace = questioner.trace(question)
@@ -48,7 +49,7 @@ def test_it_is_the_share_and_the_mean_over_questions(case):
 
 
 def test_a_model_has_no_floor_against_itself(case):
-    questioner = Questioner(case.model, case.model.batch(), TOKENS)
+    questioner = Questioner(case.model, case.model.batch(), TOKENS, together=True)
     asked = [Asked("1", "what is it?", "yes", case.model.encode([case.image])[0])]
     found = answer_floor((questioner, questioner), asked, LAYERS, score)
     assert found == {"changed": [0.0, 0.0], "score": [0.0, 0.0], "full_changed": 0.0, "full_score": 0.0}

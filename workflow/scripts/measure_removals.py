@@ -34,7 +34,7 @@ def main(job: Job) -> None:
         if (wide := in_float32(questioner().model)) is None:
             return None
         one = questioner()
-        pair = tuple(Questioner(model, one.batch, one.limit, settled=one.settled) for model in (one.model, wide))
+        pair = one, Questioner(wide, one.batch, one.limit, settled=one.settled, together=True)
         return answer_floor(pair, [asked(name) for name in few], layers, score_of(open_task(job), questions))
 
     more_metadata = partial(rounding_metadata, job, questions, groups, layers, floor)

@@ -38,8 +38,8 @@ class Batch:
             self.tokens = max(1024, int(0.6 * free) // bytes_per_token)
         self.waiting = self.tokens // 4 if device.type == "cuda" else 2 * CPU_TOKENS
         """Cached tokens that rows may hold while they wait for others (unfinished.py)."""
-        self.relieve: Callable[[], None] = lambda: None
-        """Lets go of what waits, when memory has run out."""
+        self.reliefs: list[Callable[[], None]] = []
+        """What lets go of memory when it has run out."""
         self.most, self.fitted = (self.rows, self.tokens), 0
 
     def slices(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
@@ -62,6 +62,35 @@ class Batch:
             else:
                 alone = part.stop - part.start == 1  # what is freed now may do for the row
                 self._halve(part.stop - part.start, tokens)
+
+    def halves(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
+        """Call for all rows at once, or as many as are configured; where memory runs out for halves of them.
+
+        The budget stays what it is: rows of one new token each hold what their caches hold.
+
+        Args:
+            tokens: cached ones of the longest row; call: as for `slices`.
+        Raises:
+            UserError: not even one row fits, tried twice.
+        """
+        size = self.rows or max(1, rows)
+        parts = [slice(start, min(rows, start + size)) for start in range(0, rows, size)][::-1]
+        alone = False
+        while parts:
+            part = parts.pop()
+            if self._fits(call, part):
+                alone = False
+                continue
+            log.warning("out of memory at %d rows that continue together", part.stop - part.start)
+            self._free()
+            middle = (part.start + part.stop) // 2
+            if middle > part.start:
+                parts += [slice(middle, part.stop), slice(part.start, middle)]
+            elif alone:
+                raise _too_large(tokens)
+            else:
+                alone = True
+                parts.append(part)
 
     def one(self, tokens: int, call: Callable[[], T]) -> T:
         """Call for a single row of `tokens` tokens; on out-of-memory free what is cached and try again.
@@ -108,10 +137,11 @@ class Batch:
         log.warning("out of memory at %d rows of %d tokens: continuing with %d rows", rows, tokens, half)
 
     def _free(self) -> None:
-        """Let go of what waits, and give cached memory back, so that it can be cut up otherwise."""
-        self.relieve()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        """Give cached memory back, so that it can be cut up otherwise, and let go of what waits."""
+        for relieve in (lambda: None, *self.reliefs):
+            relieve()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 def _too_large(tokens: int) -> UserError:

@@ -13,16 +13,44 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 Pair = tuple[Tensor, Tensor]  # keys and values
-ROOM = 32  # new tokens that a padded cache makes room for at once
-_cache: ContextVar["PrefixCache | None"] = ContextVar("cache", default=None)
+GROWTH = 32  # new tokens that a padded cache makes room for at once
+_cache: ContextVar["Cache | None"] = ContextVar("cache", default=None)
 
 
-def running_cache() -> "PrefixCache | None":
+def running_cache() -> "Cache | None":
     """The cache inside whose `running` this is asked."""
     return _cache.get()
 
 
-class PrefixCache:
+class Cache:
+    """What attention asks of a cache that is running.
+
+    Attributes:
+        shared: keys and values that come before those of every row; own: the rows' own.
+        read: how many queries at the end are answered; None: all.
+    """
+
+    shared: Pair | None = None
+    own: Pair | None = None
+    read: int | None = None
+
+    @property
+    def seen(self) -> Tensor | None:
+        """Which of its own keys each row sees, (rows, 1, 1, tokens), where not all of them."""
+        return None
+
+    @contextmanager
+    def running(self, read: int | None = None) -> Iterator[None]:
+        """Attention inside sees the shared prefix, and answers the last `read` queries alone (None: all)."""
+        self.read = read
+        token = _cache.set(self)
+        try:
+            yield
+        finally:
+            _cache.reset(token)
+
+
+class PrefixCache(Cache):
     """Keys and values of one layer: a prefix shared by all rows (stored once), and each row's own tokens.
 
     Args:
@@ -32,12 +60,11 @@ class PrefixCache:
 
     def __init__(self, shared: Pair | None = None, own: Pair | None = None) -> None:
         self.shared, self.own = shared, own
-        self.read: int | None = None
 
     @property
-    def seen(self) -> Tensor | None:
-        """Which of its own keys each row sees, (rows, 1, 1, tokens), where not all of them."""
-        return None
+    def tokens(self) -> int:
+        """How many a row sees."""
+        return sum(pair[0].shape[-2] for pair in (self.shared, self.own) if pair is not None)
 
     @torch.compiler.disable
     def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
@@ -62,8 +89,8 @@ class PrefixCache:
         return PrefixCache(self.shared, (self.own[0][:, :, :-count], self.own[1][:, :, :-count]))
 
     def of_row(self, row: int) -> Pair:
-        """What one row sees: keys and values, each (key/value heads, tokens, head width); of rows that have
-        tokens of their own a copy."""
+        """What one row sees: keys and values, each (key/value heads, tokens, head width); a copy where the row has
+        tokens of its own."""
         if self.own is None:
             assert self.shared is not None
             return self.shared
@@ -72,18 +99,8 @@ class PrefixCache:
         keys, values = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         return keys, values
 
-    @contextmanager
-    def running(self, read: int | None = None) -> Iterator[None]:
-        """Attention inside sees the shared prefix, and answers the last `read` queries alone (None: all)."""
-        self.read = read
-        token = _cache.set(self)
-        try:
-            yield
-        finally:
-            _cache.reset(token)
 
-
-class PaddedCache(PrefixCache):
+class PaddedCache(Cache):
     """Keys and values of one layer for rows that have nothing in common, padded to the longest, then one new token each
     at a time.
 
@@ -92,11 +109,13 @@ class PaddedCache(PrefixCache):
         lengths: (rows,) their tokens, on the same device.
     """
 
+    own: Pair
+
     def __init__(self, rows: Sequence[Pair], lengths: Tensor) -> None:
         self.used = max(keys.shape[1] for keys, _ in rows)  # tokens; there is room for more
-        keys, values = (_padded(parts, self.used + ROOM) for parts in zip(*rows, strict=True))
-        super().__init__(own=(keys, values))
-        seen = torch.arange(self.used + ROOM, device=keys.device)
+        keys, values = (_padded(parts, self.used + GROWTH) for parts in zip(*rows, strict=True))
+        self.own = keys, values
+        seen = torch.arange(self.used + GROWTH, device=keys.device)
         self.mask = ((seen < lengths[:, None]) | (seen >= self.used))[:, None, None]
 
     @property
@@ -107,11 +126,10 @@ class PaddedCache(PrefixCache):
     @torch.compiler.disable
     def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
         """Append (rows, heads, 1, width) to the rows and give all of their keys and values."""
-        assert self.own is not None
         if self.used == self.own[0].shape[2]:
-            room = (0, 0, 0, ROOM)
+            room = (0, 0, 0, GROWTH)
             self.own = pad(self.own[0], room), pad(self.own[1], room)
-            self.mask = pad(self.mask, (0, ROOM), value=True)
+            self.mask = pad(self.mask, (0, GROWTH), value=True)
         for mine, new in zip(self.own, (keys, values), strict=True):
             mine[:, :, self.used] = new[:, :, 0]
         self.used += 1
@@ -119,7 +137,6 @@ class PaddedCache(PrefixCache):
 
     def leave(self, staying: Tensor) -> None:
         """Only the rows `staying` (indices on its device) are left."""
-        assert self.own is not None
         self.own, self.mask = (self.own[0][staying], self.own[1][staying]), self.mask[staying]
 
 

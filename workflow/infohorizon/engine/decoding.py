@@ -4,7 +4,8 @@ One row that rambles costs its own steps alone, not those of its whole batch. Wh
 last rows of a call wait for those of other calls and questions (unfinished.py).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from infohorizon.engine.caches import PrefixCache
 from infohorizon.engine.greedy import Greedy
 from infohorizon.engine.language_model import LanguageModel, Rope
 from infohorizon.engine.layers import run_layer
-from infohorizon.engine.unfinished import LEAVE, Row, Settled, Unfinished
+from infohorizon.engine.unfinished import LEAVE, Row, Unfinished
 
 FEW = 16
 """Rows of a call that are worth steps of their own; fewer wait, where they may, for those of other calls."""
@@ -61,7 +62,7 @@ def decode(
     limit: int,
     stop: Sequence[int],
     choose: Greedy | None = None,
-    settled: Settled | None = None,
+    settled: Callable[[list[int]], bool] | None = None,
     unfinished: Unfinished | None = None,
 ) -> list[list[int]]:
     """Greedy continuation of every row: at most `limit` (≤ ROOM) token ids, without the stop token.
@@ -88,7 +89,9 @@ def decode(
             break
         if unfinished is not None and sum(left) <= FEW:
             waiting = [place for place, stays in enumerate(left) if stays]
-            break
+            if unfinished.has_room(sum(_tokens(caches, place) for place in waiting)):
+                break
+            waiting = []
         if sum(left) <= LEAVE * len(left):
             staying = torch.tensor([row for row, stays in enumerate(left) if stays], device=device)
             caches = [_staying(groups, left, staying) for groups in caches]
@@ -109,18 +112,32 @@ def decode(
     found = [_until(ids[: lengths.get(row)], ended) for row, ids in enumerate(answers.tolist())]
     if unfinished is not None and waiting:
         own = [found[row] for row in rows[waiting].tolist()]
-        seen = [None if choose.seen is None else choose.seen[place] for place in waiting]
+        seen = [None if choose.seen is None else choose.seen[place].clone() for place in waiting]
         unfinished.take([_row(caches, *one, settled) for one in zip(waiting, own, seen, strict=True)])
     return found
 
 
 def _row(
-    caches: Sequence[Sequence[Group]], place: int, ids: list[int], seen: Tensor | None, settled: Settled | None
+    caches: Sequence[Sequence[Group]],
+    place: int,
+    ids: list[int],
+    seen: Tensor | None,
+    settled: Callable[[list[int]], bool] | None,
 ) -> Row:
     """A row of a batch by itself, with all keys and values that it sees."""
-    groups = [next(group for group in layer if place < group.rows.stop) for layer in caches]
+    groups = _groups(caches, place)
     pairs = [group.cache.of_row(place - group.rows.start) for group in groups]
     return Row(ids, pairs, [(group.rope, group.next + len(ids) - 1) for group in groups], seen, settled)
+
+
+def _groups(caches: Sequence[Sequence[Group]], place: int) -> list[Group]:
+    """The group of each layer that a row of a batch belongs to."""
+    return [next(group for group in layer if place < group.rows.stop) for layer in caches]
+
+
+def _tokens(caches: Sequence[Sequence[Group]], place: int) -> int:
+    """Tokens that a row sees, the mean over layers."""
+    return math.ceil(sum(group.cache.tokens for group in _groups(caches, place)) / len(caches))
 
 
 def _staying(groups: Sequence[Group], left: Sequence[bool], staying: Tensor) -> list[Group]:

@@ -16,7 +16,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from infohorizon.engine.caches import Pair, PrefixCache, running_cache
+from infohorizon.engine.caches import Cache, Pair, running_cache
 
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
@@ -60,7 +60,7 @@ def _attention(
 ) -> tuple[Tensor, None]:
     """SDPA on (batch, heads, tokens, head width) in the value's dtype; without a mask, causal if the module is.
 
-    Queries belong to the last of the keys. Inside `PrefixCache.running` its shared prefix comes before the keys and
+    Queries belong to the last of the keys. Inside `Cache.running` its shared prefix comes before the keys and
     values, and outputs of queries that nobody reads are left at 0.
     """
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -166,7 +166,7 @@ def misfit(decoder: Any) -> str | None:
     return None
 
 
-def run_layer(layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache) -> Tensor:
+def run_layer(layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache: Cache) -> Tensor:
     """Run one decoder layer of the model on rows of tokens that follow what the cache holds.
 
     Args:
@@ -178,9 +178,7 @@ def run_layer(layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache
     return out[0] if isinstance(out, tuple) else out
 
 
-def run_last_layer(
-    layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache: PrefixCache, read: int
-) -> Tensor:
+def run_last_layer(layer: DecoderLayer, x: Tensor, rope: tuple[Tensor, Tensor], cache: Cache, read: int) -> Tensor:
     """The same for the last layer, where only the last `read` tokens' outputs are used: nothing else of it is computed
     but keys, values and projections.
 

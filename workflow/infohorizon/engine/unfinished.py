@@ -22,8 +22,6 @@ LEAVE = 0.75
 """Rows that ended leave once no more than this share of a batch is left: each leaving copies the others' caches."""
 BLOCK = 32  # new tokens whose places are prepared at once
 
-Settled = Callable[[list[int]], bool]
-
 
 @dataclass
 class Row:
@@ -41,7 +39,7 @@ class Row:
     caches: list[Pair]
     places: list[tuple[Rope, int]]
     seen: Tensor | None = None
-    settled: Settled | None = None
+    settled: Callable[[list[int]], bool] | None = None
 
     @cached_property
     def tokens(self) -> int:
@@ -62,12 +60,16 @@ class Unfinished:
     ) -> None:
         self.model, self.batch, self.limit, self.stop, self.penalty = model, batch, limit, set(stop), penalty
         self.rows: list[Row] = []
-        batch.relieve = self.finish
+        batch.reliefs.append(self.finish)
+
+    def has_room(self, tokens: int) -> bool:
+        """Whether rows of so many cached tokens may wait; those that wait already continue first where they must."""
+        if tokens <= self.batch.waiting < tokens + sum(row.tokens for row in self.rows):
+            self.finish()
+        return tokens <= self.batch.waiting
 
     def take(self, rows: Sequence[Row]) -> None:
-        """Let rows wait; those that wait already continue first if there is no room for both."""
-        if sum(row.tokens for row in (*self.rows, *rows)) > self.batch.waiting:
-            self.finish()
+        """Let rows wait for which there is room."""
         self.rows += rows
 
     def finish(self) -> None:
@@ -78,7 +80,7 @@ class Unfinished:
         """
         rows, self.rows = sorted(self.rows, key=lambda row: row.tokens), []
         if rows:
-            self.batch.slices(len(rows), rows[-1].tokens, lambda part: self._continue(rows[part]))
+            self.batch.halves(len(rows), rows[-1].tokens, lambda part: self._continue(rows[part]))
 
     @torch.inference_mode()
     def _continue(self, rows: Sequence[Row]) -> None:

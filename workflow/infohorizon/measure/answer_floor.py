@@ -19,7 +19,7 @@ def answer_floor(
     """How far arithmetic moves answers, in the benchmark's points.
 
     Args:
-        questioners: of the model and of its float32 copy.
+        questioners: of the model and of its float32 copy, whose answers are replies.
         layers: at which all visual tokens leave, ascending.
         score: (question_id, answer) → score.
 
@@ -41,4 +41,4 @@ def _answers(questioner: Questioner, question: Asked, layers: Sequence[int]) -> 
     """The unpruned answer, then that without visual tokens from each layer on."""
     full = questioner.answer(questioner.trace(question), question)
     rows = run_removals(questioner, question, [Cell("delete", layer) for layer in layers])
-    return [row["answer"] for row in (full, *rows)]
+    return [row["answer"] for row in questioner.read([full, *rows])]

@@ -65,7 +65,8 @@ def compile_checked(name: str, model: VisionLanguageModel) -> None:
     """Compile the decoder's layers (`compile: true`), if they then give what they gave before.
 
     Raises:
-        UserError: they give other probabilities, beyond the tolerance of the dtype, or cannot be compiled here.
+        UserError: they give other probabilities, beyond the tolerance of the dtype, or nothing that compiles is
+            installed.
     """
     encoded = model.encode([picture()])[0]
     before = engine_logits(model, encoded).softmax(dim=-1)

@@ -1,6 +1,7 @@
 """What the scripts that run a model open: the model, their share of the questions, and the digests of both."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,7 @@ def open_model(job: Job) -> VisionLanguageModel:
     model = models.load(record["folder"] or record["source"], settings)
     log.info("%s on %s", name, gpus.described(model))
     if job.config["compile"]:
+        logging.getLogger("torch._dynamo").propagate = True  # what cannot be compiled
         own_forward.compile_checked(name, model)
         log.info("its layers are compiled")
     return model

@@ -33,9 +33,9 @@ FOLDER = ".cells"
 CHUNK = 16  # items whose rows are stored together while a job runs
 
 Digests = Mapping[str, Mapping[str, str]]
-Row = Mapping[str, Any]
-Compute = Callable[[str, list[dict[str, Any]]], list[Row]]
-Complete = Callable[[list[Row]], list[Row]]
+Rows = list[Mapping[str, Any]]
+Compute = Callable[[str, list[dict[str, Any]]], Rows]
+Complete = Callable[[Rows], Rows]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def fill(
     by_item = missing.partition_by(cells.key[0], as_dict=True, maintain_order=True)
     log.info("%d of %d cells to compute", missing.height, cells.places.height)
 
-    rows: list[Row] = []
+    rows: Rows = []
     for number, ((item,), keys) in enumerate(progress(by_item.items(), len(by_item)), start=1):
         rows += compute(item, keys.select(cells.key).to_dicts())
         if number % CHUNK == 0 or number == len(by_item):

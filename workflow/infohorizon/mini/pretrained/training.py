@@ -21,6 +21,7 @@ from infohorizon.mini.training.decoder import Record, Training, train_model
 from infohorizon.mini.training.packing import Turn
 from infohorizon.mini.training.recipe import AdapterRecipe
 
+NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what processors that multiply bfloat16 by themselves say
 ALIGNED = 2  # added to the recipe's seed: scenes of their own
 
 
@@ -55,7 +56,8 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
 
 def in_half_precision(recipe: AdapterRecipe) -> bool:
     """Whether the decoder's products are made in bfloat16."""
-    return recipe.dtype == "bfloat16" or (recipe.dtype == "auto" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    native = any(torch.cpu.get_capabilities().get(name) for name in NATIVE)
+    return recipe.dtype == "bfloat16" or (recipe.dtype == "auto" and native)
 
 
 def train_adapter(
