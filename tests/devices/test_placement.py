@@ -11,10 +11,11 @@ import torch
 from devices.accelerator import NAME
 from devices.rules import DeviceMixed
 from devices.sides import Side
-from infohorizon.engine import decoding, language_model, layers, removal, trace
+from infohorizon.engine import caches, decoding, greedy, language_model, layers, removal, trace, unfinished
 from infohorizon.engine.language_model import LanguageModel, Rope
 from infohorizon.engine.trace import Trace
 from infohorizon.measure.information import Measurement, token_information
+from infohorizon.measure.questioner import Questioner
 from infohorizon.measure.reference import Drop, Naive
 from infohorizon.measure.removals import Cell, run_removals
 from infohorizon.measure.schedules import Stage, run_schedule
@@ -92,8 +93,13 @@ def answered(side: Side) -> Any:
 
 
 def penalised(side: Side) -> Any:
-    greedy = decoding.Greedy([1, 2], 1.3)
-    return greedy(side.model.language_model.logits(side.trace.final()))
+    choose = greedy.Greedy([1, 2], 1.3)
+    return choose(side.model.language_model.logits(side.trace.final()))
+
+
+def waited(side: Side) -> Any:
+    asking = Questioner(side.model, side.questioner.batch, 4, together=True)
+    return asking.read([asking.answer(side.trace, side.asked)])
 
 
 def removed(side: Side) -> Any:
@@ -135,7 +141,9 @@ FAULTS = {
     "head": Fault(head, answered),
     "stop tokens": Fault(made(decoding, "tensor"), answered),
     "answers": Fault(made(decoding, "full"), answered),
-    "tokens that are penalised": Fault(made(decoding, "zeros_like"), penalised),
+    "tokens that are penalised": Fault(made(greedy, "zeros_like"), penalised),
+    "lengths of rows that wait": Fault(made(unfinished, "tensor"), waited),
+    "padding": Fault(made(caches, "arange"), waited),
     "states of the unpruned run": Fault(left(Trace, "hidden"), measured()),
     "keys of the unpruned run": Fault(left(Trace, "keys"), measured()),
     "mask of the last queries": Fault(made(layers, "ones"), measured()),
