@@ -22,10 +22,8 @@ PLANS = {f"keep {keep}": Plan([Stage(1, "stride", keep)], "original") for keep i
 
 def answered(model: RandomModel, tokens: int, together: bool) -> None:
     """All schedules' answers of so many tokens to CHUNK questions."""
-    questioner, used = (
-        Questioner(model, model.batch, tokens, together=together),
-        {"stride": strategies.create("stride")},
-    )
+    questioner = Questioner(model, model.batch, tokens, together=together)
+    used = {"stride": strategies.create("stride")}
     rows = []
     for _ in range(CHUNK):
         rows += run_schedules(questioner, model.asked, PLANS, used, [(name, 0) for name in PLANS])

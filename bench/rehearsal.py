@@ -1,4 +1,4 @@
-"""A study at the real sizes without the real weights: what its jobs take, beside what the plan says of them.
+"""A study at the real sizes without the real weights: the time and memory that its jobs take, compared with the plan.
 
     python bench/rehearsal.py write build/rehearsal        # folders that studies/rehearsal.yaml names: 22 GB
     snakemake --cores 1 --configfile studies/rehearsal.yaml
@@ -49,7 +49,7 @@ LABEL = "the blue one"
 
 
 def adapted(model: HubModel, layers: int | None = None) -> HubModel:
-    """The same model in bfloat16, with so many decoder layers; None: all of them.
+    """The same model in bfloat16, cut to the given number of decoder layers; None keeps all.
 
     Weights in the dtype that the study runs are mapped from their files. Others are converted: they are in memory twice
     while they are loaded, which would hide what the jobs themselves take.

@@ -138,10 +138,15 @@ class Batch:
 
     def _free(self) -> None:
         """Give cached memory back, so that it can be cut up otherwise, and let go of what waits."""
-        for relieve in (lambda: None, *self.reliefs):
+        _empty_cache()  # what is let go of is computed to its end first, and needs memory for it
+        for relieve in self.reliefs:
             relieve()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+        _empty_cache()
+
+
+def _empty_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _too_large(tokens: int) -> UserError:

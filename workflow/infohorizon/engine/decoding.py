@@ -18,7 +18,7 @@ from infohorizon.engine.layers import run_layer
 from infohorizon.engine.unfinished import LEAVE, Row, Unfinished
 
 FEW = 16
-"""Rows of a call that are worth steps of their own; fewer wait, where they may, for those of other calls."""
+"""So many rows of a call, or fewer, take no steps of their own where they may wait for those of other calls."""
 
 
 @dataclass
