@@ -15,7 +15,6 @@ import stages
 from meter import KINDS, Kernels, Meter
 from rates import rates
 
-from infohorizon.engine import decoding
 from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import MODELS
 from infohorizon.study.plan import COSTS, COUNTED, cost_seconds
@@ -97,8 +96,7 @@ def shallow():
     known = MODELS["llava-hf/llava-1.5-7b-hf"]["text_config"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(known, "num_hidden_layers", 4)
-        patch.setattr(decoding, "FEW", 1)  # at full size there are more rows in every call of the sweep
-        yield ask(4)
+        return ask(4)
 
 
 @pytest.mark.parametrize("rule", ["answer_questions", "measure_information", "measure_removals", "sweep_strategies"])

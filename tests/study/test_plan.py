@@ -15,8 +15,8 @@ from infohorizon.mini.rendered.dataset import render
 from infohorizon.study import cost, rates
 from infohorizon.study.catalogue import BENCHMARKS
 from infohorizon.study.plan import COSTS, Row, cost_seconds, plan, remarks, table, trials
+from infohorizon.study.rules import answer_questions, try_schedules
 from infohorizon.study.timings import comparison, used
-from infohorizon.study.workload import answer_questions, try_schedules
 
 
 def test_plan_counts_jobs_and_adds_up():

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from tiny_study import LOAD, SHAPE, configuration
 
+from infohorizon.engine import decoding
 from infohorizon.study import cost, workload
 from infohorizon.study.rates import choosing_seconds
-from infohorizon.study.workload import (
+from infohorizon.study.rules import (
     INFORMATION_ROW,
     KEPT,
     REMOVAL_VALUES,
     STATES_ROW,
-    Cost,
     answer_downsampled,
     answer_questions,
     encode_images,
@@ -24,6 +24,7 @@ from infohorizon.study.workload import (
     try_downsampled,
     try_schedules,
 )
+from infohorizon.study.workload import Cost
 
 PREFILL = cost.prefill_flops(SHAPE, 49)
 LABELLED = cost.prefill_flops(SHAPE, 50, read=2)  # a label has two tokens, an answer three: one of them is forced
@@ -107,13 +108,26 @@ def test_removals():
     def expected(new, cached):
         rows = resumed((1, 2), new, cached, read=2)
         disk = 5 * 2 * (40 + REMOVAL_VALUES)
-        return Cost(5 * (LABELLED + rows), 5 * 3, 5 * 4 * TOKEN, 5 * 2, disk=disk)
+        return Cost(5 * (LABELLED + rows), 5 * 3, 5 * 4 * TOKEN, 5 * 2 / 16, disk=disk)
 
     assert found("delete") == expected(6, 35)
     assert found("zero") == found("mean") == expected(9 + 6, 35)
     assert found("text") == expected(2, 35 + 9)
     both = found("delete", "text")
-    assert both.disk == 2 * found("text").disk and both.steps == 2 * found("text").steps
+    assert both.disk == 2 * found("text").disk and both.steps == found("text").steps
+
+
+def test_rows_of_a_large_call_take_steps_of_their_own():
+    """17 layers are a call of `delete` that waits for nothing; 16 wait. Calls of 16 rows as configured wait as well."""
+    deep = replace(LOAD, shape=replace(SHAPE, layers=18))
+
+    def steps(rows, **changes):
+        removals = {"names": ["delete"], "layers": list(range(1, 1 + rows)), "limit": 5}
+        return measure_removals(deep, configuration(removals=removals, **changes)).steps / (5 * 2)
+
+    assert (steps(17), steps(16)) == (1, 1 / 16)
+    assert (steps(17, batch_size=16), steps(17, batch_size=17)) == (17 / 16, 1)
+    assert workload.FEW == decoding.FEW
 
 
 def test_states():
@@ -125,7 +139,7 @@ def test_a_sweep_runs_the_question_once_for_all_strategies():
     settings = {"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2, "store_kept": False}
     both = configuration(sweep={**settings, "strategies": ["random", "drop-all"]})
     random, nothing = 2 * resumed((1, 2), 4 + 5, 35), resumed((1, 2), 5, 35)
-    expected = Cost(10 * (PREFILL + random + nothing), 10 * 3, 10 * 12 * TOKEN, 10 * 2 * 2, disk=10 * 6 * 40)
+    expected = Cost(10 * (PREFILL + random + nothing), 10 * 3, 10 * 12 * TOKEN, 10 * 2 / 16, disk=10 * 6 * 40)
     assert sweep_strategies(LOAD, both) == expected
     both["sweep"]["store_kept"] = True
     assert sweep_strategies(LOAD, both).disk == expected.disk + 10 * 4 * 4 * KEPT
@@ -134,7 +148,12 @@ def test_a_sweep_runs_the_question_once_for_all_strategies():
 def test_rows_of_one_size_share_decoder_calls_and_strategies_choose():
     settings = {"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2}
     found = sweep_strategies(LOAD, configuration(sweep={**settings, "strategies": ["random", "fastv", "dart"]}))
-    assert found.steps == 10 * 2 * 2  # DART keeps another number of tokens
+    assert found.steps == 10 * 2 / 16  # six rows: they wait
+    many = {**settings, "repeats": 10}  # DART keeps another number of tokens
+    assert sweep_strategies(LOAD, configuration(sweep={**many, "strategies": ["random"]})).steps == 10 * 2
+    both = {"alike": {"strategy": "random", "match": "dart"}}
+    found = sweep_strategies(LOAD, configuration(sweep={**many, "strategies": ["random", "alike"]}, strategies=both))
+    assert found.steps == 10 * 2 * 2
     own = {"as-dart": {"strategy": "random", "match": "dart"}}
     matched = sweep_strategies(LOAD, configuration(sweep={**settings, "strategies": ["as-dart"]}, strategies=own))
     assert matched.choosing == pytest.approx(10 * 4 * choosing_seconds("H100", "dart"))

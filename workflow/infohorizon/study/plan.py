@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from infohorizon.models.geometry import batch_bytes
-from infohorizon.study import workload
+from infohorizon.study import rules
 from infohorizon.study.cards import CARDS
 from infohorizon.study.configuration import Config, recommendable, schedules_of
 from infohorizon.study.cost import IMPORTS, LOADING, start_seconds, trace_bytes, visual_tokens, weight_bytes
@@ -18,17 +18,17 @@ from infohorizon.study.workload import Cost, Workload
 ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # The rules that run a model, in their order.
 COSTS = {
-    "encode_images": workload.encode_images,
-    "answer_questions": workload.answer_questions,
-    "answer_downsampled": workload.answer_downsampled,
-    "measure_information": workload.measure_information,
-    "measure_removals": workload.measure_removals,
-    "measure_states": workload.measure_states,
-    "sweep_strategies": workload.sweep_strategies,
-    "run_schedules": workload.run_schedules,
+    "encode_images": rules.encode_images,
+    "answer_questions": rules.answer_questions,
+    "answer_downsampled": rules.answer_downsampled,
+    "measure_information": rules.measure_information,
+    "measure_removals": rules.measure_removals,
+    "measure_states": rules.measure_states,
+    "sweep_strategies": rules.sweep_strategies,
+    "run_schedules": rules.run_schedules,
 }
 # What `snakemake recommend` runs after them, on each split of the questions.
-TRIALS = {"try_schedules": workload.try_schedules, "try_downsampled": workload.try_downsampled}
+TRIALS = {"try_schedules": rules.try_schedules, "try_downsampled": rules.try_downsampled}
 # Rules whose calls are those of another, whose rate was counted; and the rules that are counted themselves.
 ALIKE = {
     "answer_downsampled": "answer_questions",
