@@ -8,6 +8,7 @@ from meter import Meter, Tally, known
 
 from infohorizon.engine import decoding
 from infohorizon.engine.unfinished import Row
+from infohorizon.limits import FEW
 from infohorizon.measure import questioner as questioning
 from infohorizon.measure.questioner import Choice, Questioner
 
@@ -54,7 +55,7 @@ class Phases:
                 return decoding._row(branches.caches, place, [0], None, None)
 
             rows = len(branches.final)
-            waits = rows <= decoding.FEW
+            waits = rows <= FEW
             once = meter.counted(lambda: deciding(model, branches, 1 if waits else min(limit, 2), []))
             with meter.during("decode"):
                 meter.add(once)

@@ -18,6 +18,7 @@ from torch import Tensor
 from infohorizon import strategies
 from infohorizon.engine import Batch, Unfinished, prefill
 from infohorizon.engine.unfinished import Row
+from infohorizon.limits import on_a_card
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.removals import Cell, run_removals
@@ -26,7 +27,7 @@ from infohorizon.measure.states import state_rows
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.measure.windows import drawn, windows
 from infohorizon.models.base import Encoded
-from infohorizon.models.geometry import batch_bytes
+from infohorizon.models.geometry import batch_bytes, kv_bytes
 from infohorizon.models.vision_table import vision_row
 from infohorizon.strategies.divprune import DivPrune
 from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
@@ -59,11 +60,11 @@ class Bench:
         features, keys = torch.empty(count, shape.feature_width).half(), torch.empty(count, shape.key_width).half()
         encoded = Encoded(grid, features, *[torch.zeros(count)] * 4, keys)
         self.asked = Asked("question", "", "", encoded, lambda layer, by: torch.zeros(count))
-        self.batch = Batch("auto", int(batch_bytes(shape, 1, load.element)), torch.device("cpu"))
-        self.batch.tokens = int(0.6 * (memory - weight_bytes(shape, load.element))) // int(
-            batch_bytes(shape, 1, load.element)
-        )
-        self.batch.waiting = self.batch.tokens // 4
+        self.batch = Batch("auto", 1, torch.device("cpu"))
+        free = memory - weight_bytes(shape, load.element)
+        per_token, cached = (of(shape, 1, load.element) for of in (batch_bytes, kv_bytes))
+        self.batch.tokens, self.batch.room = on_a_card(free, per_token, cached)
+        self.batch.most = None, self.batch.tokens
         self.questioner = Questioner(model, self.batch, load.size.answer)
         self.order: dict[tuple[int, int, int], Tally] = {}
         self.steps, self.step, self.tail = 0.0, Tally(), Tally()

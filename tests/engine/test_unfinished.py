@@ -113,7 +113,7 @@ def test_many_rows_have_steps_of_their_own(case, monkeypatch):
 def test_rows_continue_before_there_are_too_many(case):
     model, budget = case.model.language_model, batch()
     waiting, expected, most = Unfinished(model, budget, LIMIT, []), answers(case), []
-    budget.waiting = 3 * max(len(branches.final) * 40 for _, branches in calls(case))
+    budget.room = 3 * max(len(branches.final) * 40 for _, branches in calls(case))
     take = waiting.take
 
     def watched(rows):
@@ -127,7 +127,7 @@ def test_rows_continue_before_there_are_too_many(case):
 
 def test_rows_for_which_there_is_no_room_do_not_wait(case, monkeypatch):
     waiting, expected = Unfinished(case.model.language_model, batch(), LIMIT, []), answers(case)
-    waiting.batch.waiting = 10  # tokens: fewer than any row holds
+    waiting.batch.room = 10  # tokens: fewer than any row holds
     monkeypatch.setattr(waiting, "take", None)
     assert answers(case, waiting=waiting) == expected
 

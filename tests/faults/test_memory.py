@@ -38,6 +38,22 @@ def test_every_row_is_computed_exactly_once(error: RuntimeError, size: int | str
     assert batch.rows == 2 if size == 8 else batch.tokens == 20  # remembered: the next call starts small
 
 
+@pytest.mark.parametrize("size", [8, "auto"])
+def test_fewer_rows_wait_while_the_budget_is_halved(size: int | str) -> None:
+    batch, fails = Batch(size, 1, CPU), iter([True])
+    whole = batch.waiting
+
+    def call(part: slice) -> None:
+        if next(fails, False):
+            raise ERRORS[0]
+
+    batch.slices(8, batching.CPU_TOKENS // 8, call)
+    assert batch.waiting == whole // 2 > 0
+    for _ in range(batching.RECOVERY):
+        batch.slices(1, 10, call)
+    assert batch.waiting == whole
+
+
 def test_a_row_that_does_not_fit_is_said() -> None:
     def call(part: slice) -> None:
         raise ERRORS[0]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from tiny_study import LOAD, SHAPE, configuration
 
-from infohorizon.engine import decoding
 from infohorizon.study import cost, workload
 from infohorizon.study.rates import choosing_seconds
 from infohorizon.study.rules import (
@@ -44,8 +43,8 @@ def test_images_and_answers():
 
 
 def test_answers_continue_together_as_far_as_there_is_room(monkeypatch):
-    """Those of 16 questions, or a quarter of what a call takes: here of the least, 1,024 tokens."""
-    monkeypatch.setattr(workload, "batch_bytes", lambda shape, tokens, element: 1e9)
+    """Those of 16 questions, or what waiting rows may hold: here the least, 256 tokens."""
+    monkeypatch.setattr(workload, "kv_bytes", lambda shape, tokens, element: 1e9)
     assert answer_questions(LOAD, configuration()).steps == 10 * 2 * (49 + 40) / 256
 
 
@@ -127,7 +126,6 @@ def test_rows_of_a_large_call_take_steps_of_their_own():
 
     assert (steps(17), steps(16)) == (1, 1 / 16)
     assert (steps(17, batch_size=16), steps(17, batch_size=17)) == (17 / 16, 1)
-    assert workload.FEW == decoding.FEW
 
 
 def test_states():

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 
 from infohorizon.errors import UserError
+from infohorizon.limits import on_a_card
 
 log = logging.getLogger("infohorizon")
 RECOVERY = 64  # calls
@@ -26,21 +27,31 @@ class Batch:
 
     Args:
         size: rows per call as configured, or "auto": from the free memory of the device.
-        bytes_per_token: peak bytes one row's token costs during a call (see cost.batch_bytes).
+        bytes_per_token: peak bytes one row's token costs during a call (see geometry.batch_bytes).
         device: where the decoder runs.
+        bytes_cached: bytes of a token's keys and values in all layers; None: as many as bytes_per_token.
+
+    Attributes:
+        room: cached tokens that rows may hold while they wait for others, as long as memory never ran out.
     """
 
-    def __init__(self, size: int | str, bytes_per_token: int, device: torch.device) -> None:
+    def __init__(
+        self, size: int | str, bytes_per_token: int, device: torch.device, bytes_cached: int | None = None
+    ) -> None:
         self.rows = None if size == "auto" else int(size)
-        self.tokens = CPU_TOKENS
+        self.tokens, self.room = CPU_TOKENS, 2 * CPU_TOKENS
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
-            self.tokens = max(1024, int(0.6 * free) // bytes_per_token)
-        self.waiting = self.tokens // 4 if device.type == "cuda" else 2 * CPU_TOKENS
-        """Cached tokens that rows may hold while they wait for others (unfinished.py)."""
+            self.tokens, self.room = on_a_card(free, bytes_per_token, bytes_cached or bytes_per_token)
         self.reliefs: list[Callable[[], None]] = []
         """What lets go of memory when it has run out."""
         self.most, self.fitted = (self.rows, self.tokens), 0
+
+    @property
+    def waiting(self) -> int:
+        """Cached tokens that rows may hold while they wait: less where the budget was halved."""
+        rows, tokens = self.most
+        return int(self.room * (self.rows / rows if self.rows and rows else self.tokens / tokens))
 
     def slices(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
         """Call `call(slice)` over `rows` rows of `tokens` tokens each; on out-of-memory halve and try again.

@@ -16,9 +16,7 @@ from infohorizon.engine.greedy import Greedy
 from infohorizon.engine.language_model import LanguageModel, Rope
 from infohorizon.engine.layers import run_layer
 from infohorizon.engine.unfinished import LEAVE, Row, Unfinished
-
-FEW = 16
-"""So many rows of a call, or fewer, take no steps of their own where they may wait for those of other calls."""
+from infohorizon.limits import FEW
 
 
 @dataclass

@@ -17,7 +17,7 @@ from infohorizon.engine.trace import Prompt
 from infohorizon.errors import UserError
 from infohorizon.models import loading
 from infohorizon.models.frame import Frame, FrameReader, Pixels
-from infohorizon.models.geometry import batch_bytes, geometry
+from infohorizon.models.geometry import batch_bytes, geometry, kv_bytes
 from infohorizon.models.square import GREY, squared
 
 VICUNA_V1 = (
@@ -110,8 +110,8 @@ class VisionLanguageModel(ABC):
 
     def batch(self, size: int | str = "auto") -> Batch:
         """How much goes through the decoder at once: `size` rows, or "auto" for what fits into the device's memory."""
-        per_token = batch_bytes(geometry(self.model.config.to_dict()), 1, self.dtype.itemsize)
-        return Batch(size, int(per_token), self.device)
+        shape, element = geometry(self.model.config.to_dict()), self.dtype.itemsize
+        return Batch(size, int(batch_bytes(shape, 1, element)), self.device, int(kv_bytes(shape, 1, element)))
 
     @property
     def stop_ids(self) -> list[int]:

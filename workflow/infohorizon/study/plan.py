@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from infohorizon.limits import CALL
 from infohorizon.models.geometry import batch_bytes
 from infohorizon.study import rules
 from infohorizon.study.cards import CARDS
@@ -41,7 +42,8 @@ Estimates throughout: nothing was run for them. GPU hours are those of the card 
 from the operations of the engine's calls at 7B (docs/cost.md): no GPU was available to measure them. Each job has
 {IMPORTS} s of imports and its weights at {LOADING / 1e9:g} GB/s from disk. Not counted: Python between kernels, answers
 that run on, the rounding floor; horizon, figures and report, which take minutes on a CPU.
-GPU memory is weights, cached prefill and a batch of one row; batch_size: auto takes up to 60 % of what is then free.
+GPU memory is weights, cached prefill and a batch of one row; batch_size: auto takes up to {100 * CALL:.0f} % of what is
+then free.
 Disk of fetch_model is the download, kept in HF_HOME; the data sets' downloads and images are not counted.
 """
 

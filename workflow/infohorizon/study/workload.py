@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from infohorizon.models.geometry import Geometry, batch_bytes
+from infohorizon.limits import FEW, on_a_card
+from infohorizon.models.geometry import Geometry, batch_bytes, kv_bytes
 from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import Size
 from infohorizon.study.configuration import Config
 from infohorizon.study.cost import PREFIX, head_flops, layer_flops, weight_bytes
 from infohorizon.tables.resumable import CHUNK
-
-FEW = 16  # rows of engine/decoding.py, which is not imported here because it needs torch
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def calls_of(load: Workload, config: Config, groups: Iterable[Group]) -> float:
     The rows of a small call wait for those of other questions."""
     calls, few, cached = 0, 0, 0.0
     for group in groups:
-        fitting = max(1, int(_budget(load, config) / group.tokens))
+        fitting = max(1, _card(load, config)[0] // group.tokens)
         size = fitting if config["batch_size"] == "auto" else config["batch_size"]
         for rows in [min(size, group.rows - start) for start in range(0, group.rows, size)]:
             if rows > FEW:
@@ -104,7 +103,7 @@ def joint_calls(load: Workload, config: Config, rows: int, cached: float) -> flo
     """
     size = config["batch_size"]
     least = 0.0 if size == "auto" else rows / size
-    return max(1 / CHUNK, least, cached / (_budget(load, config) / 4)) if rows else 0.0
+    return max(1 / CHUNK, least, cached / _card(load, config)[1]) if rows else 0.0
 
 
 def decoding(load: Workload, rows: int = 0, calls: float = 0) -> Cost:
@@ -114,7 +113,7 @@ def decoding(load: Workload, rows: int = 0, calls: float = 0) -> Cost:
     return Cost(decoded=rows * tokens * each, steps=calls * tokens)
 
 
-def _budget(load: Workload, config: Config) -> float:
-    """Tokens of a decoder call on the card."""
-    free = 0.6 * (CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element))
-    return max(1024, free / batch_bytes(load.shape, 1, load.element))
+def _card(load: Workload, config: Config) -> tuple[int, int]:
+    """Tokens of a decoder call on the card, and of rows that wait."""
+    free = CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element)
+    return on_a_card(free, batch_bytes(load.shape, 1, load.element), kv_bytes(load.shape, 1, load.element))
