@@ -31,7 +31,7 @@ test: setup
 	$(PYTEST) -m "not slow"
 
 test-slow: setup test-devices
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --durations 20
 
 # A process of its own, since the accelerator's rules hold for the whole process; no other tests load it.
 test-devices: setup
@@ -41,7 +41,7 @@ test-devices: setup
 # time), laid over the environment.
 test-oldest: setup build/transformers-4.57
 	PYTHONPATH=build/transformers-4.57:workflow $(PYTEST) -m "not slow" \
-	  tests/engine tests/measure tests/models tests/pruning
+	  tests/engine tests/models tests/pruning
 
 build/transformers-4.57:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \

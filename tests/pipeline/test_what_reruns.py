@@ -119,111 +119,134 @@ def test_an_edit_after_which_nothing_runs_again(study: Edited, edit: str) -> Non
     assert study.planned() == {}
 
 
-# Edit → the jobs that run, and the cells that are computed in them. 20 questions; random draws twice, patient once.
-SOME: dict[str, tuple[Callable[[Edited], None], dict[str, int], dict[str, int]]] = {
+Edit = Callable[[Edited], None]
+EVERY_MODEL_JOB = dict.fromkeys(RULES, 1)
+TABLES = {"compute_metrics": 1, "estimate_horizons": 1}
+DRAWN = {"draw_removals": 1, "draw_states": 1}
+# Edit → the jobs that run.
+SOME: dict[str, tuple[Edit, dict[str, int]]] = {
     "one more keep": (
         lambda study: study.configure(sweep=SWEEP | {"keep": [3, 2]}),
-        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"sweep_strategies": 20 * 2 * 3},
+        {"sweep_strategies": 1} | TABLES,
     ),
     "one layer less, one more": (
         lambda study: study.configure(sweep=SWEEP | {"layers": [3, 4]}),
-        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"sweep_strategies": 20 * 3},
+        {"sweep_strategies": 1} | TABLES,
     ),
     "one more strategy": (
         lambda study: study.configure(sweep=SWEEP | {"strategies": ["fastv", "random", "patient"]}),
-        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"sweep_strategies": 20 * 2},
+        {"sweep_strategies": 1} | TABLES,
     ),
     "one more repeat": (
         lambda study: study.configure(sweep=SWEEP | {"repeats": 3}),
-        {"sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"sweep_strategies": 20 * 2, "run_schedules": 0},
+        {"sweep_strategies": 1, "run_schedules": 1} | TABLES,
     ),
     "fewer questions": (
         lambda study: study.configure(sweep=SWEEP | {"limit": 8}),
-        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"sweep_strategies": 0},
+        {"sweep_strategies": 1} | TABLES,
     ),
     "one more layer of information": (
         lambda study: study.configure(information=INFORMATION | {"layers": [1, 2, 3]}),
         {"measure_information": 1, "estimate_horizons": 1},
-        {"measure_information": 20 * 9},
     ),
     "removals at one layer less, and at one more": (
         lambda study: study.configure(removals=REMOVALS | {"layers": [3, 4]}),
         {"measure_removals": 1, "draw_removals": 1, "estimate_horizons": 1},
-        {"measure_removals": 20 * 4},
     ),
     "images at one lower resolution more": (
         lambda study: study.configure(answers=ANSWERS | {"downsample": [4, 0.5]}),
-        {"answer_downsampled": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"answer_downsampled": 20},
+        {"answer_downsampled": 1} | TABLES,
     ),
     "no image at lower resolution": (
         lambda study: study.configure(answers=ANSWERS | {"downsample": []}),
-        {"compute_metrics": 1, "estimate_horizons": 1},
-        {},
+        TABLES,
     ),
     "one more schedule": (
         lambda study: study.configure(schedule_run=RUNS | {"names": [*RUNS["names"], "fastv-50"]}),
-        {"run_schedules": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"run_schedules": 20},
+        {"run_schedules": 1} | TABLES,
     ),
     "one strategy's code": (
         lambda study: study.edit(
             "workflow/infohorizon/strategies/random.py", "generator=generator)\n", "generator=generator).flip(0)\n"
         ),
-        {"sweep_strategies": 1, "compute_metrics": 1, "estimate_horizons": 1},
-        {"sweep_strategies": 20 * 2 * 2},
+        {"sweep_strategies": 1} | TABLES,
     ),
     "the scoring rule": (
         lambda study: study.edit(
             "workflow/infohorizon/benchmarks/mme.py", "def score(", "EDITED = 1\n\n    def score("
         ),
-        {"build_benchmark": 1, "check_inputs": 1, "encode_images": 1, "answer_questions": 1, "answer_downsampled": 1,
-         "measure_information": 1,
-         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1,
-         "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
-        NO_CELLS,
+        {"build_benchmark": 1, "check_inputs": 1} | EVERY_MODEL_JOB | TABLES | DRAWN,
     ),
     "a protocol": (
         lambda study: study.configure(models={"tiny": {"source": "inputs/llava", "protocol": {"image": "crop"}}}),
-        {"check_inputs": 1, "encode_images": 1, "answer_questions": 1, "answer_downsampled": 1,
-         "measure_information": 1,
-         "measure_removals": 1, "measure_states": 1, "sweep_strategies": 1, "run_schedules": 1, "compute_metrics": 1,
-         "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
-        {"encode_images": 10, "answer_questions": 40, "answer_downsampled": 20, "measure_information": 20 * 2 * 9,
-         "measure_removals": 20 * 2 * 4, "measure_states": 20 * 2, "sweep_strategies": 20 * 2 * 3,
-         "run_schedules": 40},
+        {"check_inputs": 1} | EVERY_MODEL_JOB | TABLES | DRAWN,
     ),
     "three shards": (
         lambda study: study.configure(shards=3),
-        {"encode_images": 3, "answer_questions": 3, "answer_downsampled": 3,
-         "measure_information": 3, "measure_removals": 3,
-         "measure_states": 3, "sweep_strategies": 3, "run_schedules": 3, "compute_metrics": 1,
-         "estimate_horizons": 1, "draw_removals": 1, "draw_states": 1},
-        NO_CELLS,
+        dict.fromkeys(RULES, 3) | TABLES | DRAWN,
     ),
     "how information is measured": (
         lambda study: study.configure(information=INFORMATION | {"removal": "zero"}),
         {"measure_information": 1, "estimate_horizons": 1},
-        {"measure_information": 20 * 2 * 9},
     ),
     "the horizon's settings": (
         lambda study: study.configure(horizon={"resamples": 200}),
-        {"compute_metrics": 1, "estimate_horizons": 1},
-        {},
+        TABLES,
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("edit", list(SOME))
-def test_an_edit_computes_its_own_cells(study: Edited, edit: str) -> None:
-    change, jobs, cells = SOME[edit]
+def test_an_edit_runs_its_own_jobs(study: Edited, edit: str) -> None:
+    change, jobs = SOME[edit]
     change(study)
     assert study.planned() == jobs
+
+
+def score_and_shard(study: Edited) -> None:
+    SOME["the scoring rule"][0](study)
+    study.configure(shards=2)
+
+
+# What computes the cells that are new, and no others; 20 questions; random draws twice, patient once.
+CELLS: dict[str, tuple[Edit, dict[str, int]]] = {
+    "more of everything": (
+        lambda study: study.configure(
+            sweep=SWEEP | {"keep": [3, 2]},
+            information=INFORMATION | {"layers": [1, 2, 3]},
+            removals=REMOVALS | {"layers": [3, 4]},
+            answers=ANSWERS | {"downsample": [4, 0.5]},
+            schedule_run=RUNS | {"names": [*RUNS["names"], "fastv-50"]},
+        ),
+        {"sweep_strategies": 20 * 2 * 3, "measure_information": 20 * 9, "measure_removals": 20 * 4,
+         "answer_downsampled": 20, "run_schedules": 20},
+    ),
+    "layers, repeats and another measure": (
+        lambda study: study.configure(
+            sweep=SWEEP | {"layers": [3, 4], "repeats": 3, "strategies": ["fastv", "random", "patient"]},
+            information=INFORMATION | {"removal": "zero"},
+        ),  # layer 3: a third draw, and fastv; layer 4: three draws, patient, fastv
+        {"sweep_strategies": 20 * (2 + 5), "run_schedules": 0, "measure_information": 20 * 2 * 9},
+    ),
+    "fewer questions": (
+        lambda study: study.configure(sweep=SWEEP | {"limit": 8}),
+        {"sweep_strategies": 0},
+    ),
+    "one strategy's code": (SOME["one strategy's code"][0], {"sweep_strategies": 20 * 2 * 2}),
+    "the scoring rule, and two shards": (score_and_shard, NO_CELLS),
+    "a protocol": (
+        SOME["a protocol"][0],
+        {"encode_images": 10, "answer_questions": 40, "answer_downsampled": 20, "measure_information": 20 * 2 * 9,
+         "measure_removals": 20 * 2 * 4, "measure_states": 20 * 2, "sweep_strategies": 20 * 2 * 3,
+         "run_schedules": 40},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", list(CELLS))
+def test_an_edit_computes_its_own_cells(study: Edited, edit: str) -> None:
+    change, cells = CELLS[edit]
+    change(study)
     assert study.computed() == cells
     assert study.planned() == {}
 
