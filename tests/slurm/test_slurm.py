@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults.job import STAGES as RULES
-from faults.study import CONFIGURATION, PATIENT, ROOT, Study, differing, inputs, make
+from faults.study import CONFIGURATION, PATIENT, ROOT, Study, differing, inputs
 from slurm.cluster import Cluster, call
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
