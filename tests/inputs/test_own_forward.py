@@ -8,7 +8,7 @@ import transformers as hf
 
 from checkpoints import write_llava, write_qwen
 from infohorizon import models
-from infohorizon.engine import prefill
+from infohorizon.engine import decoding, prefill
 from infohorizon.errors import UserError
 from infohorizon.models import own_forward
 from infohorizon.models.preflight import question_faults
@@ -200,6 +200,15 @@ def test_embeddings_that_the_decoder_scales(case):
             own_forward.check("it", case.model)
     finally:
         hook.remove()
+
+
+def test_answers_are_decoded_as_the_model_itself_would(case, monkeypatch):
+    """Steps of one token, whose places and caches are their own: all are a place too early."""
+    made = decoding.Group.__init__
+    monkeypatch.setattr(decoding.Group, "__init__", lambda self, *group: made(self, *group[:-1], group[-1] - 1))
+    *passes, decoded = own_forward.differences(case.model)
+    assert max(map(float, torch.stack(passes).flatten())) < 1e-4
+    assert decoded[0] < 1e-4 < decoded[1:].min()
 
 
 @pytest.mark.parametrize("token", ["<pad>", "x"])

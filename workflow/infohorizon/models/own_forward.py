@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from infohorizon.engine import prefill, resume
+from infohorizon.engine import Greedy, decode, prefill, resume, unforced, unpruned
 from infohorizon.engine.batching import out_of_memory
 from infohorizon.engine.compiled import compile_layers
 from infohorizon.engine.layers import ATTENTION
@@ -29,7 +29,8 @@ FORCED = 8  # tokens of ANSWER after which the probabilities are compared as wel
 
 
 def check(source: str, model: VisionLanguageModel) -> None:
-    """Compare one rendered image and one prompt, unpruned, and resumed from several layers with every token kept.
+    """Compare one rendered image and one prompt: unpruned, resumed from several layers with every token kept, and
+    token by token as answers are decoded.
 
     Args:
         source: what the sentence calls the model.
@@ -83,7 +84,8 @@ def differences(model: VisionLanguageModel) -> Tensor:
     """Largest difference of a token's probability between the engine and the model's own pass.
 
     Returns:
-        (1 + layers, 1 + forced): unpruned and resumed from each layer, at the last prompt token and the forced ones.
+        (2 + layers, 1 + forced): unpruned, resumed from each layer, and decoded, at the last prompt token and the
+        forced ones.
     Raises:
         UserError: some of them are not finite.
     """
@@ -98,13 +100,28 @@ def differences(model: VisionLanguageModel) -> Tensor:
 
 @torch.inference_mode()
 def engine_logits(model: VisionLanguageModel, encoded: Encoded) -> Tensor:
-    """(1 + layers, 1 + forced, vocabulary): unpruned, and resumed from some layers with every token kept."""
-    decoder = model.language_model
-    trace = prefill(decoder, model.prompt(QUESTION, encoded, _forced(model)))
+    """(2 + layers, 1 + forced, vocabulary): unpruned, resumed from some layers with every token kept, and decoded."""
+    decoder, forced = model.language_model, _forced(model)
+    trace = prefill(decoder, model.prompt(QUESTION, encoded, forced))
     layers = sorted({0, decoder.depth // 2, decoder.depth - 1})
     everything = torch.arange(trace.prompt.count).expand(len(layers), -1)
     resumed = resume(trace, layers, everything, decodable=False).final
-    return decoder.logits(torch.cat([trace.final()[None], resumed]))
+    dictated = _Dictated(forced)
+    decode(decoder, unforced(unpruned(trace), len(forced)), 1 + len(forced), [], dictated)
+    return torch.cat([decoder.logits(torch.cat([trace.final()[None], resumed])), torch.cat(dictated.logits)[None]])
+
+
+class _Dictated(Greedy):
+    """The forced tokens come next, whatever is likeliest; `logits` is what they were chosen from."""
+
+    def __init__(self, forced: list[int]) -> None:
+        super().__init__()
+        self.forced, self.logits = forced, list[Tensor]()
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        self.logits.append(logits)  # (1, vocabulary)
+        place = min(len(self.logits), len(self.forced)) - 1
+        return torch.tensor(self.forced[place : place + 1], device=logits.device)
 
 
 def _forced(model: VisionLanguageModel) -> list[int]:
