@@ -41,7 +41,7 @@ test-devices: setup
 # time), laid over the environment.
 test-oldest: setup build/transformers-4.57
 	PYTHONPATH=build/transformers-4.57:workflow $(PYTEST) -m "not slow" \
-	  tests/engine tests/models tests/pruning
+	  tests/engine tests/models tests/pruning tests/measure/test_downsampling.py tests/measure/test_verification.py
 
 build/transformers-4.57:
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \

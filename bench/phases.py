@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from meter import Meter, Tally, known
 
+from infohorizon.capacity import FEW
 from infohorizon.engine import decoding
 from infohorizon.engine.unfinished import Row
-from infohorizon.limits import FEW
 from infohorizon.measure import questioner as questioning
 from infohorizon.measure.questioner import Choice, Questioner
 

@@ -16,9 +16,9 @@ from phases import Phases, Replaced, Together
 from torch import Tensor
 
 from infohorizon import strategies
+from infohorizon.capacity import tokens_on
 from infohorizon.engine import Batch, Unfinished, prefill
 from infohorizon.engine.unfinished import Row
-from infohorizon.limits import on_a_card
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import Asked, Questioner, Setting
 from infohorizon.measure.removals import Cell, run_removals
@@ -63,7 +63,7 @@ class Bench:
         self.batch = Batch("auto", 1, torch.device("cpu"))
         free = memory - weight_bytes(shape, load.element)
         per_token, cached = (of(shape, 1, load.element) for of in (batch_bytes, kv_bytes))
-        self.batch.tokens, self.batch.room = on_a_card(free, per_token, cached)
+        self.batch.tokens, self.batch.room = tokens_on(free, per_token, cached)
         self.batch.most = None, self.batch.tokens
         self.questioner = Questioner(model, self.batch, load.size.answer)
         self.order: dict[tuple[int, int, int], Tally] = {}

@@ -83,7 +83,7 @@ def test_what_depends_on_weights_is_fixed():
 def ask(layers):
     """LLaVA-1.5-7B, or as many of its layers, on POPE in all stages."""
     config, models, meter = roofline.study("studies/paper.yaml"), {}, Meter()
-    config["sweep"] |= {"layers": [1, layers - 1], "strategies": ["random", "fastv", "drop-all"]}
+    config["sweep"] |= {"layers": [1, layers - 1], "strategies": ["random", "fastv", "drop-all"], "repeats": 10}
     config["information"] |= {"layers": [layers // 2], "windows": 8}
     config["removals"] |= {"layers": [layers // 2, layers - 1]}
     config["schedule_run"] |= {"names": ["dart-drop-64"]}

@@ -203,12 +203,26 @@ def test_embeddings_that_the_decoder_scales(case):
 
 
 def test_answers_are_decoded_as_the_model_itself_would(case, monkeypatch):
-    """Steps of one token, whose places and caches are their own: all are a place too early."""
+    """Steps of one token have places and caches of their own; here all of them come too early."""
     made = decoding.Group.__init__
     monkeypatch.setattr(decoding.Group, "__init__", lambda self, *group: made(self, *group[:-1], group[-1] - 1))
     *passes, decoded = own_forward.differences(case.model)
-    assert max(map(float, torch.stack(passes).flatten())) < 1e-4
+    assert torch.stack(passes).max() < 1e-4
     assert decoded[0] < 1e-4 < decoded[1:].min()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_compiled_layers_that_decode_something_else_are_refused(case, monkeypatch, dtype):
+    """Their steps of one token alone are wrong."""
+    model = models.load(str(case.folder), {"dtype": dtype})
+    run = decoding.run_layer
+
+    def spoiled(layer, x, rope, cache):
+        return run(layer, x, rope, cache) * 3 + layer.input_layernorm.weight
+
+    monkeypatch.setattr(own_forward, "compile_layers", lambda _: monkeypatch.setattr(decoding, "run_layer", spoiled))
+    with pytest.raises(UserError, match="compiled layers give other probabilities"):
+        own_forward.compile_checked("m", model)
 
 
 @pytest.mark.parametrize("token", ["<pad>", "x"])

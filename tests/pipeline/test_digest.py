@@ -68,6 +68,7 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/measure/states.py", {"states"}),
         ("infohorizon/measure/sweep.py", {"sweep"}),
         ("infohorizon/engine/resume.py", RUNNING),
+        ("infohorizon/capacity.py", RUNNING),
         ("infohorizon/models/llava.py", RUNNING),
         ("infohorizon/models/qwen2_5_vl.py", set()),
         ("infohorizon/benchmarks/mme.py", {"benchmark", "scoring"}),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults.fixtures import base, reference
+from faults.job import STAGES
 from faults.study import CONFIGURATION, ROOT, Study, inputs
 
 __all__ = ["base", "reference"]
@@ -17,18 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SECTIONS = ("answers", "sweep", "information", "removals")
 ANSWERS, SWEEP, INFORMATION, REMOVALS = (CONFIGURATION[section] for section in SECTIONS)
 RUNS = CONFIGURATION["schedule_run"]
-# Jobs that run a model, and that none of their cells is computed again.
-RULES = (
-    "encode_images",
-    "answer_questions",
-    "answer_downsampled",
-    "measure_information",
-    "measure_removals",
-    "measure_states",
-    "sweep_strategies",
-    "run_schedules",
-)
-NO_CELLS = dict.fromkeys(RULES, 0)
+RULES = tuple(STAGES.values())  # those that run a model
+NO_CELLS = dict.fromkeys(RULES, 0)  # all jobs run, and none of their cells is computed again
 ENGINE = "workflow/infohorizon/engine/resume.py"
 
 
@@ -208,7 +199,7 @@ def score_and_shard(study: Edited) -> None:
     study.configure(shards=2)
 
 
-# What computes the cells that are new, and no others; 20 questions; random draws twice, patient once.
+# Edit → the cells that the jobs compute: only new ones. 20 questions; random draws twice, patient once.
 CELLS: dict[str, tuple[Edit, dict[str, int]]] = {
     "more of everything": (
         lambda study: study.configure(
@@ -228,10 +219,7 @@ CELLS: dict[str, tuple[Edit, dict[str, int]]] = {
         ),  # layer 3: a third draw, and fastv; layer 4: three draws, patient, fastv
         {"sweep_strategies": 20 * (2 + 5), "run_schedules": 0, "measure_information": 20 * 2 * 9},
     ),
-    "fewer questions": (
-        lambda study: study.configure(sweep=SWEEP | {"limit": 8}),
-        {"sweep_strategies": 0},
-    ),
+    "fewer questions": (SOME["fewer questions"][0], {"sweep_strategies": 0}),
     "one strategy's code": (SOME["one strategy's code"][0], {"sweep_strategies": 20 * 2 * 2}),
     "the scoring rule, and two shards": (score_and_shard, NO_CELLS),
     "a protocol": (

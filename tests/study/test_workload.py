@@ -45,7 +45,14 @@ def test_images_and_answers():
 def test_answers_continue_together_as_far_as_there_is_room(monkeypatch):
     """Those of 16 questions, or what waiting rows may hold: here the least, 256 tokens."""
     monkeypatch.setattr(workload, "kv_bytes", lambda shape, tokens, element: 1e9)
-    assert answer_questions(LOAD, configuration()).steps == 10 * 2 * (49 + 40) / 256
+    steps = answer_questions(LOAD, configuration()).steps
+    assert steps == pytest.approx(10 * 2 * (1 / 5 + 1 / 6))  # 5 times 49 tokens, and 6 times 40
+    removals = {"names": ["zero", "mean"], "layers": [1, 2], "limit": 5}
+    assert measure_removals(LOAD, configuration(removals=removals)).steps == 5 * 2 * (1 / 2 + 1 / 2)  # 98 tokens each
+    removals |= {"layers": [1, 2] * 3}
+    monkeypatch.setattr(workload, "CHUNK", 1)
+    monkeypatch.setattr("infohorizon.study.rules.layers_of", lambda layers, depth: layers)
+    assert measure_removals(LOAD, configuration(removals=removals)).steps == 5 * 2 * 2  # 294 tokens: no call waits
 
 
 def test_the_whole_label_costs_no_further_prefill_where_it_is_one_token():
@@ -146,13 +153,12 @@ def test_a_sweep_runs_the_question_once_for_all_strategies():
 def test_rows_of_one_size_share_decoder_calls_and_strategies_choose():
     settings = {"layers": [1, 2], "limit": None, "keep": [4], "repeats": 2}
     found = sweep_strategies(LOAD, configuration(sweep={**settings, "strategies": ["random", "fastv", "dart"]}))
-    assert found.steps == 10 * 2 / 16  # six rows: they wait
-    many = {**settings, "repeats": 10}  # DART keeps another number of tokens
-    assert sweep_strategies(LOAD, configuration(sweep={**many, "strategies": ["random"]})).steps == 10 * 2
-    both = {"alike": {"strategy": "random", "match": "dart"}}
-    found = sweep_strategies(LOAD, configuration(sweep={**many, "strategies": ["random", "alike"]}, strategies=both))
-    assert found.steps == 10 * 2 * 2
+    assert found.steps == 10 * 2 / 16  # six rows, and DART's two: they wait
     own = {"as-dart": {"strategy": "random", "match": "dart"}}
+    many = {**settings, "repeats": 10}
+    assert sweep_strategies(LOAD, configuration(sweep={**many, "strategies": ["random"]})).steps == 10 * 2
+    found = sweep_strategies(LOAD, configuration(sweep={**many, "strategies": ["random", "as-dart"]}, strategies=own))
+    assert found.steps == 10 * 2 * 2  # DART keeps another number of tokens
     matched = sweep_strategies(LOAD, configuration(sweep={**settings, "strategies": ["as-dart"]}, strategies=own))
     assert matched.choosing == pytest.approx(10 * 4 * choosing_seconds("H100", "dart"))
     rows = sweep_strategies(LOAD, configuration(batch_size=1, sweep={**settings, "strategies": ["random"]}))

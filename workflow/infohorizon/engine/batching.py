@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import torch
 
+from infohorizon.capacity import tokens_on
 from infohorizon.errors import UserError
-from infohorizon.limits import on_a_card
 
 log = logging.getLogger("infohorizon")
 RECOVERY = 64  # calls
@@ -32,7 +32,7 @@ class Batch:
         bytes_cached: bytes of a token's keys and values in all layers; None: as many as bytes_per_token.
 
     Attributes:
-        room: cached tokens that rows may hold while they wait for others, as long as memory never ran out.
+        room: cached tokens that rows may hold while they wait for others, while the budget is whole.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Batch:
         self.tokens, self.room = CPU_TOKENS, 2 * CPU_TOKENS
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
-            self.tokens, self.room = on_a_card(free, bytes_per_token, bytes_cached or bytes_per_token)
+            self.tokens, self.room = tokens_on(free, bytes_per_token, bytes_cached or bytes_per_token)
         self.reliefs: list[Callable[[], None]] = []
         """What lets go of memory when it has run out."""
         self.most, self.fitted = (self.rows, self.tokens), 0
@@ -50,8 +50,8 @@ class Batch:
     @property
     def waiting(self) -> int:
         """Cached tokens that rows may hold while they wait: less where the budget was halved."""
-        rows, tokens = self.most
-        return int(self.room * (self.rows / rows if self.rows and rows else self.tokens / tokens))
+        most, tokens = self.most
+        return int(self.room * (self.rows / most if self.rows and most else self.tokens / tokens))
 
     def slices(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
         """Call `call(slice)` over `rows` rows of `tokens` tokens each; on out-of-memory halve and try again.

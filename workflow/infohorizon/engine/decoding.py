@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from infohorizon.capacity import FEW
 from infohorizon.engine.caches import PrefixCache
 from infohorizon.engine.greedy import Greedy
 from infohorizon.engine.language_model import LanguageModel, Rope
 from infohorizon.engine.layers import run_layer
 from infohorizon.engine.unfinished import LEAVE, Row, Unfinished
-from infohorizon.limits import FEW
 
 
 @dataclass

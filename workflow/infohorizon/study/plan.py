@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from infohorizon.limits import CALL
+from infohorizon.capacity import CALL
 from infohorizon.models.geometry import batch_bytes
 from infohorizon.study import rules
 from infohorizon.study.cards import CARDS

@@ -22,7 +22,7 @@ from infohorizon.study.cost import (
 )
 from infohorizon.study.rates import choosing_seconds
 from infohorizon.study.sharding import SPLITS
-from infohorizon.study.workload import Cost, Group, Workload, calls_of, decoding, group_of, joint_calls
+from infohorizon.study.workload import Cost, Waiting, Workload, calls_of, generation, joint_calls, rows_of
 from infohorizon.units import layers_of, tokens_of
 
 # Bytes of a table's row on disk, compressed, as small runs have them; an index in the column `kept`.
@@ -43,8 +43,8 @@ def answer_questions(load: Workload, config: Config) -> Cost:
     flops += prefill_flops(load.shape, text + forced, 1 + forced)
     if forced:
         flops += prefill_flops(load.shape, load.sequence + forced, 1 + forced)
-    calls = joint_calls(load, config, 2, load.sequence + text)
-    each = Cost(flops, load.shape.layers, disk=2 * ANSWER_ROW) + decoding(load, rows=2, calls=calls)
+    calls = joint_calls(load, config, [(1, load.sequence), (1, text)])
+    each = Cost(flops, load.shape.layers, disk=2 * ANSWER_ROW) + generation(load, rows=2, calls=calls)
     return each * load.questions(config["answers"].get("limit"))
 
 
@@ -55,13 +55,14 @@ def answer_downsampled(load: Workload, config: Config) -> Cost:
 
 def _smaller(load: Workload, config: Config, keeps: Sequence[int | float]) -> Cost:
     """One question about its image at some lower resolutions."""
-    cost, cached, fixed = Cost(), 0, load.shape.square is not None
+    cost, waiting, fixed = Cost(), [], load.shape.square is not None
     for keep in keeps:
         tokens = load.tokens if fixed else tokens_of(keep, load.tokens)
-        flops = vision_flops(load.shape, tokens) + prefill_flops(load.shape, PREFIX + tokens + load.size.text)
-        cost += Cost(flops, load.shape.layers, disk=ANSWER_ROW) + decoding(load, rows=1)
-        cached += PREFIX + tokens + load.size.text
-    return cost + decoding(load, calls=joint_calls(load, config, len(keeps), cached))
+        prompt = PREFIX + tokens + load.size.text
+        flops = vision_flops(load.shape, tokens) + prefill_flops(load.shape, prompt)
+        cost += Cost(flops, load.shape.layers, disk=ANSWER_ROW) + generation(load, rows=1)
+        waiting.append((1, float(prompt)))
+    return cost + generation(load, calls=joint_calls(load, config, waiting))
 
 
 def measure_information(load: Workload, config: Config) -> Cost:
@@ -95,13 +96,13 @@ def measure_removals(load: Workload, config: Config) -> Cost:
         "mean": (load.tokens + text, PREFIX),
         "text": (read, image),
     }
-    flops = prefill_flops(load.shape, load.sequence + forced, read)
+    flops, shared = prefill_flops(load.shape, load.sequence + forced, read), []
     for name in settings["names"]:
         new, cached = new_and_cached[name]
         flops += sum(resume_flops(load.shape, layer, new, cached, read) for layer in layers)
-    rows = len(settings["names"]) * len(layers)
-    calls = calls_of(load, config, [group_of(load, layers, *new_and_cached[name]) for name in settings["names"]])
-    each = Cost(flops, load.shape.layers, disk=rows * (ANSWER_ROW + REMOVAL_VALUES)) + decoding(load, rows, calls)
+        shared.append(rows_of(load, layers, new, new + cached - forced))
+    rows, calls = len(settings["names"]) * len(layers), calls_of(load, config, shared)
+    each = Cost(flops, load.shape.layers, disk=rows * (ANSWER_ROW + REMOVAL_VALUES)) + generation(load, rows, calls)
     return each * load.questions(settings.get("limit"))
 
 
@@ -116,7 +117,7 @@ def sweep_strategies(load: Workload, config: Config) -> Cost:
     """One prefill for all strategies; a row per strategy, layer, keep and repeat; rows of one size share calls."""
     settings, card = config["sweep"], config["plan"]["card"]
     each = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers)
-    batches: dict[tuple[int, bool], list[Group]] = defaultdict(list)
+    batches: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)  # layers
     for name in settings["strategies"]:
         entry = strategies.entry(name, config["strategies"])
         first = strategies.first_layer(name, config["strategies"], load.shape.layers)
@@ -127,20 +128,20 @@ def sweep_strategies(load: Workload, config: Config) -> Cost:
             kept, rows = tokens_of(keep, load.tokens), len(layers) * repeats
             flops = repeats * sum(resume_flops(load.shape, layer, kept + load.size.text, PREFIX) for layer in layers)
             choosing = rows * choosing_seconds(card, source)
-            each += Cost(flops, choosing=choosing, disk=rows * _row_bytes(kept, config)) + decoding(load, rows)
-            # DART keeps a few tokens fewer than it is asked for.
-            batches[kept, source == "dart"].append(group_of(load, layers * repeats, kept + load.size.text, PREFIX))
-    groups = [
-        Group(sum(one.rows for one in part), part[0].tokens, sum(one.cached for one in part))
-        for part in batches.values()
+            each += Cost(flops, choosing=choosing, disk=rows * _row_bytes(kept, config)) + generation(load, rows)
+            # DART keeps a few tokens fewer than it is asked for; tokens that merge have other states.
+            batches[kept, source == "dart", entry.merges] += layers * repeats
+    shared = [
+        rows_of(load, layers, kept + load.size.text, PREFIX + kept + load.size.text)
+        for (kept, *_), layers in batches.items()
     ]
-    calls = calls_of(load, config, groups)
-    return (each + decoding(load, calls=calls)) * load.questions(settings.get("limit"))
+    calls = calls_of(load, config, shared)
+    return (each + generation(load, calls=calls)) * load.questions(settings.get("limit"))
 
 
 def run_schedules(load: Workload, config: Config) -> Cost:
     """One prefill; every schedule from the first layer on at which tokens leave."""
-    each, rows, cached = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers), 0, 0.0
+    each, waiting = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers), list[Waiting]()
     for name in schedules_of(config):
         stages = stages_of(config, name, load.shape.layers)
         present = present_tokens(stages, load.tokens, load.shape.layers)
@@ -155,10 +156,9 @@ def run_schedules(load: Workload, config: Config) -> Cost:
         sources = [_choosing(strategy, config) for _, strategy, _ in stages]
         choosing = sum(choosing_seconds(config["plan"]["card"], source) for source in sources)
         row = Cost(flops, load.shape.layers, choosing=choosing, disk=_row_bytes(kept, config))
-        each += (row + decoding(load, rows=1)) * repeats
-        rows += repeats
-        cached += (PREFIX + sum(present) / len(present) + load.size.text) * repeats
-    each += decoding(load, calls=joint_calls(load, config, rows, cached))
+        each += (row + generation(load, rows=1)) * repeats
+        waiting += [(1, PREFIX + sum(present) / len(present) + load.size.text)] * repeats
+    each += generation(load, calls=joint_calls(load, config, waiting))
     return each * load.questions(config["schedule_run"].get("limit"))
 
 
@@ -171,15 +171,14 @@ def try_schedules(load: Workload, config: Config, split: str) -> Cost:
     settings, repeats = config["recommend"], config["sweep"]["repeats"]
     configured = settings["schedules"]
     runs = settings["tries"] + len(configured) + 1 if split == SPLITS[0] else 3 + bool(configured)
-    each, cached = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers), 0
+    each, waiting = Cost(prefill_flops(load.shape, load.sequence), load.shape.layers), list[Waiting]()
     for budget in settings["budgets"]:
         kept = tokens_of(budget, load.tokens)
         flops = resume_flops(load.shape, 0, kept + load.size.text, PREFIX)
         row = Cost(flops, load.shape.layers, disk=_row_bytes(kept, config))
-        each += (row + decoding(load, rows=1)) * (runs * repeats)
-        cached += (PREFIX + kept + load.size.text) * runs * repeats
-    calls = joint_calls(load, config, len(settings["budgets"]) * runs * repeats, cached)
-    return (each + decoding(load, calls=calls)) * _tried(load, config)
+        each += (row + generation(load, rows=1)) * (runs * repeats)
+        waiting += [(1, float(PREFIX + kept + load.size.text))] * (runs * repeats)
+    return (each + generation(load, calls=joint_calls(load, config, waiting))) * _tried(load, config)
 
 
 def try_downsampled(load: Workload, config: Config, split: str) -> Cost:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from infohorizon.limits import FEW, on_a_card
+from infohorizon.capacity import FEW, tokens_on
 from infohorizon.models.geometry import Geometry, batch_bytes, kv_bytes
 from infohorizon.study.cards import CARDS
 from infohorizon.study.catalogue import Size
@@ -63,57 +63,63 @@ class Cost:
         return Cost(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
-class Group(NamedTuple):
-    """Rows of a question that share decoder calls; tokens: that each of them recomputes; cached: that all of them hold
-    when they answer, the mean over layers."""
+Waiting = tuple[int, float]
+"""Rows of a call that wait for those of others, and the tokens that they hold together."""
 
-    rows: int
+
+class Rows(NamedTuple):
+    """Rows of a question that share decoder calls; tokens: that each of them recomputes; cached: tokens that they hold
+    together when they answer, averaged over layers."""
+
+    count: int
     tokens: int
     cached: float
 
 
-def group_of(load: Workload, layers: Sequence[int], new: int, cached: int) -> Group:
-    """A row for each of these layers, which holds the whole prompt before its layer, and `new` and `cached` tokens
-    from there on."""
+def rows_of(load: Workload, layers: Sequence[int], tokens: int, held: int) -> Rows:
+    """A row for each of these layers, which holds the whole prompt before its layer and `held` tokens from there on."""
     depth = load.shape.layers
-    held = sum(layer * load.sequence + (depth - layer) * (new + cached) for layer in layers) / depth
-    return Group(len(layers), new, held)
+    cached = sum(layer * load.sequence + (depth - layer) * held for layer in layers) / depth
+    return Rows(len(layers), tokens, cached)
 
 
-def calls_of(load: Workload, config: Config, groups: Iterable[Group]) -> float:
+def calls_of(load: Workload, config: Config, shared: Iterable[Rows]) -> float:
     """Calls in which the answers of one question are generated, each of `batch_size` rows or of what fits on the card.
     The rows of a small call wait for those of other questions."""
-    calls, few, cached = 0, 0, 0.0
-    for group in groups:
-        fitting = max(1, _card(load, config)[0] // group.tokens)
+    own, waiting = 0, list[Waiting]()
+    for rows in shared:
+        fitting = max(1, room(load, config)[0] // rows.tokens)
         size = fitting if config["batch_size"] == "auto" else config["batch_size"]
-        for rows in [min(size, group.rows - start) for start in range(0, group.rows, size)]:
-            if rows > FEW:
-                calls += 1
+        for count in [min(size, rows.count - start) for start in range(0, rows.count, size)]:
+            if count > FEW:
+                own += 1
             else:
-                few, cached = few + rows, cached + group.cached * rows / group.rows
-    return calls + joint_calls(load, config, few, cached)
+                waiting.append((count, rows.cached * count / rows.count))
+    return own + joint_calls(load, config, waiting)
 
 
-def joint_calls(load: Workload, config: Config, rows: int, cached: float) -> float:
+def joint_calls(load: Workload, config: Config, waiting: Sequence[Waiting]) -> float:
     """Calls per question in which answers continue together: as many as may wait, of CHUNK questions.
 
     Args:
-        rows: answers of the question; cached: tokens that they hold.
+        waiting: of each call of the question; rows that do not fit take steps of their own.
     """
+    if not waiting:
+        return 0.0
     size = config["batch_size"]
-    least = 0.0 if size == "auto" else rows / size
-    return max(1 / CHUNK, least, cached / _card(load, config)[1]) if rows else 0.0
+    least = 0.0 if size == "auto" else sum(rows for rows, _ in waiting) / size
+    shares = sum(1 / max(1, room(load, config)[1] // cached) for _, cached in waiting)
+    return max(1 / CHUNK, least, shares)
 
 
-def decoding(load: Workload, rows: int = 0, calls: float = 0) -> Cost:
+def generation(load: Workload, rows: int = 0, calls: float = 0) -> Cost:
     """Answer tokens after the first: of so many rows, in so many calls."""
     tokens = load.size.answer - 1
     each = load.shape.layers * layer_flops(load.shape, 1, load.sequence) + head_flops(load.shape)
     return Cost(decoded=rows * tokens * each, steps=calls * tokens)
 
 
-def _card(load: Workload, config: Config) -> tuple[int, int]:
-    """Tokens of a decoder call on the card, and of rows that wait."""
+def room(load: Workload, config: Config) -> tuple[int, int]:
+    """Tokens of a decoder call on the card that the configuration plans for, and of rows that wait."""
     free = CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element)
-    return on_a_card(free, batch_bytes(load.shape, 1, load.element), kv_bytes(load.shape, 1, load.element))
+    return tokens_on(free, batch_bytes(load.shape, 1, load.element), kv_bytes(load.shape, 1, load.element))
