@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 from tiny_study import LOAD, ROOT, configuration
 
 from infohorizon import tables
@@ -14,7 +15,7 @@ from infohorizon.benchmarks.load import load
 from infohorizon.mini.rendered.dataset import render
 from infohorizon.study import cost, rates
 from infohorizon.study.catalogue import BENCHMARKS
-from infohorizon.study.plan import COSTS, Row, cost_seconds, plan, remarks, table, trials
+from infohorizon.study.plan import COSTS, Row, cost_seconds, page, plan, remarks, table, trials
 from infohorizon.study.rules import answer_questions, try_schedules
 from infohorizon.study.timings import comparison, used
 
@@ -125,6 +126,22 @@ def test_the_papers_plan_has_the_jobs_of_its_dag(tmp_path):
         r"^Hours are those of one H100. The longest job is \w+ of [\w.-]+ on \w+: \d", printed, re.MULTILINE
     )
     assert "mme (from the catalogue): 2374 questions, 1187 images; visual tokens of each: llava-1.5-7b 576" in printed
+
+
+@pytest.mark.parametrize(
+    ("study", "file", "sentence"),
+    [
+        ("paper", "docs/paper.md", r"total +776 +{total} "),
+        ("lean", "docs/paper.md", "for {total} planned hours of one H100"),
+        ("ladder", "studies/ladder.yaml", "175 jobs, {total} hours of an H100"),
+        ("laptop", "studies/laptop.yaml", "It says {total} hours of an H100"),
+    ],
+)
+def test_pages_and_studies_say_the_hours_of_the_plan(study, file, sentence):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    update_config(config, yaml.safe_load((ROOT / f"studies/{study}.yaml").read_text(encoding="utf-8")))
+    total = re.search(r"^total +\d+ +([\d.]+)", page(config, {}), re.M)[1]
+    assert re.search(sentence.format(total=re.escape(total)), (ROOT / file).read_text())
 
 
 def test_a_plan_counts_the_tables_that_are_here_and_makes_none(tmp_path):
