@@ -10,10 +10,11 @@ For each family of questions the usable information of the whole answer is follo
 the image is worth: U(l) / mean(p_full − p_blind), where U(l) = mean(p_full − p(l)) and p(l) is the probability of the
 answer if all visual tokens leave at layer l. The *horizon* is the first layer from which on at most a tenth is left,
 the *step* the number of layers in which the share falls from nine tenths to one tenth. Intervals (95 %) are those of
-a bootstrap over images.
+a bootstrap over images, and in the last table over seeds and images.
 """
 
 import argparse
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from infohorizon.pipeline.docs import renew
 
 MODELS = ("smol-llava", "control-pretrained", "control-seed-2", "control-seed-3", "control-whitened", "control-random")
 BASE = "control-pretrained"
+SEEDS = (BASE, "control-seed-2", "control-seed-3")  # which differ in nothing else
 HIGH, LOW = 0.9, 0.1  # shares of what the image is worth, between which a step lies
 FLOOR = 0.2  # probability that the image must be worth, for a family's curve to say anything
 DRAWS = 2000
@@ -137,6 +139,30 @@ def mean_step(model: dict[str, Family]) -> str:
     return interval(np.mean(steps, axis=0), digits=1) if steps else "–"
 
 
+def over_seeds(models: dict[str, dict[str, Family]]) -> list[str]:
+    """A table of the families that all seeds measure: the mean over seeds of what is drawn of each seed's images.
+
+    Each draw takes as many seeds, with replacement, so that intervals are over seeds and images.
+    """
+    seeds = [models[name] for name in SEEDS if name in models]
+    families = [name for name in seeds[0] if all(name in one and one[name].measured for one in seeds)] if seeds else []
+    if len(seeds) < 2 or not families:
+        return []
+    chosen = np.random.default_rng(0).integers(len(seeds), size=(1 + DRAWS, len(seeds)))
+    chosen[0] = range(len(seeds))
+
+    def mean(draws: Sequence[Draws]) -> str:
+        return interval(np.take_along_axis(np.stack(draws, axis=1), chosen, axis=1).mean(axis=1), digits=1)
+
+    lines = [f"| family | horizon of each of {len(seeds)} seeds | mean horizon | mean step |", "|---" * 4 + "|"]
+    for name in families:
+        own = [one[name] for one in seeds]
+        each = ", ".join(f"{family.horizon[0]:.0f}" for family in own)
+        columns = [mean([family.horizon for family in own]), mean([family.step for family in own])]
+        lines.append(f"| {name} | {each} | " + " | ".join(columns) + " |")
+    return lines
+
+
 def page(models: dict[str, dict[str, Family]]) -> str:
     """Tables of families and of models."""
     names = list(models)
@@ -154,6 +180,8 @@ def page(models: dict[str, dict[str, Family]]) -> str:
         measured = sum(family.measured for family in found.values())
         tau = "–" if model == BASE or BASE not in models else order(models[BASE], found)
         lines.append(f"| {model} | {score:.2f} | {measured} of {len(found)} | {mean_step(found)} | {tau} |")
+    if seeds := over_seeds(models):
+        lines += ["", *seeds]
     return "\n".join(lines)
 
 

@@ -67,6 +67,15 @@ def test_the_order_of_families_is_compared():
     assert "| control-random | 0.75 | 0 of 1 | – | – |" in text
 
 
+def test_intervals_over_seeds_hold_every_seed_and_families_that_all_measure():
+    sharp, late, idle = (curve(falling(at, at + 1), worth) for at, worth in ((3, 0.9), (8, 0.9), (3, 0.1)))
+    seeds = dict(zip(controls.SEEDS, ({"a": sharp, "b": sharp}, {"a": late, "b": idle}, {"a": sharp}), strict=True))
+    *_, row = controls.over_seeds(seeds)
+    assert row == "| a | 4, 9, 4 | 5.7 [4.0, 9.0] | 1.0 [1.0, 1.0] |"
+    assert len(controls.over_seeds(seeds)) == 3 and row in controls.page(seeds)
+    assert controls.over_seeds({"smol-llava": {"a": sharp}, controls.BASE: {"a": sharp}}) == []
+
+
 def test_rows_are_kept_for_models_that_are_not_studied_again(tmp_path):
     rows, none = pl.DataFrame({"family": ["a"], "left": [0.5]}), pl.DataFrame()
     assert controls.kept(rows, None, "m").equals(rows) and controls.kept(none, tmp_path, "m").is_empty()
