@@ -72,7 +72,7 @@ GENERAL = """\
 * Text of free position, other fonts, real images: never seen, not expected to work.
 * One training with one seed. Three shorter ones that differ in their seed (docs/controls.md) give up colour, side,
   shape and the words of places at the same layer as it does, and answers with yes or no at other layers. From random
-  weights as many steps teach nothing, so that these controls do not say whether its sharp steps come from pretraining."""
+  weights as many steps teach nothing: these controls do not say whether its sharp steps come from pretraining."""
 
 
 def adapter_card(summary: Mapping[str, Any]) -> str:
