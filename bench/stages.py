@@ -16,7 +16,6 @@ from phases import Phases, Replaced, Together
 from torch import Tensor
 
 from infohorizon import strategies
-from infohorizon.capacity import tokens_on
 from infohorizon.engine import Batch, Unfinished, prefill
 from infohorizon.engine.unfinished import Row
 from infohorizon.measure.information import Measurement, token_information
@@ -27,12 +26,10 @@ from infohorizon.measure.states import state_rows
 from infohorizon.measure.sweep import run_sweep, settings_of
 from infohorizon.measure.windows import drawn, windows
 from infohorizon.models.base import Encoded
-from infohorizon.models.geometry import batch_bytes, kv_bytes
 from infohorizon.models.vision_table import vision_row
 from infohorizon.strategies.divprune import DivPrune
 from infohorizon.study.configuration import Config, schedules_of, stages_of, strategies_of
-from infohorizon.study.cost import weight_bytes
-from infohorizon.study.workload import Workload
+from infohorizon.study.workload import Workload, room
 from infohorizon.tables.resumable import CHUNK
 from infohorizon.units import layers_of
 
@@ -61,9 +58,7 @@ class Bench:
         encoded = Encoded(grid, features, *[torch.zeros(count)] * 4, keys)
         self.asked = Asked("question", "", "", encoded, lambda layer, by: torch.zeros(count))
         self.batch = Batch("auto", 1, torch.device("cpu"))
-        free = memory - weight_bytes(shape, load.element)
-        per_token, cached = (of(shape, 1, load.element) for of in (batch_bytes, kv_bytes))
-        self.batch.tokens, self.batch.room = tokens_on(free, per_token, cached)
+        self.batch.tokens, self.batch.room = room(load, memory)
         self.batch.most = None, self.batch.tokens
         self.questioner = Questioner(model, self.batch, load.size.answer)
         self.order: dict[tuple[int, int, int], Tally] = {}

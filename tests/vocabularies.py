@@ -1,4 +1,4 @@
-"""Llama's and Qwen2's own tokenizers, made from what tests/data/golden/vocabularies knows of them."""
+"""Llama's and Qwen2's own tokenizers, built from the parts that tests/data/golden/vocabularies records."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Answers that end where they are settled: however they continued, every metric would read the same of them."""
+"""Answers that end where they are settled: no continuation could change what any metric gives them."""
 
 import itertools
 import random

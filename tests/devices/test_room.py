@@ -84,7 +84,7 @@ def test_a_batch_that_does_not_fit_is_halved(llava, stage):
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 @pytest.mark.parametrize("stage", SINGLE, ids=lambda stage: stage.__name__)
 def test_a_row_that_did_not_fit_is_tried_again(llava, stage, share):
-    """What took the memory is gone the second time; the unpruned run goes on where it broke off."""
+    """What took the memory is gone the second time; the unpruned run resumes where it stopped."""
     expected = ask(llava, stage)
     with room(share * needed(llava, stage), failures=1) as seen:
         found = ask(llava, stage)

@@ -86,10 +86,9 @@ def rows_of(load: Workload, layers: Sequence[int], tokens: int, held: int) -> Ro
 def calls_of(load: Workload, config: Config, shared: Iterable[Rows]) -> float:
     """Calls in which the answers of one question are generated, each of `batch_size` rows or of what fits on the card.
     The rows of a small call wait for those of other questions."""
-    own, waiting = 0, list[Waiting]()
+    own, waiting, (most, _) = 0, list[Waiting](), _planned_room(load, config)
     for rows in shared:
-        fitting = max(1, room(load, config)[0] // rows.tokens)
-        size = fitting if config["batch_size"] == "auto" else config["batch_size"]
+        size = max(1, most // rows.tokens) if config["batch_size"] == "auto" else config["batch_size"]
         for count in [min(size, rows.count - start) for start in range(0, rows.count, size)]:
             if count > FEW:
                 own += 1
@@ -106,9 +105,9 @@ def joint_calls(load: Workload, config: Config, waiting: Sequence[Waiting]) -> f
     """
     if not waiting:
         return 0.0
-    size = config["batch_size"]
+    size, (_, most) = config["batch_size"], _planned_room(load, config)
     least = 0.0 if size == "auto" else sum(rows for rows, _ in waiting) / size
-    shares = sum(1 / max(1, room(load, config)[1] // cached) for _, cached in waiting)
+    shares = sum(1 / max(1, most // cached) for _, cached in waiting)
     return max(1 / CHUNK, least, shares)
 
 
@@ -119,7 +118,11 @@ def generation(load: Workload, rows: int = 0, calls: float = 0) -> Cost:
     return Cost(decoded=rows * tokens * each, steps=calls * tokens)
 
 
-def room(load: Workload, config: Config) -> tuple[int, int]:
-    """Tokens of a decoder call on the card that the configuration plans for, and of rows that wait."""
-    free = CARDS[config["plan"]["card"]].memory - weight_bytes(load.shape, load.element)
+def _planned_room(load: Workload, config: Config) -> tuple[int, int]:
+    return room(load, CARDS[config["plan"]["card"]].memory)
+
+
+def room(load: Workload, memory: float) -> tuple[int, int]:
+    """Tokens of a decoder call, and of rows that wait, on a card of so many bytes."""
+    free = memory - weight_bytes(load.shape, load.element)
     return tokens_on(free, batch_bytes(load.shape, 1, load.element), kv_bytes(load.shape, 1, load.element))
