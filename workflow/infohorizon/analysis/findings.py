@@ -18,7 +18,7 @@ from infohorizon.analysis.criteria import AGAINST_RANDOM, VANISHING, Criterion, 
 from infohorizon.analysis.horizons import FACTORS, Whose
 from infohorizon.analysis.statistics import holm
 
-READING_TASKS = {"reading", "places", "textvqa", "ocrbench", "docvqa", "chartqa"}
+READING_TASKS = {"reading", "places", "digits", "textvqa", "ocrbench", "docvqa", "chartqa"}
 HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", "undecided", "not measurable"
 ONE = {HOLDS: "holds", FAILS: "does not hold", OPEN: "is undecided", UNMEASURED: "is not measurable"}
 SEVERAL = {HOLDS: "hold", FAILS: "do not hold", OPEN: "are undecided", UNMEASURED: "are not measurable"}

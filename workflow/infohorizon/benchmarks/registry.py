@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 REGISTRY = {
     "chartqa": "chartqa:ChartQA",
     "countries": "countries:Countries",
+    "digits": "digits:Digits",
     "docvqa": "docvqa:DocVQA",
     "gqa": "gqa:GQA",
     "knowledge": "knowledge:Knowledge",

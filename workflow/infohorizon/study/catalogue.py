@@ -115,6 +115,7 @@ BENCHMARKS: dict[str, Size] = {
     "reading": Size(400, 160, 96 * 96, 30, 4),
     "places": Size(321, 226, 96 * 96, 30, 4),
     "countries": Size(320, 160, 96 * 96, 30, 3),
+    "digits": Size(360, 120, 96 * 96, 30, 2),
 }
 # A data set of which nothing is known yet.
 UNKNOWN = Size(1000, 1000, 640 * 480, 40, 4)

@@ -14,7 +14,7 @@ from infohorizon.units import layer_of
 
 Config = Mapping[str, Any]
 KEPT = "kept"  # the strategy that reads a file of kept sets
-RENDERED = ("knowledge", "perception", "reading", "places", "countries")  # what `source: rendered` can be
+RENDERED = ("knowledge", "perception", "reading", "places", "countries", "digits")  # what `source: rendered` can be
 
 
 def resolve(config: Config, root: Path) -> None:

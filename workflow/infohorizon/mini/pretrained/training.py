@@ -13,15 +13,18 @@ from infohorizon.mini.pretrained.language_model import LanguageModel
 from infohorizon.mini.pretrained.llava import half_precision_decoder, new_llava, new_processor
 from infohorizon.mini.pretrained.lora import adapt
 from infohorizon.mini.pretrained.wheel import SMOLLM2
+from infohorizon.mini.rendered import questions
+from infohorizon.mini.rendered.handwriting import digit_scene
 from infohorizon.mini.rendered.lessons import adapter_finishing_questions, adapter_questions
 from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.rendered.scenes import Scene, Split
 from infohorizon.mini.training.curves import write_history
-from infohorizon.mini.training.decoder import Record, Training, train_model
+from infohorizon.mini.training.decoder import Record, Training, fuller_scenes, train_model
 from infohorizon.mini.training.packing import Turn
 from infohorizon.mini.training.recipe import AdapterRecipe
 
 NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what processors that multiply bfloat16 by themselves say
+VALIDATED = 0.25  # share of the images of a validation that hold digits
 ALIGNED = 2  # added to the recipe's seed: scenes of their own
 
 
@@ -43,7 +46,15 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
         model.model.language_model.requires_grad_(True)
     turn = Turn(new_processor(read))
 
+    scenes = fuller_scenes(recipe)
+
+    def sample(rng: np.random.Generator, split: Split, step: int | None) -> Scene:
+        digits = recipe.digit_steps and rng.random() < VALIDATED if step is None else recipe.shows_digits(step)
+        return digit_scene(rng, split) if digits else scenes(rng, split, step)
+
     def ask(rng: np.random.Generator, scene: Scene, split: Split, step: int | None) -> list[RenderedQuestion]:
+        if scene.digits:
+            return questions.digits(scene)
         finishing = step is not None and step >= recipe.steps
         return (adapter_finishing_questions if finishing else adapter_questions)(rng, scene, split)
 
@@ -51,7 +62,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
     def start() -> None:
         align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
 
-    return Training(recipe, model, turn, ask, start, mixed=in_half_precision(recipe) and not pretrained)
+    return Training(recipe, model, turn, sample, ask, start, mixed=in_half_precision(recipe) and not pretrained)
 
 
 def in_half_precision(recipe: AdapterRecipe) -> bool:

@@ -14,7 +14,7 @@
 | category | the question family (rendered/questions.py), or the attribute of a fact |
 
 Nothing of a test image is seen in training: the scenes have seeds of their own, words to read and names with
-their options belong to one split (`scenes.split_of`), and so do combinations of font and size.
+their options belong to one split (`scenes.split_of`), and so do combinations of font and size, and handwritten digits.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,6 +31,7 @@ from infohorizon.mini.rendered import countries as world
 from infohorizon.mini.rendered import questions as q
 from infohorizon.mini.rendered.drawing import draw_scene
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF
+from infohorizon.mini.rendered.handwriting import digit_scene
 from infohorizon.mini.rendered.scenes import Scene, Split, generator, pick, pick_one, sample_scene
 
 SEED = 2027  # of the scenes of every split that is stored
@@ -73,15 +74,21 @@ def countries(rng: np.random.Generator, scene: Scene, split: Split, index: int) 
         yield {**_row(question), "category": world.ATTRIBUTE_OF[scene.sign.kind]}
 
 
+def digits(rng: np.random.Generator, scene: Scene, split: Split, index: int) -> Iterator[Row]:
+    """All handwritten digits of the scene."""
+    yield from map(_row, q.digits(scene))
+
+
 def _row(question: q.RenderedQuestion) -> Row:
     return {"question": question.text, "answer": question.answer, "category": question.family}
 
 
 class RenderedBenchmark(NamedTuple):
-    """The questions of one scene, and how many scenes a split holds."""
+    """The questions of one scene, how many scenes a split holds, and how they are sampled."""
 
     rows: Callable[[np.random.Generator, Scene, Split, int], Iterator[Row]]
     images: int
+    sample: Callable[[np.random.Generator, Split], Scene] = sample_scene
 
 
 BENCHMARKS = {
@@ -90,6 +97,7 @@ BENCHMARKS = {
     "reading": RenderedBenchmark(reading, 160),
     "places": RenderedBenchmark(places, 330),
     "countries": RenderedBenchmark(countries, 160),
+    "digits": RenderedBenchmark(digits, 120, digit_scene),
 }
 
 
@@ -110,7 +118,7 @@ def _rows(task: str, split: Split) -> Iterator[Row]:
     seed = SEED + list(BENCHMARKS).index(task)
     for index in range(BENCHMARKS[task].images):
         rng = generator(seed, split, index)
-        scene = sample_scene(rng, split)
+        scene = BENCHMARKS[task].sample(rng, split)
         png = BytesIO()
         PILImage.fromarray(draw_scene(scene, rng)).save(png, format="png")
         image_id = f"{task}-{split}-{index:03}"

@@ -8,7 +8,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from infohorizon.mini.rendered.scenes import COLORS, PATCH, SIZE, Icon, Scene, Word
+from infohorizon.mini.rendered.handwriting import digit_mask
+from infohorizon.mini.rendered.scenes import COLORS, GRID, PATCH, QUARTERS, SIZE, Digit, Icon, Scene, Word
 
 FONT_FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 OVERSAMPLING = 4  # icons are drawn larger and averaged down: smooth edges
@@ -99,9 +100,9 @@ def draw_scene(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """Pixels of a scene, uint8 of shape (SIZE, SIZE, 3)."""
     pixels = background(rng)
 
-    def blend(mask: np.ndarray, color: str, row: int, column: int) -> None:
+    def blend(mask: np.ndarray, color: str, row: int, column: int, dy: int = 0, dx: int = 0) -> None:
         ink = np.asarray(COLORS[color], dtype=np.float32) + rng.uniform(-20, 20, size=3).astype(np.float32)
-        y, x = row * PATCH, column * PATCH
+        y, x = row * PATCH + dy, column * PATCH + dx
         area = pixels[y : y + mask.shape[0], x : x + mask.shape[1]]
         area += mask[..., None] * (ink - area)
 
@@ -114,8 +115,15 @@ def draw_scene(scene: Scene, rng: np.random.Generator) -> np.ndarray:
         line = np.concatenate([glyph(character, word.font, dx, dy) for character in word.text], axis=1)
         blend(line, word.color, word.row, word.column)
 
+    def blend_digit(digit: Digit) -> None:
+        side = int(rng.integers(36, GRID // 2 * PATCH + 1))
+        dy, dx = rng.integers(GRID // 2 * PATCH - side + 1, size=2).tolist()
+        blend(digit_mask(digit.sample, side), digit.color, *QUARTERS[digit.quarter], dy, dx)
+
     for icon in (*scene.icons, scene.sign):
         blend_icon(icon)
+    for digit in scene.digits:
+        blend_digit(digit)
     for word in scene.words:
         blend_word(word)
     pixels += rng.uniform(2, 12) * rng.standard_normal(pixels.shape, dtype=np.float32)

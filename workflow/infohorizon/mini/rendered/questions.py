@@ -7,6 +7,7 @@ import numpy as np
 
 from infohorizon.mini.rendered import countries as world
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF, ATTRIBUTES, FACTS, NAMES, VALUES
+from infohorizon.mini.rendered.handwriting import meant
 from infohorizon.mini.rendered.scenes import COLORS, GRID, SHAPES, Icon, Scene, Split, Word, pick, pick_one, split_of
 
 LETTERS = "ABCD"
@@ -63,6 +64,14 @@ def read_letter_at(rng: np.random.Generator, scene: Scene) -> list[RenderedQuest
 def read_letter(rng: np.random.Generator, word: Word) -> RenderedQuestion:
     place = int(rng.integers(len(word.text)))
     return RenderedQuestion("letter", f"read the {ORDINALS[place]} letter of the {word.color} word", word.text[place])
+
+
+def digits(scene: Scene) -> list[RenderedQuestion]:
+    """One question for each handwritten digit."""
+    return [
+        RenderedQuestion("digit", f"what digit is at the {digit.quarter}?", meant(digit.sample))
+        for digit in scene.digits
+    ]
 
 
 # ---- perception ---------------------------------------------------------------------------------

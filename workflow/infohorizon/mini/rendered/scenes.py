@@ -1,4 +1,4 @@
-"""What is in an image: words, icons and one sign on an 8 × 8 grid of patches, and how they are sampled."""
+"""What is in an image: words, icons, digits and one sign on an 8 × 8 grid of patches, and how they are sampled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +28,12 @@ COLORS = {
 SHAPES = ("circle", "square", "triangle", "star", "cross", "diamond", "ring", "moon")
 SIGNS = ("cup", "house", "hammer", "heart")  # each asks for one attribute of a fact, see facts.py
 KINDS = SHAPES + SIGNS
+# Quarter of the image → its upper left patch (row, column).
+QUARTERS = {
+    f"{vertical} {horizontal}": (row, column)
+    for vertical, row in (("top", 0), ("bottom", GRID // 2))
+    for horizontal, column in (("left", 0), ("right", GRID // 2))
+}
 
 FONTS = (
     "DejaVuSans",
@@ -69,12 +75,22 @@ class Icon:
 
 
 @dataclass(frozen=True)
+class Digit:
+    """Handwritten digit number `sample` (handwriting.py) somewhere in a quarter of the image, such as "top left"."""
+
+    sample: int
+    color: str
+    quarter: str
+
+
+@dataclass(frozen=True)
 class Scene:
-    """Words of different colours, icons of different kinds and colours, and one sign."""
+    """Words of different colours, icons of different kinds and colours, and one sign; or digits and one sign."""
 
     words: tuple[Word, ...]
     icons: tuple[Icon, ...]
     sign: Icon
+    digits: tuple[Digit, ...] = ()
 
 
 def split_of(key: str) -> Split:
@@ -136,6 +152,15 @@ def sample_scene(rng: np.random.Generator, split: Split, simple: bool = False) -
         font = pick_one(rng, fonts)
         placed_words.append(Word(sample_word(rng, split), color, row, column, font))
     return Scene(tuple(placed_words), tuple(placed_icons), sign)
+
+
+def sample_digits(rng: np.random.Generator, samples: Sequence[int]) -> Scene:
+    """Three of the handwritten digits `samples`, each in a quarter of its own, and a sign in the fourth."""
+    *quarters, last = pick(rng, list(QUARTERS), 4)
+    colors = pick(rng, list(COLORS), 4)
+    digits = [Digit(*written) for written in zip(pick(rng, samples, 3), colors, quarters, strict=False)]
+    row, column = (start + int(rng.integers(GRID // 2 - 1)) for start in QUARTERS[last])
+    return Scene((), (), Icon(pick_one(rng, SIGNS), colors[3], row, column), tuple(digits))
 
 
 def patch_labels(scene: Scene) -> dict[str, np.ndarray]:

@@ -31,6 +31,12 @@ PROJECTOR_IMAGES = 256  # whose features start the projector
 Record = dict[str, Any]
 
 
+class Sample(Protocol):
+    """The scene of one image at a step, or in a validation (None)."""
+
+    def __call__(self, rng: np.random.Generator, split: Split, step: int | None) -> Scene: ...
+
+
 class Ask(Protocol):
     """The questions of one image at a step, or in a validation (None)."""
 
@@ -46,6 +52,7 @@ class Training:
     Attributes:
         model: those of its parameters that require a gradient are trained.
         turn: how it is asked.
+        sample, ask: what it sees, and what it is asked.
         start: what happens before the first step, and not when a training is resumed.
         mixed: whether weights in float32 are rounded to bfloat16 for each product.
     """
@@ -53,6 +60,7 @@ class Training:
     recipe: Course
     model: LlavaForConditionalGeneration
     turn: Turn
+    sample: Sample
     ask: Ask
     start: Callable[[], None]
     mixed: bool = False
@@ -71,8 +79,18 @@ def new_training(recipe: ModelRecipe, tower: CLIPVisionModel, processor: LlavaPr
         start_projector(model.model.multi_modal_projector, tower_features(model, torch.cat(batches)).flatten(0, 1))
 
     model = new_model(recipe, tower, processor.tokenizer)
-    training = Training(recipe, model, Turn(processor), ask, start)
+    training = Training(recipe, model, Turn(processor), fuller_scenes(recipe), ask, start)
     return training
+
+
+def fuller_scenes(recipe: Course) -> Sample:
+    """Scenes that hold more and more in the course of a training; in a validation several objects."""
+
+    def sample(rng: np.random.Generator, split: Split, step: int | None) -> Scene:
+        simple = step is not None and rng.random() < recipe.share_of_simple_scenes(step)
+        return sample_scene(rng, split, simple)
+
+    return sample
 
 
 def training_batch(training: Training, step: int) -> tuple[torch.Tensor, list[list[RenderedQuestion]]]:
@@ -81,7 +99,7 @@ def training_batch(training: Training, step: int) -> tuple[torch.Tensor, list[li
     images, questions = [], []
     for index in range(step * recipe.batch, (step + 1) * recipe.batch):
         rng = generator(recipe.seed + 1, "train", index)  # + 1: other scenes than the tower's
-        scene = sample_scene(rng, "train", simple=rng.random() < recipe.share_of_simple_scenes(step))
+        scene = training.sample(rng, "train", step)
         images.append(draw_scene(scene, rng))
         questions.append(training.ask(rng, scene, "train", step))
     return normalized(images), questions
@@ -95,13 +113,13 @@ def accuracies(answered: list[tuple[RenderedQuestion, bool]]) -> dict[str, float
 
 @torch.no_grad()
 def validate(training: Training) -> dict[str, float]:
-    """Exact answers per family on scenes with several objects of the validation split."""
+    """Exact answers per family on scenes of the validation split."""
     answered = []
     for start in range(0, VALIDATION_IMAGES, VALIDATION_BATCH):
         images, questions = [], []
         for index in range(start, start + VALIDATION_BATCH):
             rng = generator(training.recipe.seed, "validation", index)
-            scene = sample_scene(rng, "validation")
+            scene = training.sample(rng, "validation", None)
             images.append(draw_scene(scene, rng))
             questions.append(training.ask(rng, scene, "validation", None))
         features = tower_features(training.model, normalized(images))
@@ -134,7 +152,7 @@ def train_model(training: Training, checkpoint: Path, log: Callable[[Record], No
         training.start()
     current = recipe.round_of(start)
     optimizer = Optimizer(trained.values(), current.rate, current.steps, current.first)
-    if state and start != current.first:  # a second round starts with an optimizer of its own
+    if state and start != current.first:  # each round starts with an optimizer of its own
         optimizer.adam.load_state_dict(state["adam"])
 
     def record(split: str, step: int, **values: float) -> None:

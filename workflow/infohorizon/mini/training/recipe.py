@@ -53,8 +53,13 @@ class Course:
     seed: int
 
     @property
+    def rounds(self) -> list[Round]:
+        """In their order."""
+        return [Round(0, self.steps, self.rate), Round(self.steps, self.finish_steps, self.finish_rate)]
+
+    @property
     def all_steps(self) -> int:
-        return self.steps + self.finish_steps
+        return sum(r.steps for r in self.rounds)
 
     def share_of_simple_scenes(self, step: int) -> float:
         """How many of the scenes of this step hold one word and one icon."""
@@ -64,10 +69,8 @@ class Course:
         return 1 - (1 - self.simple_share) * min(max(fallen, 0.0), 1.0)
 
     def round_of(self, step: int) -> Round:
-        """The round that a step belongs to."""
-        if step < self.steps:
-            return Round(0, self.steps, self.rate)
-        return Round(self.steps, self.finish_steps, self.finish_rate)
+        """The round that a step belongs to; the last one once all are over."""
+        return next((r for r in self.rounds if step < r.first + r.steps), self.rounds[-1])
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class ModelRecipe(Course):
 class AdapterRecipe(Course):
     """Course of the training of a pretrained language model: LoRA of this rank, and the projector.
 
+    A third round of `digit_steps` asks for handwritten digits in every second step, and in the others what the second
+    round asks, so that nothing is forgotten.
     `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else;
     with 0 it starts from whitened features. `weights`: of the decoder, pretrained (and frozen beside LoRA) or random
     (and all trained). `dtype`: of the decoder's products, and of what is frozen; auto is bfloat16 on a processor that
@@ -100,6 +105,18 @@ class AdapterRecipe(Course):
     align_steps: int
     weights: Literal["pretrained", "random"] = "pretrained"
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    digit_steps: int = 0
+    digit_rate: float = 0.0
+
+    @property
+    def rounds(self) -> list[Round]:
+        before = super().rounds
+        return [*before, Round(self.steps + self.finish_steps, self.digit_steps, self.digit_rate)]
+
+    def shows_digits(self, step: int) -> bool:
+        """Whether the images of this step hold handwritten digits."""
+        first = self.rounds[-1].first
+        return step >= first and (step - first) % 2 == 0
 
 
 def load() -> dict[str, Any]:
