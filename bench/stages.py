@@ -88,7 +88,7 @@ class Bench:
             return Together(Tally(), Tally(), 0.0)
         tokens = sum(row.tokens for row in rows) / len(rows)
         size = min(CHUNK * len(rows), max(1, int(self.batch.waiting / tokens)))
-        together = list(islice(cycle(rows), size))
+        together = sorted(islice(cycle(rows), size), key=lambda row: row.tokens)  # as `finish` has them
         once, twice = (self.meter.counted(lambda steps=steps: self._continue(together, steps)) for steps in (1, 2))
         return Together(once, twice + once * -1, len(rows) / size)
 

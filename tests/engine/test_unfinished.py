@@ -1,7 +1,11 @@
 """Answers that wait for each other and continue together are those of each row alone."""
 
+from itertools import chain
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infohorizon.engine import (
     Batch,
@@ -73,6 +77,27 @@ def test_answers_are_those_of_each_call(case64, penalty, rows, monkeypatch):
     for module, name, value in ((unfinished, "LEAVE", 1.0), (unfinished, "BLOCK", 2), (caches, "GROWTH", 3)):
         monkeypatch.setattr(module, name, value)
     assert together(case64, stop, penalty, rows=rows) == expected
+    monkeypatch.setattr(caches, "LEAST_SAVED", 1)  # rows of other lengths attend in calls of their own
+    monkeypatch.setattr(caches, "SHARE_SAVED", 0)
+    assert together(case64, stop, penalty, rows=rows) == expected
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=9), st.integers(1, 80))
+def test_rows_of_like_length_make_a_block(lengths, least):
+    """Blocks hold all rows in their order, and no cut of a block would save enough padding; checked one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caches, "LEAST_SAVED", least)
+        blocks = [lengths[rows] for rows in caches.alike(lengths)]
+        enough = [max(least, caches.SHARE_SAVED * padded(block)) for block in blocks]
+    assert list(chain(*blocks)) == lengths
+    for block, most in zip(blocks, enough, strict=True):
+        for i in range(1, len(block)):
+            assert padded(block) - padded(block[:i]) - padded(block[i:]) < most
+    assert len(blocks) == 1 or sum(map(padded, blocks)) + least * (len(blocks) - 1) <= padded(lengths)
+
+
+def padded(lengths):
+    return len(lengths) * max(lengths)
 
 
 def test_a_settled_answer_ends_with_the_token_that_settled_it(case64):

@@ -4,9 +4,11 @@ transformers' layers take any object with an `update` method for a cache. Attent
 because a layer hands on no more than what `update` gives.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -14,6 +16,9 @@ from torch.nn.functional import pad
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 GROWTH = 32  # new tokens that a padded cache makes room for at once
+LEAST_SAVED, SHARE_SAVED = 2048, 0.1
+"""Rows of other lengths attend in a call of their own if that saves so many tokens of padding, and this share of all:
+a call costs launches."""
 _cache: ContextVar["Cache | None"] = ContextVar("cache", default=None)
 
 
@@ -26,18 +31,14 @@ class Cache:
     """What attention asks of a cache that is running.
 
     Attributes:
-        shared: keys and values that come before those of every row; own: the rows' own.
+        shared: keys and values that come before those of every row.
+        blocks: all keys and values, where rows have nothing in common.
         read: how many queries at the end are answered; None: all.
     """
 
     shared: Pair | None = None
-    own: Pair | None = None
+    blocks: "Sequence[Block]" = ()
     read: int | None = None
-
-    @property
-    def seen(self) -> Tensor | None:
-        """Which of its own keys each row sees, (rows, 1, 1, tokens), where not all of them."""
-        return None
 
     @contextmanager
     def running(self, read: int | None = None) -> Iterator[None]:
@@ -101,43 +102,99 @@ class PrefixCache(Cache):
 
 
 class PaddedCache(Cache):
-    """Keys and values of one layer for rows that have nothing in common, padded to the longest, then one new token each
-    at a time.
+    """Keys and values of one layer for rows that have nothing in common, then one new token each at a time.
+
+    Rows beside each other that are about as long make a block, padded to its longest.
 
     Args:
         rows: each row's keys and values, (key/value heads, tokens, head width).
         lengths: (rows,) their tokens, on the same device.
     """
 
-    own: Pair
-
     def __init__(self, rows: Sequence[Pair], lengths: Tensor) -> None:
-        self.used = max(keys.shape[1] for keys, _ in rows)  # tokens; there is room for more
-        keys, values = (_padded(parts, self.used + GROWTH) for parts in zip(*rows, strict=True))
-        self.own = keys, values
-        seen = torch.arange(self.used + GROWTH, device=keys.device)
-        self.mask = ((seen < lengths[:, None]) | (seen >= self.used))[:, None, None]
-
-    @property
-    def seen(self) -> Tensor:
-        """All but padding."""
-        return self.mask[..., : self.used]
+        parts = alike([keys.shape[1] for keys, _ in rows])
+        self.blocks = [Block(part, rows[part], lengths[part]) for part in parts]
 
     @torch.compiler.disable
     def update(self, keys: Tensor, values: Tensor, *_: object, **__: object) -> Pair:
-        """Append (rows, heads, 1, width) to the rows and give all of their keys and values."""
-        if self.used == self.own[0].shape[2]:
-            room = (0, 0, 0, GROWTH)
-            self.own = pad(self.own[0], room), pad(self.own[1], room)
-            self.mask = pad(self.mask, (0, GROWTH), value=True)
-        for mine, new in zip(self.own, (keys, values), strict=True):
-            mine[:, :, self.used] = new[:, :, 0]
-        self.used += 1
-        return self.own[0][:, :, : self.used], self.own[1][:, :, : self.used]
+        """Append (rows, heads, 1, width) to the rows; attention reads the blocks, not what is returned."""
+        for block in self.blocks:
+            block.append(keys[block.rows], values[block.rows])
+        return keys, values
 
-    def leave(self, staying: Tensor) -> None:
-        """Only the rows `staying` (indices on its device) are left."""
-        self.own, self.mask = (self.own[0][staying], self.own[1][staying]), self.mask[staying]
+    def leave(self, going: Sequence[int], staying: Tensor) -> None:
+        """Only some rows are left: `going` and, on the cache's device, `staying`, in their order."""
+        left = []
+        for block in self.blocks:
+            rows = slice(bisect_left(going, block.rows.start), bisect_left(going, block.rows.stop))
+            if rows.stop > rows.start:
+                block.leave(rows, staying[rows] - block.rows.start)
+                left.append(block)
+        self.blocks = left
+
+
+class Block:
+    """Keys and values of one layer for rows of a batch, padded to the longest of them.
+
+    Args:
+        rows: which of the batch; pairs, lengths: as for `PaddedCache`, of these rows.
+
+    Attributes:
+        keys, values: (rows, key/value heads, tokens and room for more, head width); used: how many tokens.
+        mask: (rows, 1, 1, tokens and room), False where there is padding; None: there is none.
+    """
+
+    def __init__(self, rows: slice, pairs: Sequence[Pair], lengths: Tensor) -> None:
+        tokens = [keys.shape[1] for keys, _ in pairs]
+        self.rows, self.used = rows, max(tokens)
+        self.keys, self.values = (_padded(parts, self.used + GROWTH) for parts in zip(*pairs, strict=True))
+        self.mask: Tensor | None = None
+        if min(tokens) < self.used:
+            place = torch.arange(self.used + GROWTH, device=lengths.device)
+            self.mask = ((place < lengths[:, None]) | (place >= self.used))[:, None, None]
+
+    @property
+    def pair(self) -> Pair:
+        """(rows, key/value heads, tokens, head width) each."""
+        return self.keys[:, :, : self.used], self.values[:, :, : self.used]
+
+    @property
+    def seen(self) -> Tensor | None:
+        """Which keys each row sees, (rows, 1, 1, tokens); None: all."""
+        return None if self.mask is None else self.mask[..., : self.used]
+
+    def append(self, keys: Tensor, values: Tensor) -> None:
+        """One more token of each row, (rows, key/value heads, 1, head width)."""
+        if self.used == self.keys.shape[2]:
+            room = (0, 0, 0, GROWTH)
+            self.keys, self.values = pad(self.keys, room), pad(self.values, room)
+            self.mask = None if self.mask is None else pad(self.mask, (0, GROWTH), value=True)
+        self.keys[:, :, self.used], self.values[:, :, self.used] = keys[:, :, 0], values[:, :, 0]
+        self.used += 1
+
+    def leave(self, rows: slice, staying: Tensor) -> None:
+        """Only its rows `staying` are left, which are now `rows` of the batch."""
+        self.rows, self.keys, self.values = rows, self.keys[staying], self.values[staying]
+        self.mask = None if self.mask is None else self.mask[staying]
+
+
+def alike(lengths: Sequence[int]) -> list[slice]:
+    """Rows of these lengths cut into neighbours of like length, wherever a cut saves enough padding."""
+
+    def cut(start: int, stop: int) -> list[slice]:
+        longest = list(accumulate(lengths[start:stop], max))
+        behind = list(accumulate(lengths[stop - 1 : start : -1], max))[::-1]
+        rows = stop - start
+        saved = [
+            i * (longest[-1] - longest[i - 1]) + (rows - i) * (longest[-1] - behind[i - 1]) for i in range(1, rows)
+        ]
+        most = max(saved, default=0)
+        if most < max(LEAST_SAVED, SHARE_SAVED * rows * longest[-1]):
+            return [slice(start, stop)]
+        middle = start + 1 + saved.index(most)
+        return cut(start, middle) + cut(middle, stop)
+
+    return cut(0, len(lengths))
 
 
 def _padded(parts: Sequence[Tensor], length: int) -> Tensor:

@@ -16,7 +16,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from infohorizon.engine.caches import Cache, Pair, running_cache
+from infohorizon.engine.caches import Block, Cache, Pair, running_cache
 
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
@@ -66,12 +66,12 @@ def _attention(
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     if tap := _tap.get():
         tap(module, query, key, scaling)
-    shared, seen, unread = None, None, 0
+    shared, unread = None, 0
     if (cache := running_cache()) is not None:
-        shared, seen, unread = cache.shared, cache.seen, 0 if cache.read is None else query.shape[2] - cache.read
+        shared, unread = cache.shared, 0 if cache.read is None else query.shape[2] - cache.read
         query = query[:, :, unread:]
-    if seen is not None:
-        out = _attend_padded(query, key, value, seen, scaling)
+    if cache is not None and cache.blocks:
+        out = torch.cat([_attend_padded(query[block.rows], block, scaling) for block in cache.blocks])
     elif shared is not None and query.shape[2] == 1:
         out = _attend_one(query, key, value, shared, scaling)
     else:
@@ -131,18 +131,18 @@ def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Pair, scaling
     return (out + weights[..., length:] @ value).reshape(rows, heads, 1, width)
 
 
-def _attend_padded(query: Tensor, key: Tensor, value: Tensor, seen: Tensor, scaling: float) -> Tensor:
+def _attend_padded(query: Tensor, block: Block, scaling: float) -> Tensor:
     """Attention of one new token per row to the keys that its row has, in the value's dtype.
 
     Heads that share keys stand as queries beside each other, so that no key is repeated.
 
     Args:
-        seen: (rows, 1, 1, tokens), which keys are a row's own and which padding.
-    Returns: (rows, heads, 1, head width).
+        query: (rows, heads, 1, head width), of the block's rows.
+    Returns: the same shape.
     """
-    rows, heads, _, width = query.shape
+    (key, value), (rows, heads, _, width) = block.pair, query.shape
     grouped = query.to(value.dtype).reshape(rows, key.shape[1], heads // key.shape[1], width)
-    out = scaled_dot_product_attention(grouped, key.to(value.dtype), value, attn_mask=seen, scale=scaling)
+    out = scaled_dot_product_attention(grouped, key.to(value.dtype), value, attn_mask=block.seen, scale=scaling)
     return out.reshape(rows, heads, 1, width)
 
 

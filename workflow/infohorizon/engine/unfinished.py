@@ -106,11 +106,11 @@ class Unfinished:
                     ended.add(i)
             going = [place for place, i in enumerate(left) if i not in ended]
             if going and len(going) <= LEAVE * len(left):
-                staying, left, ropes = torch.tensor(going, device=device), [left[place] for place in going], []
-                token = token[staying]
+                staying, left = torch.tensor(going, device=device), [left[place] for place in going]
+                token, ropes = token[staying], _of_rows(ropes, staying)
                 choose.leave(staying)
                 for cache in caches:
-                    cache.leave(staying)
+                    cache.leave(going, staying)
             step += 1
         for row, ids in zip(rows, said, strict=True):
             row.ids += ids[len(row.ids) :]
@@ -136,6 +136,12 @@ class Unfinished:
                 found[key] = cos, sin
             layers.append(found[key])
         return layers
+
+
+def _of_rows(ropes: Sequence[tuple[Tensor, Tensor]], staying: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The tables of some rows; layers that share one still do."""
+    found = {id(rope): (rope[0].index_select(-3, staying), rope[1].index_select(-3, staying)) for rope in ropes}
+    return [found[id(rope)] for rope in ropes]
 
 
 def _stacked(seen: Sequence[Tensor | None]) -> Tensor | None:
