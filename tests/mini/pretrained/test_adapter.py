@@ -154,6 +154,23 @@ def test_an_adapter_of_another_language_model_or_a_damaged_one_is_refused(
         folder.assemble(tmp_path, read, SMOLLM2)
 
 
+def test_every_second_step_of_the_third_round_shows_digits(training: Training) -> None:
+    first = ADAPTER.steps + ADAPTER.finish_steps
+    assert [r.first for r in ADAPTER.rounds] == [0, ADAPTER.steps, first] and ADAPTER.all_steps == first + 3
+    for step in range(ADAPTER.all_steps):
+        _, questions = decoder.training_batch(training, step)
+        families = {question.family for asked in questions for question in asked}
+        assert (families == {"digit"}) == (step in (first, first + 2)) and (families == {"digit"}) == (
+            "digit" in families
+        )
+
+
+def test_a_validation_shows_digits_where_they_are_trained(training: Training, tower, read: LanguageModel) -> None:
+    assert "digit" in decoder.validate(training)
+    without = new_adapter_training(replace(ADAPTER, digit_steps=0), tower, read)
+    assert "digit" not in decoder.validate(without)
+
+
 def test_the_projector_learns_the_words_of_its_patches(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignment, "BATCHES", 4)
     monkeypatch.setattr(alignment, "IMAGES", 4)
@@ -204,7 +221,7 @@ def test_a_training_cut_off_and_resumed_is_the_unbroken_one(
     monkeypatch.setattr(alignment, "BATCHES", 2)
     monkeypatch.setattr(alignment, "IMAGES", 4)
 
-    steps = [3, 6]
+    steps = [3, 6, 8]
 
     def cut(record: dict) -> None:
         if record["step"] in steps:
@@ -217,12 +234,12 @@ def test_a_training_cut_off_and_resumed_is_the_unbroken_one(
         return {n: p.clone() for n, p in training.model.state_dict().items()}, history
 
     whole, history = train("whole", lambda record: None)
-    for _ in range(2):  # within the first round, and within the second
+    for _ in range(3):  # within each of the rounds
         with pytest.raises(Cut):
             train("cut", cut)
     resumed, resumed_history = train("cut", lambda record: None)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert [r["step"] for r in history] == [r["step"] for r in resumed_history] == [1, 2, 3, 4, 5, 6]
+    assert [r["step"] for r in history] == [r["step"] for r in resumed_history] == [*range(1, 10)]
     start = new_adapter_training(ADAPTER, tower, read).model.state_dict()
     changed = {name for name in whole if not torch.equal(start[name], whole[name])}
     assert changed == {n for n in whole if n.endswith((".up", ".down")) or "projector" in n}

@@ -50,7 +50,14 @@ def test_rendering_twice_gives_the_same_bytes(folder: Path, task: str, tmp_path:
 
 @pytest.mark.parametrize(
     ("task", "chance"),
-    [("knowledge", 0.30), ("perception", 0.55), ("reading", 0.05), ("places", 0.05), ("countries", 0.20)],
+    [
+        ("knowledge", 0.30),
+        ("perception", 0.55),
+        ("reading", 0.05),
+        ("places", 0.05),
+        ("countries", 0.20),
+        ("digits", 0.15),
+    ],
 )
 def test_the_best_constant_answer_stays_at_chance(folder: Path, task: str, chance: float) -> None:
     labels = Counter(question.label for question in questions(folder, task))

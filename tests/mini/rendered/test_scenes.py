@@ -1,9 +1,15 @@
 """Scenes and their pixels: fixed by seed, split cleanly, and labelled as they are drawn."""
 
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from infohorizon.mini.rendered.drawing import draw_scene, glyph, icon_mask
+from infohorizon.mini.rendered.handwriting import OWNED, digit_mask, digit_scene, meant, samples
 from infohorizon.mini.rendered.scenes import (
     CHARACTERS,
     FONT_SIZES,
@@ -11,6 +17,7 @@ from infohorizon.mini.rendered.scenes import (
     GRID,
     KINDS,
     PATCH,
+    QUARTERS,
     SIZE,
     TEST_FONTS,
     TRAIN_FONTS,
@@ -75,6 +82,49 @@ def test_no_icon_stands_on_the_middle_line() -> None:
         for icon in drawn("train", index)[0].icons:
             columns = {icon.column, icon.column + 1}
             assert columns <= set(range(GRID // 2)) if icon.side == "left" else columns <= set(range(GRID // 2, GRID))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_three_quarters_hold_digits_of_the_split_and_the_fourth_the_sign(split: str) -> None:
+    for index in range(40):
+        rng = generator(5, split, index)
+        scene = digit_scene(rng, split)
+        others = set(range(1797)) - set(OWNED[split])
+        assert not others & {digit.sample for digit in scene.digits}
+        quarters = [digit.quarter for digit in scene.digits]
+        top, left = (place // (GRID // 2) == 0 for place in (scene.sign.row, scene.sign.column))
+        quarters.append(f"{'top' if top else 'bottom'} {'left' if left else 'right'}")
+        assert set(quarters) == set(QUARTERS) and len(quarters) == 4
+        assert {scene.sign.row % 4, scene.sign.column % 4} <= {0, 1, 2}  # 2 × 2 patches, none in another quarter
+
+
+def test_the_splits_share_no_digit_and_none_is_left_out() -> None:
+    ink, meant = samples()
+    assert sorted(chain(*OWNED.values())) == list(range(1797)) and len(ink) == len(meant) == 1797
+    assert ink.min() == 0 and ink.max() == 1
+    for owned in OWNED.values():
+        assert set(meant[list(owned)]) == set(range(10))
+
+
+def test_a_digit_is_drawn_in_its_quarter_alone() -> None:
+    """With the same draws but one, two images differ in that digit's quarter alone."""
+    scene = digit_scene(generator(5, "test", 0), "test")
+    first = replace(scene.digits[0], sample=scene.digits[1].sample)
+    other = replace(scene, digits=(first, *scene.digits[1:]))
+    one, two = (draw_scene(shown, generator(5, "test", 1)) for shown in (scene, other))
+    changed = (one != two).any(axis=2)
+    row, column = (place * PATCH for place in QUARTERS[first.quarter])
+    quarter = np.s_[row : row + SIZE // 2, column : column + SIZE // 2]
+    assert changed[quarter].sum() == changed.sum() > 100
+
+
+def test_a_digit_is_what_its_writer_meant() -> None:
+    """Against the file that scikit-learn reads."""
+    folder = Path(sklearn.datasets.__file__).parent
+    table = np.loadtxt(folder / "data/digits.csv.gz", delimiter=",")
+    for index in (0, 1297, 1796):
+        assert meant(index) == str(int(table[index, -1]))
+        assert np.allclose(digit_mask(index, 8) * 16, table[index, :-1].reshape(8, 8), atol=0.04)
 
 
 def test_every_glyph_and_icon_is_its_own() -> None:
