@@ -85,10 +85,8 @@ def test_answers_are_those_of_each_call(case64, penalty, rows, monkeypatch):
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=9), st.integers(1, 80))
 def test_rows_of_like_length_make_a_block(lengths, least):
     """Blocks hold all rows in their order, and no cut of a block would save enough padding; checked one by one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(caches, "LEAST_SAVED", least)
-        blocks = [lengths[rows] for rows in caches.alike(lengths)]
-        enough = [max(least, caches.SHARE_SAVED * padded(block)) for block in blocks]
+    blocks = [lengths[rows] for rows in caches.alike(lengths, least)]
+    enough = [max(least, caches.SHARE_SAVED * padded(block)) for block in blocks]
     assert list(chain(*blocks)) == lengths
     for block, most in zip(blocks, enough, strict=True):
         for i in range(1, len(block)):

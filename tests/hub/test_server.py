@@ -155,6 +155,7 @@ def test_the_hub_gives_the_tables_of_the_local_folders(base: Path, served: Serve
     run(local, ANSWERS)
     assert [name for name in TABLES if not table(study, name).equals(table(local, name))] == []
     expected = {"source": "org/tiny-llava", "folder": None, "commit": FIRST, "revision": FIRST, "layers": 6}
+    expected |= {"dtype": "float32"}
     assert record(study) == expected
     assert commits(study) == (FIRST, FIRST)
     fetched = {Path(request.path).name for request in requests if request.method == "GET"}

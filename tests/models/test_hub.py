@@ -14,6 +14,7 @@ from huggingface_hub import errors
 
 from infohorizon import models
 from infohorizon.errors import UserError
+from infohorizon.models import precision
 from infohorizon.models.hub import SUFFIXES
 from infohorizon.pipeline import inputs
 from infohorizon.pipeline.digest import content
@@ -146,11 +147,13 @@ class Output(list):
 def resolve(settings, output, merged=""):
     """Run the script of rule `fetch_model`, with the digest of a folder's weights as the rule gives it."""
     files = [path for path in Path(settings["source"]).glob("*") if path.suffix in SUFFIXES]
+    settings = {"dtype": "float32", **settings}
     snakemake = SimpleNamespace(
         input=SimpleNamespace(merged=merged),
         output=Output([str(output)]),
         params=SimpleNamespace(settings=settings, weights=content(files)),
-        wildcards=None, config={}, threads=1, rule="fetch_model", log=[],
+        wildcards=SimpleNamespace(model="m"), config={"models": {"m": {"device": "cpu"}}},
+        threads=1, rule="fetch_model", log=[],
     )  # fmt: skip
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": snakemake}, run_name="__main__")
     return json.loads(output.read_text())
@@ -158,8 +161,9 @@ def resolve(settings, output, merged=""):
 
 def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch):
     file = tmp_path / "m.json"
-    record = resolve({"source": "a/b", "revision": None}, file)
-    assert record == {"source": "a/b", "folder": None, "commit": COMMIT, "revision": COMMIT, "layers": 6}
+    record = resolve({"source": "a/b", "revision": None, "dtype": "float16"}, file)
+    known = {"source": "a/b", "revision": COMMIT, "layers": 6, "dtype": "float16"}
+    assert record == {**known, "folder": None, "commit": COMMIT}
     loaded = {}
     monkeypatch.setattr(models, "load", lambda source, settings: loaded.update(settings, source=source) or FAKE)
     job = SimpleNamespace(
@@ -174,7 +178,26 @@ def test_the_record_pins_the_commit_for_later_stages(hub, tmp_path, monkeypatch)
     )
     inputs.open_model(job)
     assert loaded == {"source": "a/b", "dtype": "float16", "device": "cpu", "revision": COMMIT, "image": "pad"}
-    assert inputs.model_record(job) == {"source": "a/b", "revision": COMMIT, "layers": 6}
+    assert inputs.model_record(job) == known
+
+
+@pytest.mark.parametrize(("native", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_decided_once_for_all_jobs(case, tmp_path, monkeypatch, native, dtype):
+    """By the machine that fetches the model: shards of another one would not fit beside its own."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native, "avx2": True})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    precision.native_dtype.cache_clear()
+    file, settings = tmp_path / "m.json", {"source": str(case.folder), "dtype": "auto"}
+    assert resolve(settings, file)["dtype"] == dtype
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": not native})
+    precision.native_dtype.cache_clear()
+    job = SimpleNamespace(
+        threads=1, input=SimpleNamespace(model=str(file)), wildcards=SimpleNamespace(model="m"),
+        params=SimpleNamespace(protocol={}), config={"models": {"m": {**settings, "device": "cpu"}}, "compile": False},
+    )  # fmt: skip
+    assert str(inputs.open_model(job).dtype) == f"torch.{dtype}"
+    assert inputs.model_record(job)["dtype"] == dtype
+    precision.native_dtype.cache_clear()
 
 
 FAKE = SimpleNamespace(depth=8, device=torch.device("cpu"), dtype=torch.float16)

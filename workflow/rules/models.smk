@@ -72,7 +72,7 @@ rule fetch_model:
         settings=lambda wildcards: {
             key: value
             for key, value in model_settings(wildcards).items()
-            if key in ("source", "revision")
+            if key in ("source", "revision", "dtype")
         },
         weights=lambda wildcards: content(weights(wildcards)),
         code=code("fetch_model"),

@@ -21,7 +21,7 @@ def main(job: Job) -> None:
     data = {
         name: image for name, image in images.select("image_id", "image").iter_rows() if shard_of(name, shards) == shard
     }
-    wide = job.params.settings["model"]["dtype"] in ("float32", "float64")
+    wide = model_record(job)["dtype"] in ("float32", "float64")
 
     @cache
     def model() -> VisionLanguageModel:

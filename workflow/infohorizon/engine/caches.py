@@ -16,9 +16,9 @@ from torch.nn.functional import pad
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 GROWTH = 32  # new tokens that a padded cache makes room for at once
-LEAST_SAVED, SHARE_SAVED = 2048, 0.1
-"""Rows of other lengths attend in a call of their own if that saves so many tokens of padding, and this share of all:
-a call costs launches."""
+LEAST_SAVED, SHARE_SAVED = 2**25, 0.1
+"""Rows of other lengths attend in a call of their own if that saves so many bytes of padding, and this share of all: in
+the time in which a card reads them, a call's kernels are launched."""
 _cache: ContextVar["Cache | None"] = ContextVar("cache", default=None)
 
 
@@ -112,7 +112,9 @@ class PaddedCache(Cache):
     """
 
     def __init__(self, rows: Sequence[Pair], lengths: Tensor) -> None:
-        parts = alike([keys.shape[1] for keys, _ in rows])
+        keys, values = rows[0]
+        each = (keys[:, 0].numel() + values[:, 0].numel()) * values.element_size()
+        parts = alike([keys.shape[1] for keys, _ in rows], LEAST_SAVED / each)
         self.blocks = [Block(part, rows[part], lengths[part]) for part in parts]
 
     @torch.compiler.disable
@@ -178,8 +180,9 @@ class Block:
         self.mask = None if self.mask is None else self.mask[staying]
 
 
-def alike(lengths: Sequence[int]) -> list[slice]:
-    """Rows of these lengths cut into neighbours of like length, wherever a cut saves enough padding."""
+def alike(lengths: Sequence[int], least: float) -> list[slice]:
+    """Rows of these lengths cut into neighbours of like length, wherever a cut saves `least` tokens of padding or more,
+    and SHARE_SAVED of all."""
 
     def cut(start: int, stop: int) -> list[slice]:
         longest = list(accumulate(lengths[start:stop], max))
@@ -189,7 +192,7 @@ def alike(lengths: Sequence[int]) -> list[slice]:
             i * (longest[-1] - longest[i - 1]) + (rows - i) * (longest[-1] - behind[i - 1]) for i in range(1, rows)
         ]
         most = max(saved, default=0)
-        if most < max(LEAST_SAVED, SHARE_SAVED * rows * longest[-1]):
+        if most < max(least, SHARE_SAVED * rows * longest[-1]):
             return [slice(start, stop)]
         middle = start + 1 + saved.index(most)
         return cut(start, middle) + cut(middle, stop)

@@ -18,6 +18,7 @@ from infohorizon.errors import UserError
 from infohorizon.models import loading
 from infohorizon.models.frame import Frame, FrameReader, Pixels
 from infohorizon.models.geometry import batch_bytes, geometry, kv_bytes
+from infohorizon.models.precision import native_dtype
 from infohorizon.models.square import GREY, squared
 
 VICUNA_V1 = (
@@ -96,7 +97,8 @@ class VisionLanguageModel(ABC):
             UserError: weights that are damaged, missing, of other shapes or pickled; no tokenizer or image processor.
         """
         parts = loading.processors(source, folder)
-        model = loading.weights(source, folder, settings.get("dtype", "float32"), settings.get("device", "auto"))
+        dtype, device = settings.get("dtype", "float32"), settings.get("device", "auto")
+        model = loading.weights(source, folder, native_dtype(device) if dtype == "auto" else dtype, device)
         return cls(model, *parts, settings)
 
     @property

@@ -36,6 +36,7 @@ NEUTRAL = (
     "models/hub.py",
     "models/known_ids.py",
     "models/own_forward.py",
+    "models/precision.py",
     "models/preflight.py",
 )
 # Glue that decides what is asked, and with which settings: it was taken out of several scripts.

@@ -96,14 +96,16 @@ def decoding(job: Job) -> list[Any]:
 
 
 def model_record(job: Job) -> dict[str, Any]:
-    """What the tables record of the model: source, revision, layers."""
+    """What the tables record of the model: source, revision, layers, dtype."""
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
-    return {key: record[key] for key in ("source", "revision", "layers")}
+    return {key: record[key] for key in ("source", "revision", "layers", "dtype")}
 
 
 def group_digest(job: Job, *decisive: Any) -> str:
-    """Digest of what decides a cell beside its question: the model's weights, and settings and code as given."""
-    return digest_of([model_record(job)["revision"], *decisive])
+    """Digest of what decides a cell beside its question: the model's weights, their dtype, and settings and code as
+    given."""
+    record = model_record(job)
+    return digest_of([record["revision"], record["dtype"], *decisive])
 
 
 def open_model(job: Job) -> VisionLanguageModel:
@@ -115,7 +117,7 @@ def open_model(job: Job) -> VisionLanguageModel:
     torch.set_num_threads(job.threads)
     _into_the_log()
     record = json.loads(Path(job.input.model).read_text(encoding="utf-8"))
-    settings = {**configured, **job.params.protocol, "revision": record["commit"]}
+    settings = {**configured, **job.params.protocol, "revision": record["commit"], "dtype": record["dtype"]}
     model = models.load(record["folder"] or record["source"], settings)
     log.info("%s on %s", name, gpus.described(model))
     if job.config["compile"]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infohorizon import tables
-from infohorizon.pipeline.inputs import Questions
+from infohorizon.pipeline.inputs import Questions, model_record
 from infohorizon.pipeline.job import Job
 from infohorizon.tables.resumable import finished
 
@@ -25,7 +25,7 @@ def rounding_metadata(
             it cannot be measured.
     """
     few = list(questions.rows)[: job.params.cells["floor_questions"]] if job.wildcards.shard == "0" else []
-    if not few or job.params.settings["model"]["dtype"] not in SIXTEEN_BIT:
+    if not few or model_record(job)["dtype"] not in SIXTEEN_BIT:
         return {}
     known = recorded_floor(job.output[0], groups, {name: questions.digests[name] for name in few}, layers)
     if known is None and (found := measure(few)) is not None:

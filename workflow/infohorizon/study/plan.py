@@ -16,7 +16,7 @@ from infohorizon.study.sizes import Tables, benchmark_size, model_geometry
 from infohorizon.study.timings import Used, comparison
 from infohorizon.study.workload import Cost, Workload
 
-ELEMENT = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+ELEMENT = {"auto": 2, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 # The rules that run a model, in their order.
 COSTS = {
     "encode_images": rules.encode_images,

@@ -22,8 +22,8 @@ from infohorizon.mini.training.curves import write_history
 from infohorizon.mini.training.decoder import Record, Training, fuller_scenes, train_model
 from infohorizon.mini.training.packing import Turn
 from infohorizon.mini.training.recipe import AdapterRecipe
+from infohorizon.models.precision import native_dtype
 
-NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what processors that multiply bfloat16 by themselves say
 VALIDATED = 0.25  # share of the images of a validation that hold digits
 ALIGNED = 2  # added to the recipe's seed: scenes of their own
 
@@ -67,8 +67,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
 
 def in_half_precision(recipe: AdapterRecipe) -> bool:
     """Whether the decoder's products are made in bfloat16."""
-    native = any(torch.cpu.get_capabilities().get(name) for name in NATIVE)
-    return recipe.dtype == "bfloat16" or (recipe.dtype == "auto" and native)
+    return (native_dtype() if recipe.dtype == "auto" else recipe.dtype) == "bfloat16"
 
 
 def train_adapter(
