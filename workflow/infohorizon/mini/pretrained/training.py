@@ -8,7 +8,7 @@ import torch
 from transformers import CLIPVisionModel
 
 from infohorizon.mini.pretrained import folder
-from infohorizon.mini.pretrained.alignment import align_projector
+from infohorizon.mini.pretrained.alignment import align_digits, align_projector
 from infohorizon.mini.pretrained.language_model import LanguageModel
 from infohorizon.mini.pretrained.llava import half_precision_decoder, new_llava, new_processor
 from infohorizon.mini.pretrained.lora import adapt
@@ -21,7 +21,7 @@ from infohorizon.mini.rendered.scenes import Scene, Split
 from infohorizon.mini.training.curves import write_history
 from infohorizon.mini.training.decoder import Record, Training, fuller_scenes, train_model
 from infohorizon.mini.training.packing import Turn
-from infohorizon.mini.training.recipe import AdapterRecipe
+from infohorizon.mini.training.recipe import AdapterRecipe, Round
 from infohorizon.models.precision import native_dtype
 
 VALIDATED = 0.25  # share of the images of a validation that hold digits
@@ -59,10 +59,13 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
         return (adapter_finishing_questions if finishing else adapter_questions)(rng, scene, split)
 
     @torch.autocast("cpu", enabled=False)  # whitening needs more digits than products in bfloat16 have
-    def start() -> None:
-        align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
+    def begin(current: Round) -> None:
+        if current.first == 0:
+            align_projector(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
+        elif current == recipe.rounds[-1]:
+            align_digits(model, turn, recipe.align_steps, recipe.seed + ALIGNED)
 
-    return Training(recipe, model, turn, sample, ask, start, mixed=in_half_precision(recipe) and not pretrained)
+    return Training(recipe, model, turn, sample, ask, begin, mixed=in_half_precision(recipe) and not pretrained)
 
 
 def in_half_precision(recipe: AdapterRecipe) -> bool:

@@ -19,7 +19,7 @@ from infohorizon.mini.rendered.scenes import Scene, Split, generator, sample_sce
 from infohorizon.mini.training.model import new_model, start_projector, tower_features
 from infohorizon.mini.training.optimizer import Optimizer, load_checkpoint, save_checkpoint
 from infohorizon.mini.training.packing import Pack, Turn, answer_logits, exact_matches, pack
-from infohorizon.mini.training.recipe import Course, ModelRecipe
+from infohorizon.mini.training.recipe import Course, ModelRecipe, Round
 from infohorizon.mini.training.tower import normalized
 
 LOG_EVERY = 50  # steps; training accuracy is the mean over them
@@ -53,7 +53,7 @@ class Training:
         model: those of its parameters that require a gradient are trained.
         turn: how it is asked.
         sample, ask: what it sees, and what it is asked.
-        start: what happens before the first step, and not when a training is resumed.
+        begin: what happens before the first step of a round, and not when a training is resumed within it.
         mixed: whether weights in float32 are rounded to bfloat16 for each product.
     """
 
@@ -62,7 +62,7 @@ class Training:
     turn: Turn
     sample: Sample
     ask: Ask
-    start: Callable[[], None]
+    begin: Callable[[Round], None]
     mixed: bool = False
 
 
@@ -74,12 +74,13 @@ def new_training(recipe: ModelRecipe, tower: CLIPVisionModel, processor: LlavaPr
             return training_questions(rng, scene, split, options=step is None or step >= recipe.options_from)
         return finishing_questions(rng, scene, split, sides=step >= recipe.sides_from)
 
-    def start() -> None:
-        batches = [training_batch(training, step)[0] for step in range(PROJECTOR_IMAGES // recipe.batch)]
-        start_projector(model.model.multi_modal_projector, tower_features(model, torch.cat(batches)).flatten(0, 1))
+    def begin(current: Round) -> None:
+        if current.first == 0:
+            batches = [training_batch(training, step)[0] for step in range(PROJECTOR_IMAGES // recipe.batch)]
+            start_projector(model.model.multi_modal_projector, tower_features(model, torch.cat(batches)).flatten(0, 1))
 
     model = new_model(recipe, tower, processor.tokenizer)
-    training = Training(recipe, model, Turn(processor), fuller_scenes(recipe), ask, start)
+    training = Training(recipe, model, Turn(processor), fuller_scenes(recipe), ask, begin)
     return training
 
 
@@ -148,22 +149,20 @@ def train_model(training: Training, checkpoint: Path, log: Callable[[Record], No
     if state := load_checkpoint(checkpoint, recipe):
         model.load_state_dict(state["model"], strict=False)
         start, history = state["step"], state["history"]
-    else:
-        training.start()
-    current = recipe.round_of(start)
-    optimizer = Optimizer(trained.values(), current.rate, current.steps, current.first)
-    if state and start != current.first:  # each round starts with an optimizer of its own
-        optimizer.adam.load_state_dict(state["adam"])
 
     def record(split: str, step: int, **values: float) -> None:
         history.append({"split": split, "step": step, **values})
         log(history[-1])
 
-    losses, answered, began = [], [], time.monotonic()
+    losses, answered, began, current = [], [], time.monotonic(), None
     for step in range(start + 1, recipe.all_steps + 1):
         if recipe.round_of(step - 1) != current:
             current = recipe.round_of(step - 1)
+            if step - 1 == current.first:
+                training.begin(current)
             optimizer = Optimizer(trained.values(), current.rate, current.steps, current.first)
+            if step - 1 > current.first:  # resumed
+                optimizer.adam.load_state_dict(state["adam"])
         pixels, questions = training_batch(training, step - 1)
         features = tower_features(model, pixels)
         loss, answers = loss_and_answers(model, pack(questions, training.turn, features.shape[1]), features)

@@ -93,8 +93,8 @@ class ModelRecipe(Course):
 class AdapterRecipe(Course):
     """Course of the training of a pretrained language model: LoRA of this rank, and the projector.
 
-    A third round of `digit_steps` asks for handwritten digits in every second step, and in the others what the second
-    round asks, so that nothing is forgotten.
+    A third round of `digit_steps` asks for handwritten digits in two of three steps, and in the others what the second
+    round asks, so that nothing is forgotten. It begins with the projector alone, as the first one.
     `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else;
     with 0 it starts from whitened features. `weights`: of the decoder, pretrained (and frozen beside LoRA) or random
     (and all trained). `dtype`: of the decoder's products, and of what is frozen; auto is bfloat16 on a processor that
@@ -116,7 +116,7 @@ class AdapterRecipe(Course):
     def shows_digits(self, step: int) -> bool:
         """Whether the images of this step hold handwritten digits."""
         first = self.rounds[-1].first
-        return step >= first and (step - first) % 2 == 0
+        return step >= first and (step - first) % 3 < 2
 
 
 def load() -> dict[str, Any]:
