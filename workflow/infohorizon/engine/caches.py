@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 GROWTH = 32  # new tokens that a padded cache makes room for at once
-LEAST_SAVED, SHARE_SAVED = 2**27, 0.1
+LEAST_SAVED, SHARE_SAVED = 2**26, 0.1
 """Rows of other lengths attend in a call of their own if that saves so many bytes of padding, and this share of all: in
 the time in which a card reads them, a call's kernels are launched."""
 _cache: ContextVar["Cache | None"] = ContextVar("cache", default=None)
