@@ -49,11 +49,11 @@ LoRA on every linear layer of the decoder and a two-layer projector, nothing els
 that share it through a block mask. The projector starts where each patch is carried to the sum of the language model's
 embeddings of the words that describe it (`mini/pretrained/alignment.py`). Scenes begin with one word and one shape; the
 share of fuller ones grows. A second, shorter round (`finish_steps`) shows full scenes alone and asks more of what is
-learned last. A third (`digit_steps`) asks for handwritten digits in two of three steps; before it the projector learns to
-carry their patches to their words too, since without that the decoder was at chance after 160 steps. Next-token loss on
-the answers alone, AdamW; in each round the rate is constant after a warm-up and falls linearly to 0 over the last 30 % of
-the steps. The language model is in bfloat16 (in float32 on processors that do not multiply bfloat16 by themselves), what
-is trained in float32.
+learned last. A third (`digit_steps`) asks for handwritten digits in two of three steps; before it the projector learns
+to carry their patches to their words too, since without that the decoder was at chance after 160 steps. Next-token loss
+on the answers alone, AdamW; in each round the rate is constant after a warm-up and falls linearly to 0 over the last
+30 % of the steps. The language model is in bfloat16 (in float32 on processors that do not multiply bfloat16 by
+themselves), what is trained in float32.
 
 Data and length were chosen by answers on the validation split and by the time available; nothing was selected, and no
 loss added, for where visual tokens stop mattering.
