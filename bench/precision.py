@@ -82,7 +82,8 @@ def compared(folder: str, task: str, rows: list[dict[str, Any]]) -> list[str]:
         sides, rules = [Side(folder, dtype, task) for dtype in DTYPES], create(task)
         for side in sides:  # once before it counts
             work(side, side.asked(rows[0]))
-        wide, half = (np.array([side.timed(work, row) for row in rows]) for side in sides)
+        found = [[side.timed(work, row) for side in sides] for row in rows]  # in turns
+        wide, half = (np.array(one) for one in zip(*found, strict=True))
         if work is information:
             difference = f"{np.sqrt(np.square(wide - half).mean()):.1g} rms, {np.abs(wide - half).max():.1g} at most"
         else:

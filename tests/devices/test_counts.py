@@ -12,7 +12,7 @@ import torch
 
 from devices.ledger import Counts, counting
 from devices.sides import LAYERS, NAMES, Side, sides_of
-from infohorizon.engine import Greedy, Unfinished, decode, resume
+from infohorizon.engine import Greedy, Unfinished, decode, padded, resume
 from infohorizon.measure import sweep
 from infohorizon.measure.information import Measurement, token_information
 from infohorizon.measure.questioner import settled
@@ -164,8 +164,10 @@ def test_decoding_waits_once_a_step(side, penalty):
     assert max(decoded([1, 1]), decoded([0, 1, 1, 2, 2, 3])) <= DECODING + steps + (penalty != 1.0)
 
 
-def test_answers_that_wait_for_each_other_wait_once_a_step(side):
-    """For the host, however many rows, calls and layers there are."""
+@pytest.mark.parametrize("least", [padded.LEAST_SAVED, 1])
+def test_answers_that_wait_for_each_other_wait_once_a_step(side, least, monkeypatch):
+    """For the host, however many rows, calls, layers and buckets there are."""
+    monkeypatch.setattr(padded, "LEAST_SAVED", least)
     model, batch = side.model.language_model, side.questioner.batch
 
     def decoded(calls: list[list[int]]) -> int:

@@ -11,7 +11,7 @@ import torch
 from devices.accelerator import NAME
 from devices.rules import DeviceMixed
 from devices.sides import Side
-from infohorizon.engine import caches, decoding, greedy, language_model, layers, removal, trace, unfinished
+from infohorizon.engine import decoding, greedy, language_model, layers, padded, removal, trace, unfinished
 from infohorizon.engine.language_model import LanguageModel, Rope
 from infohorizon.engine.trace import Trace
 from infohorizon.measure.information import Measurement, token_information
@@ -143,7 +143,7 @@ FAULTS = {
     "answers": Fault(made(decoding, "full"), answered),
     "tokens that are penalised": Fault(made(greedy, "zeros_like"), penalised),
     "lengths of rows that wait": Fault(made(unfinished, "tensor"), waited),
-    "padding": Fault(made(caches, "arange"), waited),
+    "padding": Fault(made(padded, "arange"), waited),
     "states of the unpruned run": Fault(left(Trace, "hidden"), measured()),
     "keys of the unpruned run": Fault(left(Trace, "keys"), measured()),
     "mask of the last queries": Fault(made(layers, "ones"), measured()),

@@ -11,15 +11,17 @@ from infohorizon.engine import (
     Batch,
     Greedy,
     Unfinished,
-    caches,
     decode,
     decoding,
+    layers,
+    padded,
     prefill,
     resume,
     unfinished,
     unpruned,
 )
-from infohorizon.engine.layers import run_layer
+from infohorizon.engine.caches import running_cache
+from infohorizon.engine.layers import _attend_padded, run_layer
 from infohorizon.errors import UserError
 
 LIMIT = 12
@@ -74,27 +76,41 @@ def test_answers_are_those_of_each_call(case64, penalty, rows, monkeypatch):
     if penalty == 1.0:  # the stop tokens are taken from these answers
         assert len({len(answer) for answer in expected}) > 1, "rows must end at different steps"
     assert together(case64, stop, penalty, rows=rows) == expected
-    for module, name, value in ((unfinished, "LEAVE", 1.0), (unfinished, "BLOCK", 2), (caches, "GROWTH", 3)):
+    for module, name, value in ((unfinished, "LEAVE", 1.0), (unfinished, "BLOCK", 2), (padded, "GROWTH", 3)):
         monkeypatch.setattr(module, name, value)
     assert together(case64, stop, penalty, rows=rows) == expected
-    monkeypatch.setattr(caches, "LEAST_SAVED", 1)  # rows of other lengths attend in calls of their own
-    monkeypatch.setattr(caches, "SHARE_SAVED", 0)
-    assert together(case64, stop, penalty, rows=rows) == expected
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_rows_of_other_lengths_attend_in_calls_of_their_own(case64, penalty, monkeypatch):
+    """In buckets, of which some come to an end before others."""
+    stop, seen = stops(case64), []
+
+    def attend(query, bucket, scaling):
+        seen.append(len(running_cache().buckets))
+        return _attend_padded(query, bucket, scaling)
+
+    expected = answers(case64, stop, penalty)
+    monkeypatch.setattr(padded, "LEAST_SAVED", 1)
+    monkeypatch.setattr(padded, "SHARE_SAVED", 0)
+    monkeypatch.setattr(layers, "_attend_padded", attend)
+    assert together(case64, stop, penalty) == expected
+    assert max(seen) > 2 and len(set(seen)) > 1
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=9), st.integers(1, 80))
-def test_rows_of_like_length_make_a_block(lengths, least):
-    """Blocks hold all rows in their order, and no cut of a block would save enough padding; checked one by one."""
-    blocks = [lengths[rows] for rows in caches.alike(lengths, least)]
-    enough = [max(least, caches.SHARE_SAVED * padded(block)) for block in blocks]
-    assert list(chain(*blocks)) == lengths
-    for block, most in zip(blocks, enough, strict=True):
-        for i in range(1, len(block)):
-            assert padded(block) - padded(block[:i]) - padded(block[i:]) < most
-    assert len(blocks) == 1 or sum(map(padded, blocks)) + least * (len(blocks) - 1) <= padded(lengths)
+def test_rows_of_like_length_share_a_bucket(lengths, least):
+    """Buckets hold all rows in their order, and no split of a bucket would save enough padding; checked one by one."""
+    buckets = [lengths[rows] for rows in padded.length_buckets(lengths, least)]
+    enough = [max(least, padded.SHARE_SAVED * total(bucket)) for bucket in buckets]
+    assert list(chain(*buckets)) == lengths
+    for bucket, most in zip(buckets, enough, strict=True):
+        for i in range(1, len(bucket)):
+            assert total(bucket) - total(bucket[:i]) - total(bucket[i:]) < most
+    assert len(buckets) == 1 or sum(map(total, buckets)) + least * (len(buckets) - 1) <= total(lengths)
 
 
-def padded(lengths):
+def total(lengths):
     return len(lengths) * max(lengths)
 
 

@@ -14,8 +14,8 @@ from huggingface_hub import errors
 
 from infohorizon import models
 from infohorizon.errors import UserError
-from infohorizon.models import precision
 from infohorizon.models.hub import SUFFIXES
+from infohorizon.models.precision import native_dtype
 from infohorizon.pipeline import inputs
 from infohorizon.pipeline.digest import content
 
@@ -186,18 +186,26 @@ def test_auto_is_decided_once_for_all_jobs(case, tmp_path, monkeypatch, native, 
     """By the machine that fetches the model: shards of another one would not fit beside its own."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native, "avx2": True})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    precision.native_dtype.cache_clear()
     file, settings = tmp_path / "m.json", {"source": str(case.folder), "dtype": "auto"}
     assert resolve(settings, file)["dtype"] == dtype
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": not native})
-    precision.native_dtype.cache_clear()
     job = SimpleNamespace(
         threads=1, input=SimpleNamespace(model=str(file)), wildcards=SimpleNamespace(model="m"),
         params=SimpleNamespace(protocol={}), config={"models": {"m": {**settings, "device": "cpu"}}, "compile": False},
     )  # fmt: skip
     assert str(inputs.open_model(job).dtype) == f"torch.{dtype}"
     assert inputs.model_record(job)["dtype"] == dtype
-    precision.native_dtype.cache_clear()
+
+
+def test_a_gpu_computes_in_bfloat16_and_so_does_a_processor_that_can(case, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert native_dtype("cuda:1") == native_dtype("auto") == "bfloat16" and native_dtype("cpu") == "float32"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    assert native_dtype("cpu") == "bfloat16"
+    assert models.load(str(case.folder), {"dtype": "auto", "device": "cpu"}).dtype == torch.bfloat16
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in older versions
+    assert native_dtype("cpu") == "float32"
 
 
 FAKE = SimpleNamespace(depth=8, device=torch.device("cpu"), dtype=torch.float16)

@@ -73,6 +73,7 @@ rule fetch_model:
             key: value
             for key, value in model_settings(wildcards).items()
             if key in ("source", "revision", "dtype")
+            or (key == "device" and model_settings(wildcards)["dtype"] == "auto")
         },
         weights=lambda wildcards: content(weights(wildcards)),
         code=code("fetch_model"),

@@ -88,7 +88,7 @@ rule train_adapter:
     threads: 1
     resources:
         mem_mb=6000,
-        runtime=240,
+        runtime=720,
     params:
         recipe=lambda wildcards: recipe.adapter_part(RECIPE, wildcards.adapter),
         code=code("train_adapter"),

@@ -3,7 +3,7 @@
 Keys: source (folder or hub id), folder (where a model that is not the hub's is: its source, or what an adapter was
 merged into), commit (hub commit, null for a folder), revision (commit, or a digest of the source's configuration and
 weights), layers (of the decoder), dtype (as configured, or what `auto` means on the machine that runs this: all jobs of
-the study use that, wherever they run).
+the study use it, wherever they run).
 """
 
 import json
@@ -19,7 +19,7 @@ from infohorizon.pipeline.job import Job, run
 
 def main(job: Job) -> None:
     source, revision = job.params.settings["source"], job.params.settings.get("revision")
-    dtype = job.params.settings["dtype"]
+    dtype, device = job.params.settings["dtype"], job.params.settings.get("device", "auto")
     if is_local(source):
         folder, commit = fetch(str(job.input.merged) or source), None
     else:
@@ -33,7 +33,7 @@ def main(job: Job) -> None:
         "commit": commit,
         "revision": commit or f"digest:{job.params.weights}",
         "layers": int(decoder_config(config)["num_hidden_layers"]),
-        "dtype": native_dtype(job.config["models"][job.wildcards.model]["device"]) if dtype == "auto" else dtype,
+        "dtype": native_dtype(device) if dtype == "auto" else dtype,
     }
     write_text(job.output[0], json.dumps(record, indent=2) + "\n")
 

@@ -9,7 +9,7 @@ import pytest
 import sklearn.datasets
 
 from infohorizon.mini.rendered.drawing import draw_scene, glyph, icon_mask
-from infohorizon.mini.rendered.handwriting import OWNED, digit_mask, digit_scene, meant, samples
+from infohorizon.mini.rendered.handwriting import OWNED, digit_mask, digit_scene, label_of, samples
 from infohorizon.mini.rendered.scenes import (
     CHARACTERS,
     FONT_SIZES,
@@ -123,7 +123,7 @@ def test_a_digit_is_what_its_writer_meant() -> None:
     folder = Path(sklearn.datasets.__file__).parent
     table = np.loadtxt(folder / "data/digits.csv.gz", delimiter=",")
     for index in (0, 1297, 1796):
-        assert meant(index) == str(int(table[index, -1]))
+        assert label_of(index) == str(int(table[index, -1]))
         assert np.allclose(digit_mask(index, 8) * 16, table[index, :-1].reshape(8, 8), atol=0.04)
 
 

@@ -33,6 +33,7 @@ def questions(paths: Sequence[str]) -> pl.DataFrame:
 def sources(answers: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What the answers tables record of the study's `models` and `benchmarks` (source, revision), by name.
 
+    Of models also `layers` and `dtype`.
     `protocols`: model → benchmark → name and fingerprint of the protocol it was asked under.
     """
     found: dict[str, dict[str, Any]] = {"models": {}, "benchmarks": {}, "protocols": {}}

@@ -16,7 +16,8 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from infohorizon.engine.caches import Block, Cache, Pair, running_cache
+from infohorizon.engine.caches import Cache, Pair, running_cache
+from infohorizon.engine.padded import Bucket
 
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
@@ -70,8 +71,9 @@ def _attention(
     if (cache := running_cache()) is not None:
         shared, unread = cache.shared, 0 if cache.read is None else query.shape[2] - cache.read
         query = query[:, :, unread:]
-    if cache is not None and cache.blocks:
-        out = torch.cat([_attend_padded(query[block.rows], block, scaling) for block in cache.blocks])
+    if cache is not None and cache.buckets:
+        parts = [_attend_padded(query[bucket.rows], bucket, scaling) for bucket in cache.buckets]
+        out = torch.cat(parts) if len(parts) > 1 else parts[0]
     elif shared is not None and query.shape[2] == 1:
         out = _attend_one(query, key, value, shared, scaling)
     else:
@@ -131,18 +133,18 @@ def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Pair, scaling
     return (out + weights[..., length:] @ value).reshape(rows, heads, 1, width)
 
 
-def _attend_padded(query: Tensor, block: Block, scaling: float) -> Tensor:
+def _attend_padded(query: Tensor, bucket: Bucket, scaling: float) -> Tensor:
     """Attention of one new token per row to the keys that its row has, in the value's dtype.
 
     Heads that share keys stand as queries beside each other, so that no key is repeated.
 
     Args:
-        query: (rows, heads, 1, head width), of the block's rows.
+        query: (rows, heads, 1, head width), of the bucket's rows.
     Returns: the same shape.
     """
-    (key, value), (rows, heads, _, width) = block.pair, query.shape
+    (key, value), (rows, heads, _, width) = bucket.pair, query.shape
     grouped = query.to(value.dtype).reshape(rows, key.shape[1], heads // key.shape[1], width)
-    out = scaled_dot_product_attention(grouped, key.to(value.dtype), value, attn_mask=block.seen, scale=scaling)
+    out = scaled_dot_product_attention(grouped, key.to(value.dtype), value, attn_mask=bucket.seen, scale=scaling)
     return out.reshape(rows, heads, 1, width)
 
 

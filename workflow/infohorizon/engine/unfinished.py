@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from infohorizon.engine.batching import Batch
-from infohorizon.engine.caches import PaddedCache, Pair
+from infohorizon.engine.caches import Pair
 from infohorizon.engine.greedy import Greedy
 from infohorizon.engine.language_model import LanguageModel, Rope
 from infohorizon.engine.layers import run_layer
+from infohorizon.engine.padded import PaddedCache
 
 LEAVE = 0.75
 """Rows that ended leave once no more than this share of a batch is left: each leaving copies the others' caches."""
@@ -140,7 +141,8 @@ class Unfinished:
 
 def _of_rows(ropes: Sequence[tuple[Tensor, Tensor]], staying: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The tables of some rows; layers that share one still do."""
-    found = {id(rope): (rope[0].index_select(-3, staying), rope[1].index_select(-3, staying)) for rope in ropes}
+    tables = {id(rope): rope for rope in ropes}
+    found = {key: (cos.index_select(-3, staying), sin.index_select(-3, staying)) for key, (cos, sin) in tables.items()}
     return [found[id(rope)] for rope in ropes]
 
 

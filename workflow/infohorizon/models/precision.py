@@ -1,22 +1,21 @@
-"""What `dtype: auto` means on this machine. Importing it loads no torch."""
+"""What `dtype: auto` means. Importing it loads no torch."""
 
-import functools
-
-NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what processors that multiply bfloat16 by themselves say
+NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what PyTorch calls a processor's instructions for bfloat16
 
 
-@functools.cache
-def native_dtype(device: str = "cpu") -> str:
-    """ "bfloat16" where the device ("auto": a GPU where there is one) multiplies it by itself, else "float32".
+def native_dtype(device: str = "auto") -> str:
+    """The name of the dtype: bfloat16 on a GPU, and on a processor that has instructions for it; else float32.
 
-    Others take several times as long for bfloat16 as for float32.
+    Other processors take several times as long for bfloat16 as for float32.
+
+    Args:
+        device: a name that PyTorch knows, or "auto", a GPU where there is one.
     """
     import torch
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda"):
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = any(torch.cpu.get_capabilities().get(name) for name in NATIVE)
+    # Older versions of PyTorch do not say what a processor can do.
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    native = torch.device(device).type != "cpu" or any(known.get(name) for name in NATIVE)
     return "bfloat16" if native else "float32"

@@ -1,4 +1,4 @@
-"""The projector's start: each patch is carried to where the language model has the words that describe it."""
+"""What the projector learns before the decoder does: to carry each patch to the words that describe it."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration
 
 from infohorizon.mini.rendered.drawing import draw_scene
-from infohorizon.mini.rendered.handwriting import digit_scene, meant
+from infohorizon.mini.rendered.handwriting import digit_scene, label_of
 from infohorizon.mini.rendered.scenes import (
     CHARACTERS,
     COLORS,
@@ -101,15 +101,16 @@ def align_digits(model: LlavaForConditionalGeneration, turn: Turn, steps: int, s
 
 
 def regress(projector: nn.Module, pairs: Callable[[int], list[Pair]], steps: int) -> None:
-    """Steps of Adam towards targets: the squared misses of each of a step's pairs (features, target), by its size."""
+    """Steps of Adam. The loss adds up each pair's (features, target) mean squared error, relative to its target's mean
+    square."""
     adam = torch.optim.Adam(projector.parameters(), RATE)
     for step in range(steps):
         for group in adam.param_groups:
             group["lr"] = RATE * (1 - step / steps)
         losses = [(projector(x) - target).pow(2).mean() / target.pow(2).mean() for x, target in pairs(step)]
-        adam.zero_grad()
         torch.stack(losses).sum().backward()
         adam.step()
+        adam.zero_grad()
 
 
 @torch.no_grad()
@@ -123,7 +124,7 @@ def digit_patches(model: LlavaForConditionalGeneration, seed: int, batch: int) -
         images.append(draw_scene(scene, rng))
         for digit in scene.digits:
             row, column = QUARTERS[digit.quarter]
-            patches[place, row : row + GRID // 2, column : column + GRID // 2] = int(meant(digit.sample)) + 1
+            patches[place, row : row + GRID // 2, column : column + GRID // 2] = int(label_of(digit.sample)) + 1
     return tower_features(model, normalized(images)).flatten(0, 1), patches.flatten()
 
 

@@ -70,7 +70,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
 
 def in_half_precision(recipe: AdapterRecipe) -> bool:
     """Whether the decoder's products are made in bfloat16."""
-    return (native_dtype() if recipe.dtype == "auto" else recipe.dtype) == "bfloat16"
+    return (native_dtype("cpu") if recipe.dtype == "auto" else recipe.dtype) == "bfloat16"
 
 
 def train_adapter(

@@ -24,7 +24,7 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
     return data.images.astype(np.float32) / 16, data.target
 
 
-def meant(index: int) -> str:
+def label_of(index: int) -> str:
     """The digit that the writer of sample `index` meant."""
     return str(samples()[1][index])
 

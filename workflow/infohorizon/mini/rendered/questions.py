@@ -7,7 +7,7 @@ import numpy as np
 
 from infohorizon.mini.rendered import countries as world
 from infohorizon.mini.rendered.facts import ATTRIBUTE_OF, ATTRIBUTES, FACTS, NAMES, VALUES
-from infohorizon.mini.rendered.handwriting import meant
+from infohorizon.mini.rendered.handwriting import label_of
 from infohorizon.mini.rendered.scenes import COLORS, GRID, SHAPES, Icon, Scene, Split, Word, pick, pick_one, split_of
 
 LETTERS = "ABCD"
@@ -69,7 +69,7 @@ def read_letter(rng: np.random.Generator, word: Word) -> RenderedQuestion:
 def digits(scene: Scene) -> list[RenderedQuestion]:
     """One question for each handwritten digit."""
     return [
-        RenderedQuestion("digit", f"what digit is at the {digit.quarter}?", meant(digit.sample))
+        RenderedQuestion("digit", f"what digit is at the {digit.quarter}?", label_of(digit.sample))
         for digit in scene.digits
     ]
 

@@ -160,6 +160,7 @@ def train_model(training: Training, checkpoint: Path, log: Callable[[Record], No
             current = recipe.round_of(step - 1)
             if step - 1 == current.first:
                 training.begin(current)
+                began = time.monotonic()
             optimizer = Optimizer(trained.values(), current.rate, current.steps, current.first)
             if step - 1 > current.first:  # resumed
                 optimizer.adam.load_state_dict(state["adam"])

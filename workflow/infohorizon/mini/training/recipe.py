@@ -98,7 +98,7 @@ class AdapterRecipe(Course):
     `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else;
     with 0 it starts from whitened features. `weights`: of the decoder, pretrained (and frozen beside LoRA) or random
     (and all trained). `dtype`: of the decoder's products, and of what is frozen; auto is bfloat16 on a processor that
-    multiplies it by itself, and float32 on others, which take several times as long for bfloat16.
+    has instructions for it, and float32 on others, which take several times as long for bfloat16.
     """
 
     rank: int
