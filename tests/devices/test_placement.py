@@ -98,8 +98,9 @@ def penalised(side: Side) -> Any:
 
 
 def waited(side: Side) -> Any:
+    """Two rows of different lengths: one of them is padded."""
     asking = Questioner(side.model, side.questioner.batch, 4, together=True)
-    return asking.read([asking.answer(side.trace, side.asked)])
+    return asking.read([asking.answer(side.trace, side.asked), asking.blind(side.trace, side.asked)])
 
 
 def removed(side: Side) -> Any:
