@@ -73,6 +73,6 @@ def test_without_a_compiler_one_sentence_says_so(monkeypatch):
 
 def test_attention_and_caches_are_left_alone():
     """They read context variables and keep each row's keys: traced by the compiler, they would break."""
-    for file, count in (("layers.py", 1), ("caches.py", 2)):
+    for file, count in (("layers.py", 1), ("caches.py", 1), ("padded.py", 1)):
         source = (Path(compiled.__file__).parent / file).read_text(encoding="utf-8")
         assert source.count("@torch.compiler.disable\n") == count
