@@ -29,7 +29,15 @@ from infohorizon.analysis.curves import first_layer
 from infohorizon.analysis.statistics import cluster, means, percentile_interval, resample
 from infohorizon.pipeline.docs import renew
 
-MODELS = ("smol-llava", "control-pretrained", "control-seed-2", "control-seed-3", "control-whitened", "control-random")
+MODELS = (
+    "smol-llava",
+    "smol-llava-digits",
+    "control-pretrained",
+    "control-seed-2",
+    "control-seed-3",
+    "control-whitened",
+    "control-random",
+)
 BASE = "control-pretrained"
 SEEDS = (BASE, "control-seed-2", "control-seed-3")  # which differ in nothing else
 HIGH, LOW = 0.9, 0.1  # shares of what the image is worth, between which a step lies

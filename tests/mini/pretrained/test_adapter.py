@@ -15,7 +15,7 @@ from infohorizon.mini.pretrained import alignment, folder
 from infohorizon.mini.pretrained.language_model import LanguageModel
 from infohorizon.mini.pretrained.llava import new_llava
 from infohorizon.mini.pretrained.lora import LowRank
-from infohorizon.mini.pretrained.training import new_adapter_training
+from infohorizon.mini.pretrained.training import continue_from, new_adapter_training
 from infohorizon.mini.pretrained.wheel import SMOLLM2
 from infohorizon.mini.training import decoder
 from infohorizon.mini.training.decoder import Training, train_model
@@ -229,6 +229,28 @@ def test_word_vectors_are_the_language_models_own(training: Training, read: Lang
     torch.testing.assert_close(vectors["color"][1], embedding[tokens].mean(0))
     torch.testing.assert_close(vectors["character"][1], embedding[read.tokens.index("A")])
     assert vectors["row"].shape == vectors["column"].shape == (8, 64)
+
+
+def test_a_training_that_continues_an_adapter_has_its_last_round_alone(
+    training: Training, tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder, "CHECK_EVERY", 1)
+    monkeypatch.setattr(decoder, "VALIDATION_IMAGES", 2)
+    monkeypatch.setattr(decoder, "VALIDATION_BATCH", 2)
+    monkeypatch.setattr(alignment, "BATCHES", 2)
+    monkeypatch.setattr(alignment, "IMAGES", 4)
+    shipped = moved(training)
+    folder.save(shipped.model, SMOLLM2, tmp_path / "shipped")
+    recipe = replace(ADAPTER, align_steps=0, digit_rate=0.0)  # a training that moves nothing but by weight decay
+    following = new_adapter_training(recipe, tower, read)
+    continue_from(tmp_path / "shipped", following, tmp_path / "target")
+    before = (tmp_path / "target.checkpoint").read_bytes()
+    history = train_model(following, tmp_path / "target.checkpoint", lambda record: None)
+    assert [r["step"] for r in history] == [7, 8, 9]
+    for (name, one), other in zip(following.model.named_parameters(), shipped.model.parameters(), strict=True):
+        torch.testing.assert_close(one.float(), other.float(), atol=2e-3, rtol=2e-3, msg=name)  # float16 between
+    continue_from(tmp_path / "shipped", following, tmp_path / "target")
+    assert (tmp_path / "target.checkpoint").read_bytes() != before  # its own progress stays
 
 
 class Cut(Exception):

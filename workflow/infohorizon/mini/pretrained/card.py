@@ -37,24 +37,19 @@ language model, fetched from PyPI by its checksum, into results/merged/{name}, a
 * **countries**: a country; the sign says whether its capital, language, continent or currency is meant. Only facts that
   the language model gave before any training (`mini/rendered/countries.py`). They also occur in training, since without
   that it forgets them: in the validation above, `country` and `country_fact` are countries that training never names.
-* **digits**: the handwritten digit in a quarter of the image. People wrote them: they are scikit-learn's copy of a data
-  set by E. Alpaydin and C. Kaynak (UCI Machine Learning Repository, CC BY 4.0; `mini/rendered/handwriting.py`). Who
-  wrote which is not known, so that one writer's digits may occur in training and test.
 
-No scene, no word to read, no name with its set of options, no combination of font and size and no handwritten digit of
-the test split occurs in training.
+No scene, no word to read, no name with its set of options and no combination of font and size of the test split occurs
+in training.
 
 ## Recipe
 
 LoRA on every linear layer of the decoder and a two-layer projector, nothing else, on about fifteen questions an image
-(three on one with digits) that share it through a block mask. The projector starts where each patch is carried to the
-sum of the language model's embeddings of the words that describe it (`mini/pretrained/alignment.py`). Scenes begin
-with one word and one shape; the share of fuller ones grows. A second, shorter round (`finish_steps`) shows full
-scenes alone and asks more of what is learned last. A third (`digit_steps`) asks for handwritten digits in two of
-three steps; before it the projector learns to carry their patches to their words too, since without that the decoder
-was at chance after 160 steps. Next-token loss on the answers alone, AdamW; in each round the rate is constant after a
-warm-up and falls linearly to 0 over the last 30 % of the steps. The language model is in bfloat16 (in float32 on
-processors that do not multiply bfloat16 by themselves), what is trained in float32.
+that share it through a block mask. The projector starts where each patch is carried to the sum of the language model's
+embeddings of the words that describe it (`mini/pretrained/alignment.py`). Scenes begin with one word and one shape; the
+share of fuller ones grows. A second, shorter round (`finish_steps`) shows full scenes alone and asks more of what is
+learned last. Next-token loss on the answers alone, AdamW; in each round the rate is constant after a warm-up and falls
+linearly to 0 over the last 30 % of the steps. The language model is in bfloat16 (in float32 on processors that do not
+multiply bfloat16 by themselves), what is trained in float32.
 
 Data and length were chosen by answers on the validation split and by the time available; nothing was selected, and no
 loss added, for where visual tokens stop mattering.
@@ -64,7 +59,7 @@ loss added, for where visual tokens stop mattering.
 
 Training code: commit {commit}.
 {steps:,} steps, {seen:,} images, {rate:.1f} images per second on one core of a machine shared with other work.
-{note}`snakemake train` trains it again.
+`snakemake train` trains it again.
 
 ## Known weaknesses
 
@@ -81,10 +76,5 @@ GENERAL = """\
 
 
 def adapter_card(summary: Mapping[str, Any]) -> str:
-    """The card of an adapter, in Markdown, from what `summary.summarize` says of it.
-
-    `note` in it: a sentence on this training, such as what it continued.
-    """
-    return FRONT + TEXT.format(
-        **measured(summary), weaknesses="\n".join([*weak_families(summary), GENERAL]), note=summary.get("note", "")
-    )
+    """The card of an adapter, in Markdown, from what `summary.summarize` says of it."""
+    return FRONT + TEXT.format(**measured(summary), weaknesses="\n".join([*weak_families(summary), GENERAL]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import CLIPVisionModel, LlavaConfig, LlavaForConditionalGeneration
 
 from infohorizon.errors import UserError
@@ -19,6 +20,7 @@ from infohorizon.mini.training.evaluation import Loaded
 from infohorizon.models.hub import ADAPTER
 
 BASE = "language_model"  # key of the metadata
+TOWER = "model.vision_tower."  # what the names of its parameters begin with
 
 
 def save(model: LlavaForConditionalGeneration, wheel: Wheel, folder: Path) -> None:
@@ -28,7 +30,7 @@ def save(model: LlavaForConditionalGeneration, wheel: Wheel, folder: Path) -> No
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }
-    tower = {f"model.vision_tower.{name}": weight for name, weight in model.model.vision_tower.state_dict().items()}
+    tower = {f"{TOWER}{name}": weight for name, weight in model.model.vision_tower.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(made | tower, folder / ADAPTER, metadata={"format": "pt", BASE: wheel.member_sha256})
     model.config.save_pretrained(folder)
@@ -57,10 +59,14 @@ def assemble(folder: Path, read: LanguageModel, wheel: Wheel) -> Loaded:
 def shipped_tower(folder: Path) -> CLIPVisionModel:
     """The vision tower of an adapter folder."""
     tower = CLIPVisionModel(LlavaConfig.from_pretrained(folder).vision_config)
-    prefix = "model.vision_tower."
     parts = load_file(folder / ADAPTER)
-    tower.load_state_dict({k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)})
+    tower.load_state_dict({k.removeprefix(TOWER): v for k, v in parts.items() if k.startswith(TOWER)})
     return tower.eval()
+
+
+def trained_parts(folder: Path) -> dict[str, Tensor]:
+    """LoRA and the projector of an adapter folder, float16, by the names of the parameters that are trained."""
+    return {name: part for name, part in load_file(folder / ADAPTER).items() if not name.startswith(TOWER)}
 
 
 def whole(name: str) -> bool:

@@ -94,7 +94,8 @@ class AdapterRecipe(Course):
     """Course of the training of a pretrained language model: LoRA of this rank, and the projector.
 
     A third round of `digit_steps` asks for handwritten digits in two of three steps, and in the others what the second
-    round asks, so that nothing is forgotten. It begins with the projector alone, as the first one.
+    round asks, so that nothing is forgotten. It begins with the projector alone, as the first one. `continues`: the
+    rounds before it are those of the shipped adapter, whose weights it starts from.
     `align_steps`: of the projector alone, towards the embeddings of the words that describe a patch, before all else;
     with 0 it starts from whitened features. `weights`: of the decoder, pretrained (and frozen beside LoRA) or random
     (and all trained). `dtype`: of the decoder's products, and of what is frozen; auto is bfloat16 on a processor that
@@ -107,6 +108,7 @@ class AdapterRecipe(Course):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     digit_steps: int = 0
     digit_rate: float = 0.0
+    continues: bool = False
 
     @property
     def rounds(self) -> list[Round]:
