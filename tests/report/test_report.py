@@ -18,7 +18,7 @@ from infohorizon import tables
 from infohorizon.analysis.recommendation import recommendation_rows
 from infohorizon.figures import style
 from infohorizon.report import explorer
-from infohorizon.report.build import LARGEST_SVG, Files, build, figure_uri
+from infohorizon.report.build import LARGEST_SVG, Files, build, enumerated, figure_uri
 from infohorizon.report.build import Study as Told
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
@@ -249,3 +249,8 @@ def test_a_large_figure_becomes_a_jpeg(tmp_path: Path) -> None:
     assert figure_uri(svg, png).startswith("data:image/svg+xml;base64,")
     svg.write_text(" " * (LARGEST_SVG + 1))
     assert figure_uri(svg, png).startswith("data:image/jpeg;base64,")
+
+
+@pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
+def test_names_are_enumerated_as_in_a_sentence(names: list[str], text: str) -> None:
+    assert enumerated(names) == text
