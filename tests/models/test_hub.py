@@ -200,7 +200,10 @@ def test_auto_is_decided_once_for_all_jobs(case, tmp_path, monkeypatch, native, 
 def test_a_gpu_computes_in_bfloat16_and_so_does_a_processor_that_can(case, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert native_dtype("cuda:1") == native_dtype("auto") == "bfloat16" and native_dtype("cpu") == "float32"
+    for supported, dtype in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, now=supported: now)
+        assert native_dtype("cuda:1") == native_dtype("auto") == dtype
+    assert native_dtype("cpu") == "float32"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     assert native_dtype("cpu") == "bfloat16"
     assert models.load(str(case.folder), {"dtype": "auto", "device": "cpu"}).dtype == torch.bfloat16

@@ -4,9 +4,9 @@ NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what PyTorch calls a processor's
 
 
 def native_dtype(device: str = "auto") -> str:
-    """The name of the dtype: bfloat16 on a GPU, and on a processor that has instructions for it; else float32.
+    """The name of the dtype: bfloat16 on a GPU or a processor that has instructions for it, else float32.
 
-    Other processors take several times as long for bfloat16 as for float32.
+    Others take several times as long for bfloat16 as for float32.
 
     Args:
         device: a name that PyTorch knows, or "auto", a GPU where there is one.
@@ -15,7 +15,9 @@ def native_dtype(device: str = "auto") -> str:
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    # Older versions of PyTorch do not say what a processor can do.
-    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    native = torch.device(device).type != "cpu" or any(known.get(name) for name in NATIVE)
+    if torch.device(device).type == "cpu":  # older versions of PyTorch do not say what it can do
+        known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = any(known.get(name) for name in NATIVE)
+    else:
+        native = not torch.cuda.is_available() or torch.cuda.is_bf16_supported(including_emulation=False)
     return "bfloat16" if native else "float32"
