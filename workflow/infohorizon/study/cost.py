@@ -24,6 +24,7 @@ def visual_tokens(shape: Geometry, pixels: int, least: int | None = None, most: 
     """Visual tokens of an image of so many pixels, `least` and `most` being the model's min_pixels and max_pixels."""
     if shape.square is not None:
         return shape.square
+    assert shape.cell is not None  # only squares have none
     area = shape.cell**2
     own = [tokens * area for tokens in OWN_LIMITS.get(shape.cell, OWN_LIMITS[28])]
     return max(1, round(min(max(pixels, least or own[0]), most or own[1]) / area))
