@@ -8,7 +8,7 @@ of processor time a question, one thread. The folder is what the default study m
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from stages import sweep_settings
 
-from infohorizon import models, strategies
+from infohorizon import models
 from infohorizon.benchmarks import create
 from infohorizon.benchmarks.images import decode
 from infohorizon.measure.information import token_information
 from infohorizon.measure.questioner import Asked, Questioner
-from infohorizon.measure.sweep import run_sweep, settings_of
+from infohorizon.measure.sweep import run_sweep
 from infohorizon.mini.rendered.dataset import render
 from infohorizon.mini.training.evaluation import load_questions
+from infohorizon.models.base import VisionLanguageModel
 from infohorizon.pipeline.docs import renew
 from infohorizon.units import layers_of
 
@@ -37,20 +39,11 @@ COLUMNS = ("benchmark", "work", "float32 s", "bfloat16 s", "ratio", "difference"
 class Side:
     """The model in one dtype, with what it is asked to do and the processor time that it has taken."""
 
-    def __init__(self, folder: str, dtype: str, task: str) -> None:
-        self.model = models.load(folder, {"dtype": dtype, "device": "cpu"})
-        self.questioner = Questioner(self.model, self.model.batch(), create(task).max_new_tokens)
-        self.strategies = {
-            name: strategies.create(name, CONFIG["strategies"]) for name in CONFIG["sweep"]["strategies"]
-        }
-        layers = layers_of(CONFIG["sweep"]["layers"], self.model.depth)
-        self.settings = [
-            setting
-            for one in self.strategies.values()
-            for setting in settings_of(one, layers, CONFIG["sweep"]["keep"], 1)
-        ]
-        self.layers = layers_of(CONFIG["information"]["layers"], self.model.depth)
-        self.seconds = 0.0
+    def __init__(self, model: VisionLanguageModel, task: str) -> None:
+        self.model, self.seconds = model, 0.0
+        self.questioner = Questioner(model, model.batch(), create(task).max_new_tokens)
+        self.strategies, self.settings = sweep_settings(CONFIG, model.depth)
+        self.layers = layers_of(CONFIG["information"]["layers"], model.depth)
 
     def asked(self, row: dict[str, Any]) -> Asked:
         image = self.model.encode([decode(row["image"])])[0]
@@ -75,11 +68,11 @@ def answers(side: Side, asked: Asked) -> list[str]:
     return [row["answer"] for row in run_sweep(side.questioner, trace, asked, side.strategies, side.settings)]
 
 
-def compared(folder: str, task: str, rows: list[dict[str, Any]]) -> list[str]:
+def compared(loaded: Sequence[VisionLanguageModel], task: str, rows: list[dict[str, Any]]) -> list[str]:
     """The table's lines of one benchmark."""
     lines = []
     for work in (information, answers):
-        sides, rules = [Side(folder, dtype, task) for dtype in DTYPES], create(task)
+        sides, rules = [Side(model, task) for model in loaded], create(task)
         for side in sides:  # once before it counts
             work(side, side.asked(rows[0]))
         found = [[side.timed(work, row) for side in sides] for row in rows]  # in turns
@@ -87,9 +80,9 @@ def compared(folder: str, task: str, rows: list[dict[str, Any]]) -> list[str]:
         if work is information:
             difference = f"{np.sqrt(np.square(wide - half).mean()):.1g} rms, {np.abs(wide - half).max():.1g} at most"
         else:
-            scored = [[[rules.score(a, row["answers"]) for a in said] for said, row in zip(side, rows, strict=True)]
-                      for side in (wide, half)]  # fmt: skip
-            other = np.not_equal(*scored).sum()
+            labels = np.repeat([row["answers"][0] for row in rows], wide.shape[1])
+            pairs = zip(wide.flat, half.flat, labels, strict=True)
+            other = sum(rules.score(one, [label]) != rules.score(two, [label]) for one, two, label in pairs)
             difference = f"{(wide != half).sum()} of {wide.size} answers, {other} scores"
         first, second = (side.seconds / len(rows) for side in sides)
         lines.append(
@@ -106,12 +99,13 @@ def main() -> None:
     parser.add_argument("--docs", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
+    loaded = [models.load(chosen.folder, {"dtype": dtype, "device": "cpu"}) for dtype in DTYPES]
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     for task in CONFIG["run"]["benchmarks"]:
         with TemporaryDirectory() as data:
             render(task, "test", Path(data))
             rows = load_questions(task, Path(data), limit=chosen.questions).to_dicts()
-        lines += compared(chosen.folder, task, rows)
+        lines += compared(loaded, task, rows)
     if chosen.docs:
         renew(chosen.docs, "precision", "\n".join(lines), "bench/precision.py")
 

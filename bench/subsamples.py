@@ -7,7 +7,7 @@ analyse what is left, again and again:
 
 RESULTS is the folder of a study such as studies/mini.yaml. What the whole study estimates is the truth here; each line
 says how often the part's confidence set holds it (at least 0.95 is claimed) and how wide these sets are. No criterion
-looks at single windows of an image, so that sampling windows changes none of them.
+looks at single windows of an image, so sampling windows changes no criterion.
 """
 
 import argparse

@@ -29,7 +29,7 @@ DIGEST = 6  # bytes
 
 
 def llama_pieces(texts: Iterable[str]) -> dict[str, int]:
-    """Llama's pieces that occur in the texts, with their ids: BPE never makes any others of them."""
+    """Llama's pieces that occur in the texts, with their ids: BPE forms no others from them."""
     content = gzip.decompress((FOLDER / "llama-digests.bin.gz").read_bytes())
     known = {content[DIGEST * index : DIGEST * (index + 1)]: index for index in range(len(content) // DIGEST)}
     found = {}

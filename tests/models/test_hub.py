@@ -15,7 +15,7 @@ from huggingface_hub import errors
 from infohorizon import models
 from infohorizon.errors import UserError
 from infohorizon.models.hub import SUFFIXES
-from infohorizon.models.precision import native_dtype
+from infohorizon.models.precision import resolved
 from infohorizon.pipeline import inputs
 from infohorizon.pipeline.digest import content
 
@@ -152,8 +152,7 @@ def resolve(settings, output, merged=""):
         input=SimpleNamespace(merged=merged),
         output=Output([str(output)]),
         params=SimpleNamespace(settings=settings, weights=content(files)),
-        wildcards=SimpleNamespace(model="m"), config={"models": {"m": {"device": "cpu"}}},
-        threads=1, rule="fetch_model", log=[],
+        wildcards=None, config={}, threads=1, rule="fetch_model", log=[],
     )  # fmt: skip
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": snakemake}, run_name="__main__")
     return json.loads(output.read_text())
@@ -202,13 +201,13 @@ def test_a_gpu_computes_in_bfloat16_and_so_does_a_processor_that_can(case, monke
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for supported, dtype in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, now=supported: now)
-        assert native_dtype("cuda:1") == native_dtype("auto") == dtype
-    assert native_dtype("cpu") == "float32"
+        assert resolved("auto", "cuda:1") == resolved("auto", "auto") == dtype
+    assert resolved("auto", "cpu") == "float32"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    assert native_dtype("cpu") == "bfloat16"
+    assert resolved("auto", "cpu") == "bfloat16"
     assert models.load(str(case.folder), {"dtype": "auto", "device": "cpu"}).dtype == torch.bfloat16
     monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in older versions
-    assert native_dtype("cpu") == "float32"
+    assert resolved("auto", "cpu") == "float32"
 
 
 FAKE = SimpleNamespace(depth=8, device=torch.device("cpu"), dtype=torch.float16)

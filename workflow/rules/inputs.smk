@@ -2,7 +2,8 @@
 #
 # `settings` and `code` decide a cell's numbers, `cells` says which cells a table holds, `scoring` how answers are scored.
 # `protocol` is how a model is asked: what of it decides a cell is in the digests of questions, images and answers.
-# What decides no number (batch_size, compile, device but for `dtype: auto`) is no param: scripts read it from the configuration.
+# What decides no number (batch_size, compile, device but for `dtype: auto`) is no param: scripts read it from the
+# configuration.
 
 # The part of a model's entry that can change a number; weights are told apart by their own digest.
 NUMBERS = ("dtype", "prompt")

@@ -11,7 +11,7 @@ import json
 from infohorizon.atomic import write_text
 from infohorizon.models.geometry import decoder_config
 from infohorizon.models.hub import is_local
-from infohorizon.models.precision import native_dtype
+from infohorizon.models.precision import resolved
 from infohorizon.models.registry import fetch
 from infohorizon.pipeline import pins
 from infohorizon.pipeline.job import Job, run
@@ -33,7 +33,7 @@ def main(job: Job) -> None:
         "commit": commit,
         "revision": commit or f"digest:{job.params.weights}",
         "layers": int(decoder_config(config)["num_hidden_layers"]),
-        "dtype": native_dtype(device) if dtype == "auto" else dtype,
+        "dtype": resolved(dtype, device),
     }
     write_text(job.output[0], json.dumps(record, indent=2) + "\n")
 

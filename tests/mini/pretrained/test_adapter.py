@@ -231,14 +231,20 @@ def test_word_vectors_are_the_language_models_own(training: Training, read: Lang
     assert vectors["row"].shape == vectors["column"].shape == (8, 64)
 
 
-def test_a_training_that_continues_an_adapter_has_its_last_round_alone(
-    training: Training, tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings look at few images, and are validated after every step."""
     monkeypatch.setattr(decoder, "CHECK_EVERY", 1)
     monkeypatch.setattr(decoder, "VALIDATION_IMAGES", 2)
     monkeypatch.setattr(decoder, "VALIDATION_BATCH", 2)
     monkeypatch.setattr(alignment, "BATCHES", 2)
     monkeypatch.setattr(alignment, "IMAGES", 4)
+
+
+@pytest.mark.usefixtures("few_images")
+def test_a_training_that_continues_an_adapter_has_its_last_round_alone(
+    training: Training, tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path
+) -> None:
     shipped = moved(training)
     folder.save(shipped.model, SMOLLM2, tmp_path / "shipped")
     recipe = replace(ADAPTER, align_steps=0, digit_rate=0.0)  # a training that moves nothing but by weight decay
@@ -257,15 +263,10 @@ class Cut(Exception):
     pass
 
 
+@pytest.mark.usefixtures("few_images")
 def test_a_training_cut_off_and_resumed_is_the_unbroken_one(
-    tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tower: CLIPVisionModel, read: LanguageModel, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(decoder, "CHECK_EVERY", 1)
-    monkeypatch.setattr(decoder, "VALIDATION_IMAGES", 2)
-    monkeypatch.setattr(decoder, "VALIDATION_BATCH", 2)
-    monkeypatch.setattr(alignment, "BATCHES", 2)
-    monkeypatch.setattr(alignment, "IMAGES", 4)
-
     steps = [3, 6, 8]
 
     def cut(record: dict) -> None:

@@ -80,7 +80,7 @@ def curves(cells: pl.DataFrame, count: int) -> Curves:
 
 
 def _between(kept: Array, loss: Array, dropped: float | None, count: int) -> Array:
-    """(N − 1,) loss for 1 … N − 1 tokens from that of some numbers of them."""
+    """Loss for 1 … N − 1 tokens, (N − 1,), interpolated between the numbers of tokens that were measured."""
     order = np.argsort(kept)
     kept, loss = kept[order], loss[order]
     inside = kept < count

@@ -38,7 +38,7 @@ class Tables:
         questions: benchmark table (question_id, image_id and category are read).
         answers: answers table.
         information: `over_windows` of the information table.
-        sweeps, schedules: tables by strategy and by schedule, or `per_question` of them.
+        sweeps, schedules: tables by strategy and by schedule, as they are or after `per_question`.
         removals: rows of the removals table.
         losses: rows of the losses table.
         matched: strategy → the random strategy that keeps as many tokens as it does; all others are compared with

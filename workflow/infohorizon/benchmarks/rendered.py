@@ -1,6 +1,6 @@
-"""What the rendered benchmarks perception and reading share: columns (rendered/dataset.py), and a row as it stands."""
+"""What rendered benchmarks share: columns (rendered/dataset.py), a row as it stands, and exact match."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infohorizon.benchmarks.base import Question, Task
@@ -9,7 +9,7 @@ from infohorizon.benchmarks.protocols import Form
 
 
 class Rendered(Task):
-    """A question as the row has it, with its one answer as the label."""
+    """A question as the row has it, with its one answer as the label; exact match, but for space around it."""
 
     columns: Mapping[str, Reader] = {
         "question_id": identifier,
@@ -28,6 +28,9 @@ class Rendered(Task):
             category=row["category"],
             image_id=row["image_id"],
         )
+
+    def score(self, answer: str, answers: Sequence[str], category: str = "") -> float:
+        return float(answer.strip() in answers)
 
     def prompt(self, row: Mapping[str, Any], form: Form, ocr_tokens: bool = False) -> str:
         return row["question"]

@@ -4,16 +4,12 @@ transformers' layers take any object with an `update` method for a cache. Attent
 because a layer hands on no more than what `update` gives.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from infohorizon.engine.padded import Bucket
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 _cache: ContextVar["Cache | None"] = ContextVar("cache", default=None)
@@ -29,12 +25,10 @@ class Cache:
 
     Attributes:
         shared: keys and values that come before those of every row.
-        buckets: all keys and values, where rows have nothing in common (padded.py).
         read: how many queries at the end are answered; None: all.
     """
 
     shared: Pair | None = None
-    buckets: "Sequence[Bucket]" = ()
     read: int | None = None
 
     @contextmanager

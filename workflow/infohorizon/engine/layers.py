@@ -17,7 +17,7 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from infohorizon.engine.caches import Cache, Pair, running_cache
-from infohorizon.engine.padded import Bucket
+from infohorizon.engine.padded import Bucket, PaddedCache
 
 ATTENTION = "infohorizon"
 Tap = Callable[[nn.Module, Tensor, Tensor, float], None]
@@ -71,7 +71,7 @@ def _attention(
     if (cache := running_cache()) is not None:
         shared, unread = cache.shared, 0 if cache.read is None else query.shape[2] - cache.read
         query = query[:, :, unread:]
-    if cache is not None and cache.buckets:
+    if isinstance(cache, PaddedCache):
         parts = [_attend_padded(query[bucket.rows], bucket, scaling) for bucket in cache.buckets]
         out = torch.cat(parts) if len(parts) > 1 else parts[0]
     elif shared is not None and query.shape[2] == 1:

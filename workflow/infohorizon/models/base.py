@@ -18,7 +18,7 @@ from infohorizon.errors import UserError
 from infohorizon.models import loading
 from infohorizon.models.frame import Frame, FrameReader, Pixels
 from infohorizon.models.geometry import batch_bytes, geometry, kv_bytes
-from infohorizon.models.precision import native_dtype
+from infohorizon.models.precision import resolved
 from infohorizon.models.square import GREY, squared
 
 VICUNA_V1 = (
@@ -97,8 +97,8 @@ class VisionLanguageModel(ABC):
             UserError: weights that are damaged, missing, of other shapes or pickled; no tokenizer or image processor.
         """
         parts = loading.processors(source, folder)
-        dtype, device = settings.get("dtype", "float32"), settings.get("device", "auto")
-        model = loading.weights(source, folder, native_dtype(device) if dtype == "auto" else dtype, device)
+        device = settings.get("device", "auto")
+        model = loading.weights(source, folder, resolved(settings.get("dtype", "float32"), device), device)
         return cls(model, *parts, settings)
 
     @property

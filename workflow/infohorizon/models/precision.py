@@ -3,14 +3,16 @@
 NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # what PyTorch calls a processor's instructions for bfloat16
 
 
-def native_dtype(device: str = "auto") -> str:
-    """The name of the dtype: bfloat16 on a GPU or a processor that has instructions for it, else float32.
+def resolved(dtype: str, device: str = "auto") -> str:
+    """The dtype that a model's entry asks for; auto: bfloat16 where the device has instructions for it, else float32.
 
     Others take several times as long for bfloat16 as for float32.
 
     Args:
         device: a name that PyTorch knows, or "auto", a GPU where there is one.
     """
+    if dtype != "auto":
+        return dtype
     import torch
 
     if device == "auto":

@@ -23,7 +23,7 @@ from infohorizon.mini.training.decoder import Record, Training, fuller_scenes, t
 from infohorizon.mini.training.optimizer import save_checkpoint
 from infohorizon.mini.training.packing import Turn
 from infohorizon.mini.training.recipe import AdapterRecipe, Round
-from infohorizon.models.precision import native_dtype
+from infohorizon.models.precision import resolved
 
 VALIDATED = 0.25  # share of the images of a validation that hold digits
 ALIGNED = 2  # added to the recipe's seed: scenes of their own
@@ -71,7 +71,7 @@ def new_adapter_training(recipe: AdapterRecipe, tower: CLIPVisionModel, read: La
 
 def in_half_precision(recipe: AdapterRecipe) -> bool:
     """Whether the decoder's products are made in bfloat16."""
-    return (native_dtype("cpu") if recipe.dtype == "auto" else recipe.dtype) == "bfloat16"
+    return resolved(recipe.dtype, "cpu") == "bfloat16"
 
 
 def continue_from(adapter: Path, training: Training, target: Path) -> None:
