@@ -72,7 +72,7 @@ rehearsal: setup
 	python bench/rehearsal.py report --docs docs/cost.md
 
 verify: setup
-	snakemake verify --cores $(CORES)
+	snakemake verify --cores $(CORES) $(ARGS)
 
 what-reruns: setup
 	@snakemake --dry-run $(ARGS) --quiet rules host

@@ -13,3 +13,9 @@ def test_layers():
 
 def test_tokens():
     assert [tokens_of(keep, 576) for keep in (0.125, 0.0001, 600, 3, 0)] == [72, 1, 576, 3, 0]
+
+
+def test_halves_are_rounded_up_as_they_are_written():
+    """0.29 × 50 is 14.499999999999998 in binary."""
+    assert [tokens_of(keep, count) for keep, count in ((0.29, 50), (0.35, 90), (0.25, 2), (0.1, 4))] == [15, 32, 1, 1]
+    assert [layer_of(0.35, 90), layer_of(0.29, 50), layer_of(0.1, 5)] == [32, 15, 1]

@@ -15,6 +15,7 @@ from infohorizon.analysis.panels import Tables
 from infohorizon.analysis.reading import over_windows
 from infohorizon.analysis.statistics import cluster
 from infohorizon.errors import UserError
+from infohorizon.report.verdicts import by_pair
 from infohorizon.tables import from_rows
 
 QUICK = Settings(resamples=60)
@@ -83,6 +84,19 @@ def test_worth_is_judged_by_its_lower_bound():
     tables = Tables("mini", "made-up", DEPTH, questions(100), answers(np.ones(100), worth), table)
     row = only(rows_of(tables, QUICK), "information")
     assert row["worth"] == pytest.approx(0.036) and row["worth_low"] < 0.02 and row["layer"] is None
+
+
+@pytest.mark.parametrize(
+    ("worth", "words"), [(0.01, "the horizon, from which on at most 10% of that is left"), (-0.3, "too little")]
+)
+def test_a_floor_of_0_still_says_what_the_image_is_worth(worth, words):
+    table = over_windows(information(np.zeros((30, DEPTH))))
+    tables = Tables("mini", "made-up", DEPTH, questions(30), answers(np.ones(30), worth), table)
+    rows = rows_of(tables, replace(QUICK, floor=0))
+    assert only(rows, "information")["worth"] == pytest.approx(worth)
+    assert only(rows, "label-free-trimmed")["worth"] is None, "it has no reference"
+    said = by_pair(pl.from_arrow(from_rows("horizon", rows)), [])["mini", "made-up"]
+    assert f"the image is worth {worth:.2f} of the label's probability" in said and words in said
 
 
 def test_layer_0_normalises_nothing():

@@ -30,6 +30,12 @@ def test_intervals_hold_the_mean_and_resample_images() -> None:
     assert intervals(doubled, ["cell"]).select("low", "high").equals(result.select("low", "high"))
 
 
+def test_a_frame_without_rows_has_the_columns_of_others() -> None:
+    row = {"model": "m", "benchmark": "b", "image_id": "i", "layer": 0, "score": 1.0}
+    one = intervals(pl.DataFrame(row), ["layer"])
+    assert one.height == 1 and intervals(pl.DataFrame(row).clear(), ["layer"]).schema == one.schema
+
+
 def test_intervals_are_those_of_written_out_resamples_also_where_a_cell_lacks_images() -> None:
     """Cell 1 has three images, cell 2 only the last: samples without it say nothing of cell 2."""
     scores = {1: {"0": [0.0, 0.2], "1": [1.0], "2": [0.5]}, 2: {"2": [0.1, 0.7]}}

@@ -126,6 +126,8 @@ def test_every_run_and_category_has_a_row_and_the_schema_fits():
     assert set(cells["category"]) == {"", "perception", "color", "OCR"}
     assert frame.filter(condition="full", metric="score", category="")["difference"].to_list() == [0.0]
     assert frame.filter(condition="blind")["difference_low"].null_count() == 0
+    counted = frame.filter(condition="full", metric="score").select("category", "questions", "images").sort("category")
+    assert counted.rows() == [("", 24, 12), ("OCR", 12, 6), ("color", 12, 6), ("perception", 24, 12)]
     assert frame.filter(name="mixed", metric="score", category="")["baseline"].to_list() == ["plain"]
 
 
@@ -176,6 +178,21 @@ def test_the_relative_score_is_the_mean_of_ratios():
     assert row["difference"] == pytest.approx(np.mean(own) - 100)
     assert row["low"] < row["value"] < row["high"]
     assert {row["benchmark"] for row in rows} == {None}
+    assert [row["layer"] for row in rows if (row["name"], row["keep"]) == ("fastv", 0.25)] == [1, 2, None]
+
+
+def test_relative_scores_are_in_the_order_of_layers_and_one_image_gives_no_interval():
+    runs = [("strategy", "fastv", layer, 0.25) for layer in (10, None, 2, 1)]
+    found = {run: np.array([0.5, 0.4, 0.6]) for run in runs}
+    assert [row["layer"] for row in relative_rows("m", [found], SETTINGS)] == [1, 2, 10, None]
+    made = study("mme")
+    one = made.questions.filter(image_id="i1").select("question_id")
+    both, pruned = (part.join(one, on="question_id", how="semi") for part in (made.full_and_blind, made.pruned[1]))
+    rows = metric_rows(
+        Answered("m", "mme", made.task, made.questions, both.with_columns(score=1.0), [pruned], {}), SETTINGS
+    )
+    (first, *_) = relative_rows("m", [rows[1]], SETTINGS)
+    assert first["value"] is not None and first["low"] is None and first["high"] is None
 
 
 def test_one_image_has_no_interval_and_a_full_score_of_zero_no_ratio():
@@ -187,3 +204,16 @@ def test_one_image_has_no_interval_and_a_full_score_of_zero_no_ratio():
         row for row in rows if row["condition"] == "full" and (row["metric"], row["category"]) == ("accuracy", "")
     ]
     assert (row["value"], row["low"], row["high"], row["relative"]) == (0, None, None, None)
+
+
+def test_a_category_of_one_image_has_no_interval():
+    made = study("pope")
+    few = made.questions.filter(pl.col("image_id").is_in(["i1", "i2", "i5"]))  # one popular, two adversarial
+    own = made.full_and_blind.join(few.select("question_id"), on="question_id", how="semi")
+    rows, _ = metric_rows(Answered("m", "pope", made.task, few, own, [], {}), SETTINGS)
+    found = {row["category"]: row for row in rows if (row["condition"], row["metric"]) == ("full", "accuracy")}
+    assert {name: row["low"] is None for name, row in found.items()} == {
+        "": False,
+        "popular": True,
+        "adversarial": False,
+    }

@@ -125,7 +125,7 @@ def test_the_page_says_what_was_shown():
     assert "the best of 5, it lost 0.020" in text
     assert "The best single stage is shown to lose more; no configured schedule meets this budget;" in text
     assert "random at layer 0 is shown to lose more; no difference from the image at lower resolution is shown." in text
-    assert "fastv keeps 25.0% of the visual tokens from layer 1 on" in text
+    assert "fastv keeps 25% of the visual tokens from layer 1 on" in text
 
 
 def test_trials_hold_smaller_images_beside_schedules(tmp_path):

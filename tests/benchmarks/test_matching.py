@@ -61,10 +61,24 @@ def test_soft_accuracy_leaves_each_annotator_out(votes, expected):
         (["the Coke", "x", "coke"], "the Coke"),  # counted after normalisation, spelled as first given
         (["the", "the", "?", "word"], "word"),  # nothing left of the others
         (["the", "?"], "the"),
+        (["", "the", "the"], "the"),  # blank ones do not count
+        (["", " ", "", "cat"], "cat"),
     ],
 )
 def test_consensus_and_its_ties(answers, expected):
     assert matching.consensus(answers) == expected
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (["", "?", "?", ""], "?"),
+        (["", "", "", "The cat", "cat"], "cat"),
+        (["\n", "the", "?", "?"], "?"),
+    ],
+)
+def test_the_best_answer_is_not_blank(answers, expected):
+    assert matching.best_answer(answers) == expected
 
 
 @given(st.lists(st.sampled_from(["a b", "B", "b.", "c", "two", "2", "the"]), min_size=10, max_size=10))
@@ -94,7 +108,6 @@ def test_consensus_does_not_depend_on_the_hash_seed():
         ("abcd", "abxy", 0.5),  # at the threshold: kept
         ("abc", "axy", 0.0),  # 1/3: below
         ("", "word", 0.0),
-        ("", "", 1.0),
     ],
 )
 def test_anls(answer, reference, expected):
@@ -108,6 +121,17 @@ def test_anls(answer, reference, expected):
         ("105", "100", 1),  # 5 % exactly
         ("105.1", "100", 0),
         ("95", "100", 1),
+        ("0.95", "1", 1),  # floats say 5.000000000000004 %
+        ("0.9499", "1", 0),
+        ("20.9", "22", 1),
+        ("20.89", "22", 0),
+        ("2.1", "2", 1),
+        ("2.10000000000000000001", "2", 0),
+        ("105%", "100%", 1),
+        ("105.1%", "100%", 0),
+        ("-0.95", "-1.0", 1),
+        ("1.05e3", "1_000", 1),
+        ("+1.06e3", "1000", 0),
         ("-100", "100", 0),
         ("5%", "0.05", 1),
         ("5", "5%", 0),  # 5 is not 0.05
@@ -119,11 +143,22 @@ def test_anls(answer, reference, expected):
         ("light blue", "blue", 0),
         ("nan", "5", 0),
         ("nan", "NaN", 1),  # words, not numbers
+        ("inf", "infinity", 0),
+        ("1e-999999999", "1", 0),
+        ("1", "1e-999999999", 0),
+        ("1e999999999", "1e999999999", 1),
         ("2019", "2020", 1),  # the rule's known weakness: years are numbers
     ],
 )
 def test_relaxed(answer, reference, expected):
     assert matching.relaxed(answer, [reference]) == expected
+
+
+@pytest.mark.parametrize("score", [matching.exact, matching.soft_accuracy, matching.anls, matching.relaxed])
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_answer_is_wrong_even_where_a_reference_is_blank(score, blank):
+    assert score(blank, ["", "5"]) == score(blank, [blank]) == 0
+    assert score("5", ["", "5", "5", "5", "5"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,11 @@ def make(
             _stages(study, model, benchmark, layer, strategies, schedules)
             horizon += horizon_rows(model, benchmark, layer, strategies)
             comparison += comparison_rows(model, benchmark, layer, strategies, schedules)
-    tables.write(study.horizon, "horizon", horizon, _metadata("horizon"))
-    tables.write(study.comparison, "comparison", comparison, _metadata("horizon"))
+    estimated = _metadata("horizon") | {"configuration": {"settings": {"oracles": ["information"]}}}
+    tables.write(study.horizon, "horizon", horizon, estimated)
+    tables.write(study.comparison, "comparison", comparison, estimated)
     answers = observations.answers(study.paths["answers"], observations.questions(study.questions))
-    tables.write(study.findings, "findings", findings_rows(horizon, comparison, answers), _metadata("horizon"))
+    tables.write(study.findings, "findings", findings_rows(horizon, comparison, answers), estimated)
     tables.write(study.metrics, "metrics", _metrics(study), _metadata("metrics"))
     return study
 

@@ -128,6 +128,16 @@ def test_states_mark_the_collapse_of_every_model(study: Study, data: Data) -> No
         assert marks == [study.horizons[model, benchmark] for model in MODELS]
 
 
+def test_states_of_layer_0_alone_have_no_query_entropy(data: Data) -> None:
+    """The queries are of the layer before: there is none."""
+    figure = states_figure(data.states.filter(layer=0), dict.fromkeys(MODELS, DEPTH), MODELS, BENCHMARKS)
+    panels = np.array(figure.axes).reshape(2, 3)
+    for row, points in enumerate([1, 0]):
+        for panel in panels[row]:
+            drawn = [one for one in panel.get_lines() if one.get_label() in MODELS]
+            assert [len(one.get_xdata()) for one in drawn] == [points] * len(MODELS)
+
+
 def test_sweep_draws_every_strategy_in_its_own_panel_beside_random(study: Study, data: Data) -> None:
     figure = sweep_figure(data.metrics, data.horizon, MODELS, BENCHMARKS)
     panels = np.array(figure.axes).reshape(12, 4)  # benchmark, model, keep × strategy

@@ -36,6 +36,21 @@ def test_items_are_named(error, rows, sentence):
     assert str(caught.value) == sentence and caught.value.__cause__ is error
 
 
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (UserError("too long."), False),
+        (PassingError("the hub cannot be reached."), True),
+        (RuntimeError("CUDA error: uncorrectable ECC error encountered"), True),
+        (OSError(5, "Input/output error"), True),
+    ],
+)
+def test_an_item_keeps_whether_its_fault_may_pass(error, passes):
+    with pytest.raises(UserError) as caught:
+        naming("mme", failing(error))("q1", [])
+    assert isinstance(caught.value, PassingError) == passes
+
+
 def attempt(main, folder, number=1):
     """What a job says that fails in its attempt of this number."""
     empty = dict.fromkeys(("input", "output", "params", "config", "wildcards", "threads"))

@@ -31,6 +31,11 @@ def test_a_sound_folder_has_no_faults(folder):
     assert model_faults("it", folder, {}) == []
 
 
+def test_a_prompt_that_ends_with_its_image_is_refused(folder):
+    (fault,) = model_faults("it", folder, {"prompt": "USER: {question} {image}"})
+    assert "ends with the image: put the question behind it" in fault
+
+
 def template(text):
     def write(folder):
         (folder / "chat_template.jinja").write_text(text)

@@ -95,8 +95,8 @@ def test_verification_finds_a_wrong_row_of_every_kind(case):
         found = verifier.comparable("removals", frame)
         return verifier.compare("removals", found.iter_rows(named=True), {"i1": case.image})
 
-    assert compare(frame).rows == len(cells) and not compare(frame).bad
+    assert compare(frame).rows == len(cells) and not compare(frame).bad(torch.float32)
     for column in ("probability", "answer_probability"):
-        assert compare(frame.with_columns(pl.col(column) + 2e-4)).bad
+        assert compare(frame.with_columns(pl.col(column) + 2e-4)).bad(torch.float32)
     assert compare(frame.with_columns(answer=pl.lit("something else"))).other_answers == len(cells)
-    assert compare(frame.filter(pl.col("layer") == 1).with_columns(layer=pl.lit(2))).bad
+    assert compare(frame.filter(pl.col("layer") == 1).with_columns(layer=pl.lit(2))).bad(torch.float32)

@@ -44,3 +44,15 @@ def test_answers_are_those_given_at_once(case64, settled, monkeypatch):
     assert not any(isinstance(row["answer"], str) for row in rows)
     assert asking.read(rows) == expected
     assert finished[-1] > 2 * len(PLANS)  # rows of both questions
+
+
+def test_a_repeat_that_is_added_later_is_that_of_a_whole_run(case):
+    """Of a stage that is no random control there is one draw, whichever repeats are asked for."""
+    used = {name: strategies.create(name) for name in ("random", "apet")}
+    plans = {"mixed": Plan([Stage(0, "apet", 0.5), Stage(2, "random", 0.3)], "contiguous")}
+    questioner = Questioner(case.model, Batch("auto", 1, torch.device("cpu")), 4)
+    asked = Asked("q", case.question, "yes", case.encoded)
+    whole = run_schedules(questioner, asked, plans, used, [("mixed", repeat) for repeat in range(4)])
+    for repeat in (1, 2, 3):
+        (alone,) = run_schedules(questioner, asked, plans, used, [("mixed", repeat)])
+        assert alone["kept"] == whole[repeat]["kept"]

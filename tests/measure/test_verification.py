@@ -1,5 +1,7 @@
 """`snakemake verify` reads rows of every stage by the columns that they really have."""
 
+import math
+
 import polars as pl
 import pytest
 import torch
@@ -56,7 +58,12 @@ def test_verification_finds_a_wrong_row(case, stage, columns):
     def compare(frame):
         return verifier.compare(stage, verifier.comparable(stage, frame).iter_rows(named=True), {"i1": case.image})
 
-    assert compare(frame).rows == 2 and not compare(frame).bad
+    assert compare(frame).rows == 2 and not compare(frame).bad(torch.float32)
     for column in columns:
-        assert compare(frame.with_columns(pl.col(column) + 2e-4)).bad
+        off = compare(frame.with_columns(pl.col(column) + 2e-4))
+        assert off.bad(torch.float32) and not off.bad(torch.bfloat16)
+        one_off = frame.with_columns(pl.when(pl.int_range(pl.len()) == 0).then(pl.col(column) + 0.08).otherwise(column))
+        assert not compare(one_off).bad(torch.bfloat16) and compare(one_off).bad(torch.float16)
+        assert compare(frame.with_columns(pl.col(column) + 0.06)).bad(torch.bfloat16)
+        assert compare(frame.with_columns(pl.lit(math.nan).alias(column))).bad(torch.float32)
     assert compare(frame.with_columns(answer=pl.lit("something else"))).other_answers == 2

@@ -13,8 +13,8 @@ import torch
 from huggingface_hub import errors
 
 from infohorizon import models
-from infohorizon.errors import UserError
-from infohorizon.models.hub import SUFFIXES
+from infohorizon.errors import PassingError, UserError
+from infohorizon.models.hub import SUFFIXES, _explained
 from infohorizon.models.precision import resolved
 from infohorizon.pipeline import inputs
 from infohorizon.pipeline.digest import content
@@ -85,6 +85,14 @@ def test_what_the_hub_may_say(error, sentence, monkeypatch):
         with pytest.raises(UserError) as caught:
             fetch()
         assert str(caught.value).startswith(sentence) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "passes"), [(503, True), (404, False)])
+def test_a_busy_hub_is_asked_again_in_another_attempt(status, passes, monkeypatch):
+    answer = SimpleNamespace(headers={}, request=None, status_code=status)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    error = _explained(errors.HfHubHTTPError("no", response=answer), "a/b", None)
+    assert isinstance(error, PassingError) == passes
 
 
 def test_download_gives_the_commit_and_takes_no_pickles(hub):

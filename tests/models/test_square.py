@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from checkpoints import write_llava
+from checkpoints import write_llava, write_qwen, write_qwen3
 from infohorizon import models
 from infohorizon.models.square import GREY, squared
 
@@ -47,9 +47,20 @@ def test_a_model_pads_with_its_processors_mean_colour(case, monkeypatch):
     assert not case.model.encode([image])[0].features.equal(padded.features)
 
 
-def test_padding_reaches_the_frame_of_the_token_grid(tmp_path):
-    write_llava(tmp_path)
+@pytest.mark.parametrize("write", [write_llava, write_qwen, write_qwen3])
+def test_padding_reaches_the_frame_of_the_token_grid(write, tmp_path):
+    write(tmp_path)
     padding = models.load(str(tmp_path), {"image": "pad"})
     assert padding.encode([picture(60, 40)])[0].frame == pytest.approx((0, -10, 60, 50), abs=0.5)
     cropping = models.load(str(tmp_path), {"image": "crop"})
     assert cropping.encode([picture(60, 40)])[0].frame == pytest.approx((10, 0, 50, 40), abs=0.5)
+
+
+def test_what_is_refused_is_the_square_and_not_the_image(tmp_path):
+    write_qwen(tmp_path)
+    assert "more than 200 times" in models.load(str(tmp_path), {}).refusal((1000, 4))
+    for how in ("pad", "crop"):
+        model = models.load(str(tmp_path), {"image": how, "max_pixels": 56 * 56})
+        assert model.refusal((1000, 4)) is None
+        rows, columns = model.encode([picture(1000, 4)])[0].grid
+        assert rows == columns

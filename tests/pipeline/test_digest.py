@@ -12,6 +12,7 @@ ROOT = Path(digest.LIBRARY).parent
 # What `code` is asked for in workflow/rules/: stage → (script, modules loaded by name).
 STAGES = {
     "benchmark": ("build_benchmark", "benchmarks.mme"),
+    "language model": ("fetch_language_model",),
     "model": ("fetch_model",),
     "vision": ("encode_images", "models.llava"),
     "answers": ("answer_questions", "models.llava"),
@@ -75,6 +76,7 @@ def changed(before: dict[str, str]) -> set[str]:
         ("infohorizon/benchmarks/pope.py", set()),
         ("infohorizon/benchmarks/load.py", {"benchmark"}),
         ("infohorizon/mini/training/tower.py", set()),
+        ("infohorizon/mini/pretrained/wheel.py", {"language model"}),
         ("infohorizon/study/cost.py", set()),
         ("infohorizon/study/rates.py", set()),
         ("infohorizon/errors.py", set()),

@@ -63,3 +63,18 @@ def test_rules_of_a_users_own(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("own_rules: [mine.smk]\n")
     snakemake(tmp_path, "count_models", "--snakefile", str(ROOT / "Snakefile"))
     assert (tmp_path / "results/models.txt").read_text() == "2\n"
+
+
+def test_results_in_a_newer_clone_are_not_made_again(tmp_path: Path) -> None:
+    """Results were copied without Snakemake's records, and every file of the project is newer than they are."""
+    project = ("--snakefile", str(ROOT / "Snakefile"))
+    lines = snakemake(tmp_path, *project, "--summary").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("output_file\t"))
+    outputs = [tmp_path / line.partition("\t")[0] for line in lines[start + 1 :] if "\t" in line]
+    assert len(outputs) > 75
+    for path in outputs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()  # a merged model is a folder
+    for path in outputs:
+        os.utime(path, (1e9, 1e9))
+    assert counted(snakemake(tmp_path, *project, "--dry-run")) == {}

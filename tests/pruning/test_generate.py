@@ -17,7 +17,8 @@ from transformers.masking_utils import AttentionMaskInterface, flash_attention_m
 from cases import make_case
 from infohorizon import prune, strategies
 from infohorizon.measure.reference import Drop
-from infohorizon.pruning import Schedule
+from infohorizon.measure.trace_view import TraceView
+from infohorizon.pruning import Schedule, call
 from infohorizon.study.cost import head_flops, layer_flops
 from pruning.batches import Asking
 
@@ -141,6 +142,50 @@ def test_random_draws_depend_on_prompt_image_and_seed_alone(asking: Asking) -> N
     assert torch.allclose(together[1], alone[0], atol=1e-4)
     assert torch.equal(kept([1]), alone)
     assert not torch.allclose(kept([1], seed=1)[0], alone[0], atol=1e-2)
+
+
+MINE = """
+import torch
+from infohorizon.strategies.base import Selection, Strategy
+
+class Mine(Strategy):
+    def select(self, view, keep):
+        return Selection(torch.randperm(view.count, generator=view.generator(keep))[:keep].sort().values)
+"""
+
+
+@pytest.mark.parametrize("name", ["apet", "mine.py"])
+def test_strategies_that_are_not_called_random_draw_for_each_prompt_too(
+    asking: Asking, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    seeds, generator = list[int](), TraceView.generator
+
+    def noted(view: TraceView, keep: int) -> torch.Generator:
+        found = generator(view, keep)
+        seeds.append(found.initial_seed())
+        return found
+
+    monkeypatch.setattr(TraceView, "generator", noted)
+
+    def drawn(stages: list[Any], numbers: list[int]) -> list[int]:
+        """The seeds of the first stage."""
+        seeds.clear()
+        with prune(asking.plain, stages):
+            asking.plain.generate(**asking.inputs(numbers), max_new_tokens=1, do_sample=False)
+        return seeds[: len(numbers)]
+
+    alone = drawn([(0, name, 6)], [0, 1, 2])
+    assert len(set(alone)) == 3
+    assert drawn([(0, name, 6), (3, "random", 4)], [0, 1, 2]) == alone
+    assert drawn([(0, name, 6)], [2, 0]) == [alone[2], alone[0]]
+
+
+def test_nothing_is_digested_where_nothing_is_drawn(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call, "bytes_of", lambda inputs: pytest.fail("digested"))
+    with prune(asking.plain, [(1, "fastv", 3), (3, "visionzip", 2)]):
+        asking.plain.generate(**asking.inputs([0]), max_new_tokens=1)
 
 
 class Stream:

@@ -6,8 +6,10 @@ import polars as pl
 import pytest
 
 from infohorizon import benchmarks, tables
+from infohorizon.analysis.metric_table import runs
 from infohorizon.errors import UserError
-from infohorizon.report.exchange import kept_sets, samples
+from infohorizon.report.exchange import KINDS, kept_sets, samples
+from infohorizon.tables import files
 
 
 def questions(rows):
@@ -23,13 +25,27 @@ MME = [
 ]
 
 
-def logs(asked, task, table, stage):
+def written(folder, stage, rows, shards=1):
+    """Paths of a table's parts; columns that the rows lack are null."""
+    null, paths = dict.fromkeys(tables.TABLES[stage].columns), []
+    for shard in range(shards):
+        paths.append(str(folder / f"{stage}-{shard}-of-{shards}.arrow"))
+        tables.write(paths[-1], stage, [null | row for row in rows[shard::shards]], {})
+    return paths
+
+
+def texts(asked, task, paths, stage):
+    """The files' names, in the order in which they are made, and their lines."""
     turns = {row["question_id"]: f"{row['question']} short" for row in asked.iter_rows(named=True)}
-    found = dict(samples(asked, turns, task, table, stage))
+    return list(samples(asked, turns, task, paths, stage))
+
+
+def logs(folder, asked, task, rows, stage):
+    found = dict(texts(asked, task, written(folder, stage, rows), stage))
     return {name: [json.loads(line) for line in lines.splitlines()] for name, lines in found.items()}
 
 
-def test_a_line_has_the_fields_of_lmms_eval():
+def test_a_line_has_the_fields_of_lmms_eval(tmp_path):
     asked, task = questions(MME), benchmarks.create("mme")
     said = {"full": ["yes", "no", "NO"], "blind": ["no", "no", "“ja”\n"]}
     rows = [
@@ -38,7 +54,7 @@ def test_a_line_has_the_fields_of_lmms_eval():
         for condition, answers in said.items()
         for row, answer in zip(MME, answers, strict=True)
     ]
-    found = logs(asked, task, pl.DataFrame(rows).reverse(), "answers")
+    found = logs(tmp_path, asked, task, rows[::-1], "answers")
     assert list(found) == ["blind", "full"]
     assert [line["doc_id"] for line in found["full"]] == [0, 1, 2]
     first = found["full"][0]
@@ -85,16 +101,16 @@ def test_a_line_has_the_fields_of_lmms_eval():
         ),
     ],
 )
-def test_metrics_are_named_as_there(task, row, answer, metric):
+def test_metrics_are_named_as_there(task, row, answer, metric, tmp_path):
     asked, rules = questions([{"question_id": "q", **row}]), benchmarks.create(task)
     score = rules.score(answer, asked["answers"][0].to_list(), asked["category"][0])
-    table = pl.DataFrame({"question_id": asked["question_id"], "condition": "full", "answer": answer, "score": score})
-    (line,) = logs(asked, rules, table, "answers")["full"]
+    said = {"question_id": asked["question_id"][0], "condition": "full", "answer": answer, "score": score}
+    (line,) = logs(tmp_path, asked, rules, [said], "answers")["full"]
     known = {"doc_id", "question_id", "input", "target", "resps", "filtered_resps", "doc_hash"}
     assert {key: value for key, value in line.items() if key not in known} == metric
 
 
-def test_every_run_has_a_file_of_its_own():
+def test_every_run_has_a_file_of_its_own(tmp_path):
     asked, task = questions(MME), benchmarks.create("mme")
     cells = [("random", 1, 0.5, 0), ("random", 1, 0.5, 1), ("random", 2, 64.0, 0), ("drop-all", 1, 0.0, 0)]
     rows = [
@@ -103,7 +119,7 @@ def test_every_run_has_a_file_of_its_own():
         for s, l, k, r in cells
         for row in MME
     ]
-    found = logs(asked, task, pl.DataFrame(rows, schema_overrides={"layer": pl.Int32, "repeat": pl.Int32}), "sweep")
+    found = logs(tmp_path, asked, task, rows, "sweep")
     assert set(found) == {
         "random_layer-1_keep-0.5",
         "random_layer-1_keep-0.5_repeat-1",
@@ -112,7 +128,43 @@ def test_every_run_has_a_file_of_its_own():
     }
     assert all(len(lines) == 3 for lines in found.values())
     smaller = [{"question_id": row["question_id"], "keep": 0.5, "tokens": 9, "answer": "", "score": 0.0} for row in MME]
-    assert set(logs(asked, task, pl.DataFrame(smaller), "downsample")) == {"downsample_keep-0.5"}
+    assert set(logs(tmp_path, asked, task, smaller, "downsample")) == {"downsample_keep-0.5"}
+
+
+@pytest.mark.parametrize("stage", ["sweep", "schedules"])
+def test_a_table_is_read_without_its_kept_sets_one_strategy_or_schedule_at_a_time(stage, tmp_path, monkeypatch):
+    asked, task, kind = questions(MME), benchmarks.create("mme"), KINDS[stage]
+    rows = [
+        {"question_id": row["question_id"], kind: name, "layer": layer, "keep": 0.5, "repeat": repeat}
+        | {"kept": [1] if stage == "sweep" else [[1]], "answer": f"{name} {layer} {repeat}", "score": 0.0}
+        for row in [*MME[::-1], MME[0] | {"question_id": "of another study"}]
+        for name, layer, repeat in [("random", 2, 1), ("random", 2, 0), ("dart", 1, 0), ("dart", 0, 0)]
+        if stage == "sweep" or layer > 0
+    ]
+    columns, groups, read = [], [], files.read_arrow
+
+    def reading(path, name, wanted=None):
+        columns.append(wanted)
+        return read(path, name, wanted)
+
+    def running(table, kind):
+        groups.append(table[kind].unique().to_list())
+        return runs(table, kind)
+
+    monkeypatch.setattr(files, "read_arrow", reading)
+    monkeypatch.setattr("infohorizon.report.exchange.runs", running)
+    whole, shared = (texts(asked, task, written(tmp_path, stage, rows, shards), stage) for shards in (1, 3))
+    assert whole == shared
+    assert groups == [["dart"], ["random"]] * 2
+    assert all(wanted and "kept" not in wanted for wanted in columns)
+    layers = ("_layer-0_keep-0.5", "_layer-1_keep-0.5", "_layer-2_keep-0.5")
+    swept = [f"dart{layers[0]}", f"dart{layers[1]}", f"random{layers[2]}", f"random{layers[2]}_repeat-1"]
+    assert [name for name, _ in whole] == (swept if stage == "sweep" else ["dart", "random", "random_repeat-1"])
+    for _, lines in whole:
+        found = [json.loads(line) for line in lines.splitlines()]
+        assert [line["doc_id"] for line in found] == [0, 1, 2]
+        assert [line["question_id"] for line in found] == asked["question_id"].to_list()
+    assert json.loads(whole[-1][1].splitlines()[1])["resps"] == [["random 2 1"]]
 
 
 def test_kept_sets_of_all_parts_and_a_sweep_without_them(tmp_path):

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from docutils.core import publish_doctree
 
@@ -68,12 +70,10 @@ def files_of(study: Study, folder: Path) -> Files:
     )
 
 
-def page_of(study: Study, files: Files) -> str:
+def page_of(study: Study, files: Files, **settings: dict) -> str:
     tasks = {name: name for name in study.benchmarks}
-    return build(
-        files,
-        Told(study.models, study.benchmarks, tasks, {"seed": 7, "note": HOSTILE, "horizon": HORIZON}, synthetic.WINDOW),
-    )
+    settings = {"seed": 7, "note": HOSTILE, "horizon": HORIZON, **settings}
+    return build(files, Told(study.models, study.benchmarks, tasks, settings, synthetic.WINDOW))
 
 
 @pytest.fixture(scope="module")
@@ -91,25 +91,43 @@ def shown(page: Page) -> dict:
     return json.loads(page.scripts["data"])
 
 
-def test_what_was_recommended_has_a_section_of_its_own(study: Study, files: Files, text: str, tmp_path: Path) -> None:
-    assert 'id="recommendations"' not in text and "#recommendations" not in text
+def recommended(folder: Path) -> Path:
+    """The recommendation of the model `strong`: its table, with a figure beside it."""
     rows = [
         {"model": "strong", "unit": "tokens", **row}
         for split, names in (("search", list(LOSSES)), ("held-out", list(ROLES.values())))
         for row in recommendation_rows(split, trials(names), CANDIDATES, ROLES, SETTINGS)
     ]
-    path = tmp_path / "recommendation.arrow"
+    path = folder / "recommendation.arrow"
     tables.write(path, "recommendation", rows, {"configuration": {"settings": {"loss": "agreement"}}})
     style.save(style.empty("another figure"), path.with_suffix(".svg"), path.with_suffix(".png"))
+    return path
+
+
+def test_what_was_recommended_has_a_section_of_its_own(study: Study, files: Files, text: str, tmp_path: Path) -> None:
+    assert 'id="recommendations"' not in text and "#recommendations" not in text
+    path = recommended(tmp_path)
     shown = page_of(study, replace(files, recommendation=[str(path)]))
     section = shown[shown.index('<section id="recommendations">') :].partition("</section>")[0]
     assert figure_uri(path.with_suffix(".svg"), path.with_suffix(".png")) in section
-    assert "Budget 0.25: fastv keeps 25.0% of the visual tokens from layer 1 on" in section
+    assert "Budget 0.25: fastv keeps 25% of the visual tokens from layer 1 on" in section
     assert "What counts is the share of answers that differ" in section and "(the winner&#39;s curse)" in section
     assert "the best of 5, it lost 0.020" in section and "<td>image at lower resolution</td>" in section
     assert 'href="#recommendations"' in shown and "computed again since" not in section
     os.utime(path, (0, 0))  # older than the sweep
     assert "computed again since" in page_of(study, replace(files, recommendation=[str(path)]))
+
+
+def test_a_newer_sweep_of_another_model_outdates_nothing(study: Study, files: Files, tmp_path: Path) -> None:
+    """Neither a results folder nor a benchmark of the recommended model's name makes it that model's."""
+    path = recommended(tmp_path)
+    os.utime(path, (0, 0))
+    swept = [tmp_path / f"strong/sweep/base/{benchmark}/part-0.arrow" for benchmark in ("knowledge", "strong")]
+    for file in swept:
+        file.parent.mkdir(parents=True)
+        shutil.copy(study.parts("sweep", "base", "knowledge")[0], file)
+    text = page_of(study, replace(files, recommendation=[str(path)], sweep=[str(file) for file in swept]))
+    assert 'id="recommendations"' in text and "computed again since" not in text
 
 
 def test_nothing_is_loaded_from_elsewhere(page: Page, text: str) -> None:
@@ -183,6 +201,26 @@ def test_settings_sources_and_findings_are_on_the_page(text: str) -> None:
     assert "exact accuracy (%): 95.0 with the image, 0.0 without it." in text
 
 
+def test_an_oracle_with_options_is_no_strategy(study: Study, files: Files, text: str, tmp_path: Path) -> None:
+    """A horizon table with fastv, information and oracle-answer."""
+    assert text.count("2 of 2 strategies are shown") == len(MODELS) * len(BENCHMARKS)
+    horizon = tables.read(study.horizon, "horizon")
+    copy = str(tmp_path / "horizon.arrow")
+    renamed = horizon.with_columns(pl.col("strategy").replace("divprune", "oracle-answer"))
+    tables.write(copy, "horizon", renamed.to_dicts(), {})
+    own = {"oracle-answer": {"strategy": "information", "by": "whole answer"}}
+    shown = page_of(study, replace(files, horizon=copy), strategies=own)
+    assert shown.count("1 of 1 strategy is shown") == len(MODELS) * len(BENCHMARKS)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "said"), [(0.975, "97.5%"), (0.995, "99.5%"), (0.999, "99.9%"), (0.95, "95%"), (0.9, "90%")]
+)
+def test_the_confidence_is_the_configured_one(study: Study, files: Files, confidence: float, said: str) -> None:
+    text = page_of(study, files, horizon=HORIZON | {"confidence": confidence})
+    assert f"with {said} confidence" in text and f"is the {said} confidence set" in text
+
+
 def test_the_rounding_floor_of_a_16_bit_model_is_on_the_page(study: Study, files: Files, text: str, tmp_path) -> None:
     assert "Rounding floor" not in text
     first = files.information[0]
@@ -200,12 +238,12 @@ def test_the_rounding_floor_in_points_is_on_the_page(study: Study, files: Files,
     first = files.removals[0]
     copy = str(tmp_path / tables.TABLES["removals"].path.format(**tables.place(first, "removals")))
     floor = {"questions": ["a", "b"], "layers": [1, 2], "changed": [0.5, 0.0], "score": [0.125, 0.0]}
-    floor |= {"full_changed": 0.25, "full_score": 0.0625}
+    floor |= {"full_changed": 0.005, "full_score": 0.0625}
     metadata = tables.read_metadata(first) | {"rounding_floor": floor}
     tables.write(copy, "removals", tables.read_arrow(first, "removals"), metadata)
     shown = page_of(study, replace(files, removals=[copy, *files.removals[1:]]))
     assert "Rounding floor in the benchmark’s points" in shown
-    assert "25%, 6.25 points</td>" in shown and "50%, 12.5 points</td>" in shown
+    assert "0.5%, 6.25 points</td>" in shown and "50%, 12.5 points</td>" in shown
 
 
 def test_equal_files_give_an_equal_page(study: Study, files: Files, text: str) -> None:

@@ -1,8 +1,12 @@
 """The results in README.md and docs/results.md say what the tables say."""
 
+import shutil
 from pathlib import Path
 
+import pytest
+
 from figures.synthetic import BENCHMARKS, MODELS, Study
+from infohorizon import tables
 from infohorizon.pipeline import docs
 from infohorizon.report import results
 
@@ -33,6 +37,25 @@ def test_whole(study: Study) -> None:
     assert lower.count("| 12.5 % | 8 | 20 |") == len(MODELS) * len(BENCHMARKS)
     scores = next(part for part in tables if part.startswith("Scores"))
     assert "| base | knowledge | exact accuracy | all | % | 20 | 75.00 [" in scores
+
+
+@pytest.mark.parametrize(
+    ("oracles", "counted"),
+    [
+        ([], "3 of 3 strategies are"),
+        (["information"], "2 of 2 strategies are"),
+        (["information", "divprune"], "1 of 1 strategy is"),
+    ],
+)
+def test_an_oracle_is_no_strategy(study: Study, tmp_path: Path, oracles: list[str], counted: str) -> None:
+    """Which ones are is recorded in the horizon table: divprune stands for an oracle with options."""
+    for path in (study.horizon, study.comparison, study.findings, study.metrics):
+        shutil.copy(path, tmp_path)
+    metadata = {"configuration": {"settings": {"oracles": oracles}}}
+    tables.write(tmp_path / "horizon.arrow", "horizon", tables.read_arrow(study.horizon, "horizon"), metadata)
+    said = f"; {counted} shown to be no better than random from some layer on."
+    assert results.five(tmp_path).count(said) == len(BENCHMARKS)
+    assert results.whole(tmp_path).count(said) == len(BENCHMARKS) * len(MODELS)
 
 
 def test_the_readme_says_what_the_page_of_results_says() -> None:

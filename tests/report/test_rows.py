@@ -1,13 +1,14 @@
 """The page's tables, and the paper's values beside them."""
 
 import polars as pl
+import pytest
 
 from figures.synthetic import BENCHMARKS, MODELS, Study
 from infohorizon import tables
 from infohorizon.analysis import observations, paper
 from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.criteria import VANISHING
-from infohorizon.report import rows
+from infohorizon.report import rows, verdicts
 
 
 def test_tables_of_scores(study: Study) -> None:
@@ -69,6 +70,13 @@ def test_the_collapse_of_the_entropy_stands_beside_the_horizons(study: Study) ->
 def test_answers_of_another_spelling_are_counted_over_all_parts(study: Study) -> None:
     found = observations.other_spellings(study.paths["answers"])
     assert found.height == 6 and set(found.select("other", "answers").iter_rows()) == {(3, 20)}
+
+
+@pytest.mark.parametrize(("tolerance", "said"), [(0.005, "0.5%"), (0.125, "12.5%"), (0.1, "10%"), (0.07, "7%")])
+def test_the_tolerance_is_the_configured_one(study: Study, tolerance: float, said: str) -> None:
+    horizon = tables.read(study.horizon, "horizon").with_columns(threshold=pl.lit(tolerance))
+    sentences = verdicts.sentences(horizon, ["information"])
+    assert sentences and all(f"from which on at most {said} of that is left" in text for text in sentences)
 
 
 def test_the_papers_values_stand_only_beside_its_models(study: Study) -> None:

@@ -1,10 +1,12 @@
 """Variants of random: as many tokens as another strategy keeps, stratified, and with another strategy's coverage."""
 
+import polars as pl
 import pytest
 import torch
 from array_view import random_view
 
 from infohorizon.errors import UserError
+from infohorizon.measure.questioner import choose
 from infohorizon.measure.sweep import settings_of
 from infohorizon.strategies import check, create, entry, modules_of
 from infohorizon.strategies.random import dealt, shares
@@ -69,6 +71,18 @@ def test_counts_are_dealt_among_blocks_of_equal_size():
 def test_what_a_variant_is_made_of():
     assert entry("as-dart", SETTINGS).first_layer == 1 and entry("stratified", SETTINGS).first_layer == 0
     assert modules_of("covered", SETTINGS) == ["strategies.random", "strategies.dart"]
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_match_that_sizes_itself_does_so_above_all_tokens_too(block, tmp_path):
+    file = tmp_path / "sets.parquet"
+    pl.DataFrame({"question_id": ["q"], "kept": [[0, 3]]}).write_parquet(file)
+    mine = {"strategy": "kept", "file": str(file)}
+    settings = {"mine": mine, "as-mine": {"strategy": "random", "match": "mine", "block": block}, **SETTINGS}
+    shown = view(side=2)
+    shown.question_id, shown.amount, shown.repeat = "q", 8, 0
+    assert [len(choose(create(name, settings), shown, 4).selection.kept) for name in ("mine", "as-mine")] == [2, 2]
+    assert len(choose(create("as-dart", settings), shown, 4).selection.kept) == 4
 
 
 def test_fewer_repeats_where_they_cost_too_much():

@@ -98,10 +98,34 @@ def test_files_that_are_no_schedule(tmp_path: Path) -> None:
         read(file)
 
 
-def test_nothing_is_written_that_could_not_be_read(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="keep"):
-        write(tmp_path / "schedule.json", Schedule([(1, "fastv", 1.5)]))
-    assert not list(tmp_path.iterdir())
+WHOLE_NUMBER, FROM_0 = "it must be a whole number.", "it must be at least 0."
+KEEP = "it must be a number of tokens from 0, or a fraction of the image's tokens between 0 and 1."
+
+
+@pytest.mark.parametrize(
+    ("stage", "sentence"),
+    [
+        *(
+            ((2, "fastv", keep), f"stages.0.keep: {keep} is not valid; {KEEP}")
+            for keep in (-1, True, -0.5, 0.0, 1.0, 1.5)
+        ),
+        ((2, "fastv", None), f"stages.0.keep: None is not valid; {KEEP}"),
+        (
+            (2, "fastv", float("nan")),
+            "stages.0: strategy 'fastv' cannot keep nan tokens; use drop-all, or keep 1.",
+        ),
+        ((0.5, "random", 4), f"stages.0.layer: 0.5 is not valid; {WHOLE_NUMBER}"),
+        ((2.0, "fastv", 4), f"stages.0.layer: 2.0 is not valid; {WHOLE_NUMBER}"),
+        ((True, "fastv", 4), f"stages.0.layer: True is not valid; {WHOLE_NUMBER}"),
+        ((-1, "random", 4), f"stages.0.layer: -1 is not valid; {FROM_0}"),
+    ],
+)
+def test_a_schedule_made_in_python_is_checked_as_a_file_is(stage: tuple, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Schedule([stage])
+    assert str(caught.value) == sentence
+    with pytest.raises(UserError, match="positions: 'mine' is not valid"):
+        Schedule([(2, "fastv", 4)], "mine")
 
 
 def test_options_that_a_strategy_does_not_take() -> None:

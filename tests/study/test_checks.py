@@ -269,6 +269,36 @@ def test_schedules(stages, expected, config):
     assert complain(merged(config, changes)).startswith(expected)
 
 
+def test_schedules_that_only_recommend_compares_with_have_strategies_that_there_are(config):
+    """Whatever is run, since the rules of `recommend` are read with all others."""
+    changes = {"schedule_run": {"names": ["divprune-64"]}, "recommend": {"schedules": ["broken"]}}
+    changes |= {"schedules": {"broken": {"stages": [[1, "randon", 2]]}}}
+    assert complain(merged(config, changes)) == "schedules.broken: there is no 'randon': did you mean 'random'?"
+    changes |= {"schedules": {"broken": {"stages": [[1, "mine", 2]]}}, "strategies": {"mine": "gone.py"}}
+    assert complain(merged(config, changes)) == "strategies: gone.py does not exist."
+
+
+@pytest.mark.parametrize("suffix", [".images", ".kept"])
+def test_the_files_of_two_benchmarks_have_different_names(suffix, config):
+    places = {"source": "rendered", "task": "places"}
+    one = {"places": places, f"reading{suffix}2": places}
+    checks.check(merged(config, {"benchmarks": one}))
+    two = {**one, f"places{suffix}": places}
+    expected = f"benchmarks.places{suffix}: files of places are called so too; give it a name without {suffix}."
+    assert complain(merged(config, {"benchmarks": two})) == expected
+
+
+@pytest.mark.parametrize("name", ["full", "blind"])
+def test_nothing_is_called_as_unpruned_answers_are(name, config):
+    named = {
+        "schedules": {name: {"stages": [[1, "random", 2]]}},
+        "strategies": {name: {"strategy": "random", "match": "dart"}},
+    }
+    for key, entry in named.items():
+        expected = f"{key}.{name}: {name} is a condition of the answers; choose another name."
+        assert complain(merged(config, {key: entry})) == expected
+
+
 def test_the_baseline_of_a_schedule_must_run(config):
     schedule = {"stages": [[1, "random", 2]], "baseline": "divprune-64"}
     run = {"schedules": {"x": schedule}, "schedule_run": {"names": ["x"]}}

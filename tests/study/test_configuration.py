@@ -127,6 +127,26 @@ def test_a_source_of_the_project_is_found_from_another_folder(tmp_path, monkeypa
     assert resolved == {"data": str(tmp_path / "project/data"), "own": "own", "hub": "owner/name"}
 
 
+def test_a_tilde_is_the_home_folder_for_every_rule(tmp_path, monkeypatch):
+    """Snakemake takes it for a folder of that name, so the rules never see one."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = {
+        "models": {"own": {"source": "~/adapter"}, "hub": {"source": "owner/name"}},
+        "benchmarks": {"own": {"source": "~/data"}},
+        "strategies": {"mine": {"strategy": "kept", "file": "~/{model}/k.parquet"}, "bare": {"strategy": "kept"}},
+        "sweep": {"strategies": ["mine", "bare"]},
+        "schedules": {},
+        "schedule_run": {"names": "all"},
+    }
+    configuration.resolve(config, tmp_path / "project")
+    assert config["models"] == {"own": {"source": f"{tmp_path}/adapter"}, "hub": {"source": "owner/name"}}
+    assert config["benchmarks"] == {"own": {"source": f"{tmp_path}/data"}}
+    expected = {"mine": f"{tmp_path}/llava/k.parquet", "bare": ""}
+    assert configuration.kept_files(config, "llava", "mme") == expected
+    own = configuration.own_strategies(config, "llava", "mme")
+    assert {name: setting["file"] for name, setting in own.items()} == expected
+
+
 def test_which_architecture_a_model_may_need(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
     assert configuration.architectures({"source": str(tmp_path)}) == ["llava"]

@@ -56,10 +56,23 @@ def test_chunked_input_does_not_show_in_the_bytes(tmp_path: Path) -> None:
 def test_features_keep_their_precision_on_disk(tmp_path: Path, kind: type) -> None:
     tables.write(tmp_path / "t.arrow", "vision", [vision_row(kind)], {})
     table = tables.read_arrow(tmp_path / "t.arrow", "vision")
-    expected = pa.list_(pa.from_numpy_dtype(np.dtype(kind)))
+    expected = pa.large_list(pa.from_numpy_dtype(np.dtype(kind)))
     assert [table.schema.field(name).type for name in ("features", "keys")] == [expected, expected]
     assert table["saliency"].type == pa.list_(pa.float32())
     np.testing.assert_array_equal(table["features"][0].values, np.arange(4))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_lists_with_short_offsets_of_earlier_versions_are_read_as_todays(tmp_path: Path, kind: type) -> None:
+    today = tables.from_rows("vision", [vision_row(kind)])
+    for name in ("features", "keys"):
+        short = today[name].cast(pa.list_(today[name].type.value_type))
+        old = today.set_column(today.schema.get_field_index(name), name, short)
+        tables.write(tmp_path / "t.arrow", "vision", old, METADATA)
+        assert tables.read_arrow(tmp_path / "t.arrow", "vision").equals(today)
+        assert pa.concat_tables([tables.read_arrow(tmp_path / "t.arrow", "vision"), today]).num_rows == 2
+    stages = tables.TABLES["schedules"].columns["kept"]
+    assert pa.array([[[1, 2], [1]], None], stages.also[0]).cast(stages.type).to_pylist() == [[[1, 2], [1]], None]
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])

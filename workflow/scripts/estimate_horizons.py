@@ -8,7 +8,7 @@ from infohorizon import tables
 from infohorizon.analysis import observations
 from infohorizon.analysis.collapse import collapses
 from infohorizon.analysis.comparisons import comparisons
-from infohorizon.analysis.criteria import Settings, criteria
+from infohorizon.analysis.criteria import Criterion, Settings, criteria
 from infohorizon.analysis.findings import READING_TASKS, Study, findings
 from infohorizon.analysis.horizons import Whose, horizons, out_of_reach
 from infohorizon.analysis.panels import Tables, read_tables
@@ -26,8 +26,7 @@ def main(job: Job) -> None:
     for model, benchmark in job.progress(pairs, len(pairs), "benchmark"):
         whose = Whose(model, benchmark, configuration["depths"][model])
         own = read_tables(job.input, model, benchmark, whose.depth, configuration["matched"])
-        every[whose] = list(criteria(own, settings))
-        found = horizons(whose, every[whose], settings)
+        found, every[whose] = measured(whose, own, settings)
         for sentence in [*out_of_reach(found, settings), *unequal(own, found)]:
             log.warning(sentence)
         rows["horizon"] += found
@@ -49,6 +48,19 @@ def main(job: Job) -> None:
     metadata = job.metadata(**observations.sources(job.input.answers))
     for name, table in rows.items():
         tables.write(job.output[name], name, table, metadata)
+
+
+def measured(whose: Whose, own: Tables, settings: Settings) -> tuple[list[dict[str, Any]], list[Criterion]]:
+    """Rows of the horizon table, and the criteria that the findings take.
+
+    A criterion keeps its resamples: those of a category or a removal, which may be many, go once their rows are made.
+    """
+    rows, kept = [], []
+    for criterion in criteria(own, settings):
+        rows += horizons(whose, [criterion], settings)
+        if not (criterion.category or criterion.removal):
+            kept.append(criterion)
+    return rows, kept
 
 
 def unequal(own: Tables, found: list[dict[str, Any]]) -> list[str]:

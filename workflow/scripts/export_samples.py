@@ -16,7 +16,7 @@ def main(job: Job) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for stage in KINDS:
         if paths := job.input.get(stage):
-            for name, lines in samples(questions, turns, open_task(job), tables.read(paths, stage), stage):
+            for name, lines in samples(questions, turns, open_task(job), paths, stage):
                 write_text(folder / f"{name}.jsonl", lines)
 
 

@@ -1,7 +1,7 @@
 """A model's source → models/{model}.json: where it is and exactly which weights (hub: downloaded, commit resolved).
 
 Keys: source (folder or hub id), folder (where a model that is not the hub's is: its source, or what an adapter was
-merged into), commit (hub commit, null for a folder), revision (commit, or a digest of the source's configuration and
+merged into), commit (hub commit, null for a folder), revision (commit, or a digest of that folder's configuration and
 weights), layers (of the decoder), dtype (as configured, or what `auto` means on the machine that runs this: all jobs of
 the study use it, wherever they run).
 """
@@ -10,10 +10,11 @@ import json
 
 from infohorizon.atomic import write_text
 from infohorizon.models.geometry import decoder_config
-from infohorizon.models.hub import is_local
+from infohorizon.models.hub import SUFFIXES, is_local
 from infohorizon.models.precision import resolved
 from infohorizon.models.registry import fetch
 from infohorizon.pipeline import pins
+from infohorizon.pipeline.digest import content
 from infohorizon.pipeline.job import Job, run
 
 
@@ -26,12 +27,13 @@ def main(job: Job) -> None:
         folder = fetch(source, revision or pins.pinned(job.output[0], source))
         commit = folder.name
         pins.pin(job.output[0], source, commit)
+    files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES) if job.input.merged else []
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     record = {
         "source": source,
         "folder": None if commit else str(folder),
         "commit": commit,
-        "revision": commit or f"digest:{job.params.weights}",
+        "revision": commit or f"digest:{content(files) if files else job.params.weights}",
         "layers": int(decoder_config(config)["num_hidden_layers"]),
         "dtype": resolved(dtype, device),
     }

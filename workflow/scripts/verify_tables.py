@@ -1,7 +1,7 @@
 """Sampled rows of every stage that asks the model → their largest differences from the naive reference, as JSON.
 
-In float32 a difference of more than 1e-4 in probability, or another greedy answer, fails the job; in 16 bit both are
-only reported.
+In float32 a difference of more than 1e-4 in probability, or another greedy answer, fails the job. In 16 bit, where
+rounding moves single rows further, the mean over a table's rows does, and other answers are only reported.
 """
 
 import json
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
@@ -48,9 +47,9 @@ def main(job: Job) -> None:
         rows = job.progress(frame.iter_rows(named=True), len(frame), "row")
         found = verifier.compare(stage, rows, pictures(job.input.images, frame))
         report[stage] = asdict(found)
-        bad += [stage] if found.bad else []
+        bad += [stage] if found.bad(model.dtype) else []
         log.info("%s: %s", stage, report[stage])
-    if bad and model.dtype in (torch.float32, torch.float64):
+    if bad:
         raise UserError(f"{', '.join(bad)} of {job.wildcards.model} differ from the naive reference: {report}.")
     summary = {"model": job.wildcards.model, "benchmark": job.wildcards.benchmark, **report}
     write_text(job.output[0], json.dumps(summary) + "\n")

@@ -257,6 +257,10 @@ def test_a_training_that_continues_an_adapter_has_its_last_round_alone(
         torch.testing.assert_close(one.float(), other.float(), atol=2e-3, rtol=2e-3, msg=name)  # float16 between
     continue_from(tmp_path / "shipped", following, tmp_path / "target")
     assert (tmp_path / "target.checkpoint").read_bytes() != before  # its own progress stays
+    changed = new_adapter_training(replace(recipe, digit_rate=1e-4), tower, read)
+    continue_from(tmp_path / "shipped", changed, tmp_path / "target")  # a checkpoint of another recipe is none
+    history = train_model(changed, tmp_path / "target.checkpoint", lambda record: None)
+    assert [r["step"] for r in history] == [7, 8, 9]
 
 
 class Cut(Exception):

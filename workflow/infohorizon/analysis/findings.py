@@ -54,8 +54,8 @@ VANISHES = Claim(
 READING = Claim(
     "reading-deeper",
     "The horizon lies deeper for reading than for other tasks",
-    "For each model and each pair of a reading task (reading, TextVQA, OCRBench, DocVQA, ChartQA) and another "
-    "benchmark: holds if the reading task's whole set lies deeper, does not hold if none of it does.",
+    "For each model and each pair of a reading task (reading, places, digits, TextVQA, OCRBench, DocVQA, ChartQA) and "
+    "another benchmark: holds if the reading task's whole set lies deeper, does not hold if none of it does.",
     VANISHING,
 )
 STRONGER = Claim(

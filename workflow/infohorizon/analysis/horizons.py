@@ -30,7 +30,7 @@ class Worth(NamedTuple):
 
 def measured_worth(criterion: Criterion, level: float) -> Worth:
     """Whether the whole image is worth enough for its vanishing to be measured."""
-    if not isinstance(criterion.curve, Ratio) or not criterion.floor:
+    if not isinstance(criterion.curve, Ratio) or criterion.floor is None:
         return Worth(None, None)
     mean, low = criterion.curve.worth(level)
     return Worth(mean, low, low >= criterion.floor)
@@ -46,11 +46,12 @@ def out_of_reach(rows: list[dict[str, Any]], settings: Settings) -> list[str]:
     sentences = set()
     for row in rows:
         finest = resolution(row["images"], settings.confidence)
-        whole = row["factor"] == 1 and not row["category"] and not row["removal"]
+        whole = row["factor"] == 1 and not row["category"]
         if row["criterion"] in BOUNDED and whole and row["threshold"] < finest:
+            removal = f" (removal {row['removal']})" if row["removal"] else ""
             sentences.add(
-                f"{row['model']} on {row['benchmark']}: {row['criterion']} at {row['threshold']:g} is out of reach, "
-                f"since {row['images']} images show no margin below {finest:.3f}"
+                f"{row['model']} on {row['benchmark']}: {row['criterion']}{removal} at {row['threshold']:g} is out of "
+                f"reach, since {row['images']} images show no margin below {finest:.3f}"
             )
     return sorted(sentences)
 

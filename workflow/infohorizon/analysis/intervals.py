@@ -25,10 +25,12 @@ def intervals(
         by: the columns that make a cell, beside model and benchmark.
 
     Returns:
-        model, benchmark, *by, mean, low, high, questions; sorted.
+        model, benchmark, *by, mean, low, high, questions; sorted. Of a frame without rows, no rows.
     """
     sums = frame.group_by("model", "benchmark", *by, "image_id").agg(total=pl.col(value).sum(), count=pl.len())
-    results = []
+    names = {name: frame.schema[name] for name in ("model", "benchmark", *by)}
+    numbers = {"mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "questions": pl.Int64}
+    results = [pl.DataFrame(schema={**names, **numbers})]
     for _, own in sums.group_by("model", "benchmark"):
         cells = own.select("model", "benchmark", *by).unique().sort(by)
         data = _clusters(own, cells)
@@ -36,7 +38,7 @@ def intervals(
         questions = data.sizes.sum(axis=0).astype(int)
         columns = {"mean": mean, "low": low, "high": high, "questions": questions}
         results.append(cells.with_columns(pl.Series(name, values) for name, values in columns.items()))
-    return pl.concat(results).sort("model", "benchmark", *by) if results else pl.DataFrame()
+    return pl.concat(results).sort("model", "benchmark", *by)
 
 
 def _clusters(sums: pl.DataFrame, cells: pl.DataFrame) -> Clusters:

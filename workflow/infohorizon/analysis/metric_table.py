@@ -49,13 +49,20 @@ class Answered:
     protocol: str = ""
 
 
+class Count(NamedTuple):
+    """How many questions are behind a value, about how many images."""
+
+    questions: int
+    images: int
+
+
 class Measured(NamedTuple):
-    """Of every run, the values in every resample, (metric, category) → run → (1 + resamples,), and the mean tokens."""
+    """Of every run, the values in every resample, (metric, category) → run → (1 + resamples,), and the mean tokens; of
+    every metric and category, what was counted."""
 
     values: Mapping[Key, Mapping[Run, Array]]
     tokens: Mapping[Run, float | None]
-    questions: int
-    images: int
+    counts: Mapping[Key, Count]
 
 
 def runs(table: pl.DataFrame, kind: str) -> pl.DataFrame:
@@ -99,8 +106,14 @@ def metric_rows(answered: Answered, settings: Settings) -> tuple[list[dict[str, 
             kept = {run: found for run, found in values.items() if run[1] in compared}
             seen.setdefault(key, {}).update(kept)
         rows += [row for row in _rows(answered, measured, seen, settings) if row["condition"] != "full"]
-        own = measured.values[answered.task.metrics[0].name, ""]
-        relative |= {run: ratio(values, own[FULL]) for run, values in own.items() if run != FULL}
+        key = answered.task.metrics[0].name, ""
+        own = measured.values[key]
+        found = {run: ratio(values, own[FULL]) for run, values in own.items() if run != FULL}
+        if measured.counts[key].images == 1:  # every resample is the data again
+            found = {
+                run: np.concatenate([values[:1], np.full(len(values) - 1, np.nan)]) for run, values in found.items()
+            }
+        relative |= found
     return rows, relative
 
 
@@ -110,7 +123,7 @@ def relative_rows(model: str, found: Sequence[Relative], settings: Settings) -> 
     Images of different benchmarks are drawn independently.
     """
     shared = set.intersection(*(set(relative) for relative in found)) if found else set()
-    ordered = sorted(shared, key=str)
+    ordered = sorted(shared, key=_in_order)
     if not ordered:
         return []
     values = np.array([100 * np.mean([relative[run] for relative in found], axis=0) for run in ordered])
@@ -125,6 +138,12 @@ def relative_rows(model: str, found: Sequence[Relative], settings: Settings) -> 
         }
         for run, own in zip(ordered, interval_rows({"": values, "difference": values - 100}, settings), strict=True)
     ]
+
+
+def _in_order(run: Run) -> tuple[Any, ...]:
+    """By condition, name, keep and layer; the mean over layers last."""
+    condition, name, layer, keep = run
+    return condition, name, keep is None, keep or 0, layer is None, layer or 0
 
 
 def measure(answered: Answered, frame: pl.DataFrame, settings: Settings) -> Measured:
@@ -148,7 +167,16 @@ def measure(answered: Answered, frame: pl.DataFrame, settings: Settings) -> Meas
     }
     kept = frame.group_by(KEYS).agg(pl.col("tokens").mean())
     tokens = {tuple(run): mean for *run, mean in kept.iter_rows()}
-    return Measured(values, tokens, asked.height, len(images))
+    return Measured(values, tokens, {key: _count(answered.task, key, asked) for key in values})
+
+
+def _count(task: Task, key: Key, asked: pl.DataFrame) -> Count:
+    """What a metric of a category, of a group of categories or of all was computed from."""
+    name, category = key
+    groups = next(metric.groups for metric in task.metrics if metric.name == name)
+    if category:
+        asked = asked.filter(pl.col("category").is_in(groups.get(category, [category])))
+    return Count(asked.height, asked["image_id"].n_unique())
 
 
 def _shared_layers(pruned: Sequence[pl.DataFrame]) -> dict[float, list[int]]:
@@ -190,8 +218,9 @@ def _rows(
     metrics = {metric.name: metric for metric in answered.task.metrics}
     for (name, category), values in measured.values.items():
         full, bases = values[FULL], _bases(answered, values, seen.get((name, category), {}))
+        count = measured.counts[name, category]
         for (run, found), base in zip(
-            _intervals(values, bases, measured.images, settings).items(), bases.values(), strict=True
+            _intervals(values, bases, count.images, settings).items(), bases.values(), strict=True
         ):
             yield {
                 **dict.fromkeys(TABLES["metrics"].columns),
@@ -205,8 +234,7 @@ def _rows(
                 "tokens": measured.tokens[run],
                 "full": float(full[0]),
                 "baseline": None if base is None else answered.baselines[run[1]],
-                "questions": measured.questions,
-                "images": measured.images,
+                **count._asdict(),
                 "protocol": answered.protocol,
                 **found,
             }

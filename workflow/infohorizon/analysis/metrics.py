@@ -4,7 +4,8 @@ R samples (row 0 the data themselves, statistics.resample), C cells (a run over 
 layer, keep and repeat), G images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,18 @@ from infohorizon.benchmarks.base import Metric, Task
 Key = tuple[str, str]
 """A metric's name and the category; "" is the whole benchmark."""
 COLUMNS = 4096  # sums resampled in one matrix product
+
+
+class Sums(NamedTuple):
+    """What the values of a metric in one category are made of.
+
+    Attributes:
+        images: (g,) those that have questions of the category, as columns of the weights.
+        sums: (g, 2, C, terms) numerators and denominators, summed over the units of each image.
+    """
+
+    images: NDArray[np.int64]
+    sums: Array
 
 
 def published(task: Task, frame: pl.DataFrame) -> dict[Key, float]:
@@ -44,40 +57,38 @@ def draws(task: Task, frame: pl.DataFrame, images: pl.Series, weights: Array) ->
     found: dict[Key, Array] = {}
     for metric in task.metrics:
         own = terms.filter(metric=metric.name)
-        categories = own["category"].unique().sort().to_list()
-        if not categories:
+        if own.is_empty():
             continue
-        sums = _sums(own, categories, images)
-        step = max(1, COLUMNS // (sums.shape[1] * sums.shape[3] * sums.shape[4]))
-        chunks = [_values(metric, categories, sums[:, :, cells], weights) for cells in _slices(sums.shape[2], step)]
-        found |= {
-            (metric.name, category): np.concatenate([chunk[category] for chunk in chunks], axis=1).T
-            for category in chunks[0]
-        }
+        sums = _sums(own, images)
+        _, _, count, size = next(iter(sums.values())).sums.shape
+        for cells in _slices(count, max(1, COLUMNS // (2 * len(sums) * size))):
+            chunk = {category: Sums(part.images, part.sums[:, :, cells]) for category, part in sums.items()}
+            for category, values in _values(metric, chunk, weights).items():
+                place = found.setdefault((metric.name, category), np.empty((len(weights), count)).T)
+                place[cells] = values.T
     return found
 
 
-def _sums(terms: pl.DataFrame, categories: Sequence[str], images: pl.Series) -> Array:
-    """(G, 2, C, categories, terms): numerators and denominators, summed over the units of each image."""
-    names = terms["term"].unique().sort().to_list()
+def _sums(terms: pl.DataFrame, images: pl.Series) -> dict[str, Sums]:
+    """Category → its sums; one array for all would hold a place for every image in every category."""
+    names = terms["term"].unique().sort()
     cells = int(terms["cell"].max()) + 1  # type: ignore[arg-type]
-    by = ["image_id", "cell", "category", "term"]
-    summed = terms.group_by(by).agg(pl.col("numerator", "denominator").sum())
-    places = [
-        _places(summed["image_id"], images),
-        summed["cell"].to_numpy(),
-        _places(summed["category"], categories),
-        _places(summed["term"], names),
-    ]
-    sums = np.zeros((len(images), 2, cells, len(categories), len(names)))
-    for index, column in enumerate(("numerator", "denominator")):
-        sums[places[0], index, places[1], places[2], places[3]] = summed[column].to_numpy()
-    return sums
+    summed = terms.group_by("category", "image_id", "cell", "term").agg(pl.col("numerator", "denominator").sum())
+    placed = summed.with_columns(_place("image_id", images), _place("term", names))
+    found = {}
+    for (category,), own in sorted(placed.partition_by("category", as_dict=True).items()):
+        used, rows = np.unique(own["image_id"].to_numpy(), return_inverse=True)
+        sums = np.zeros((len(used), 2, cells, len(names)))
+        for index, column in enumerate(("numerator", "denominator")):
+            sums[rows, index, own["cell"].to_numpy(), own["term"].to_numpy()] = own[column].to_numpy()
+        found[category] = Sums(used, sums)
+    return found
 
 
-def _values(metric: Metric, categories: Sequence[str], sums: Array, weights: Array) -> dict[str, Array]:
+def _values(metric: Metric, sums: Mapping[str, Sums], weights: Array) -> dict[str, Array]:
     """Category, group or "" → (R, C)."""
-    numerator, denominator = np.moveaxis(_resampled(sums, weights), 1, 0)
+    categories = list(sums)
+    numerator, denominator = np.moveaxis(_resampled(list(sums.values()), weights), 1, 0)
     if metric.combine == "share":
         denominator = np.broadcast_to(denominator.sum(axis=2, keepdims=True), denominator.shape)
     each = metric.scale * _ratio(numerator, denominator).sum(axis=-1)
@@ -92,19 +103,21 @@ def _values(metric: Metric, categories: Sequence[str], sums: Array, weights: Arr
     for group, members in metric.groups.items():
         if chosen := [index for index, category in enumerate(categories) if category in members]:
             values[group] = combined(chosen)
-    if metric.categories and any(categories):
-        values |= {category: each[:, :, index] for index, category in enumerate(categories)}
+    if metric.categories:  # questions without a category count in the whole alone, which is called ""
+        values |= {category: each[:, :, index] for index, category in enumerate(categories) if category}
     return values
 
 
-def _resampled(sums: Array, weights: Array) -> Array:
+def _resampled(sums: Sequence[Sums], weights: Array) -> Array:
     """(R, 2, C, categories, terms): each category summed over its own images, which are often few."""
-    found = np.empty((len(weights), *sums.shape[1:]))
-    for category in range(sums.shape[3]):
-        own = sums[:, :, :, category].reshape(len(sums), -1)
+    _, _, cells, terms = sums[0].sums.shape
+    found = np.empty((len(weights), 2, cells, len(sums), terms))
+    for category, (images, part) in enumerate(sums):
+        own = part.reshape(len(part), -1)
         used = own.any(axis=1)
-        each = weights @ own if used.all() else weights[:, used] @ own[used]
-        found[:, :, :, category] = each.reshape(len(weights), *sums.shape[1:3], -1)
+        every = used.sum() == weights.shape[1]
+        each = weights @ own if every else weights[:, images[used]] @ own[used]
+        found[:, :, :, category] = each.reshape(len(weights), 2, cells, terms)
     return found
 
 
@@ -115,9 +128,9 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
     return ratio
 
 
-def _places(values: pl.Series, order: Sequence[str] | pl.Series) -> NDArray[np.int64]:
-    """Position of each value in `order`."""
-    return values.cast(pl.Enum(order)).to_physical().cast(pl.Int64).to_numpy()
+def _place(column: str, order: pl.Series) -> pl.Expr:
+    """Position of each value of a column in `order`."""
+    return pl.col(column).cast(pl.Enum(order)).to_physical().cast(pl.Int64)
 
 
 def _slices(count: int, step: int) -> Iterator[slice]:

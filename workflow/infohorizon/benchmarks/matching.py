@@ -5,6 +5,8 @@ import re
 import string
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
 
 # EvalAI answer processing (VQA, TextVQA), https://visualqa.org/evaluation.html
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -72,19 +74,28 @@ def best_answer(answers: Sequence[str]) -> str:
     """TextVQA's label by the authors' rule: the normal form of the highest soft accuracy.
 
     More votes never score lower, so it is the most frequent normal form; the first given of equals, where the authors'
-    choice is left to chance. Where that form is empty ("the", "?"), it is the most frequent answer as written.
+    choice is left to chance. Where that form is empty ("the", "?"), it is the most frequent answer as written. Blank
+    answers do not count.
     """
-    form, _ = Counter(map(normalise, answers)).most_common(1)[0]
-    return form or Counter(answers).most_common(1)[0][0]
+    given = _given(answers)
+    form, _ = Counter(map(normalise, given)).most_common(1)[0]
+    return form or Counter(given).most_common(1)[0][0]
 
 
 def consensus(answers: Sequence[str]) -> str:
     """The answer that most annotators give, compared by their normal forms, spelled as first given.
 
-    Answers of which nothing is left after normalisation ("the", "?") are taken only where there is no other.
+    Answers of which nothing is left after normalisation ("the", "?") are taken only where there is no other. Blank
+    answers do not count.
     """
-    votes = Counter(normalise(answer) for answer in answers)
-    return max(answers, key=lambda answer: (bool(normalise(answer)), votes[normalise(answer)]))
+    given = _given(answers)
+    votes = Counter(map(normalise, given))
+    return max(given, key=lambda answer: (bool(normalise(answer)), votes[normalise(answer)]))
+
+
+def _given(answers: Sequence[str]) -> list[str]:
+    """The answers that are not blank; every question has one (columns.py)."""
+    return [answer for answer in answers if answer.strip()]
 
 
 def exact(answer: str, answers: Sequence[str]) -> float:
@@ -96,6 +107,7 @@ def anls(answer: str, answers: Sequence[str], threshold: float = 0.5) -> float:
     """Average normalised Levenshtein similarity, best over the references; 0 below the threshold (DocVQA).
 
     As in the official script, distances are of texts whose white space is squeezed, lengths of the texts as they are.
+    A blank answer scores 0, even where a reference is blank.
     """
 
     def similarity(reference: str) -> float:
@@ -103,12 +115,16 @@ def anls(answer: str, answers: Sequence[str], threshold: float = 0.5) -> float:
         return 1 - distance / max(len(answer), len(reference), 1)
 
     best = max(map(similarity, answers))
-    return best if best >= threshold else 0.0
+    return best if best >= threshold and answer.strip() else 0.0
 
 
-def relaxed(answer: str, answers: Sequence[str], tolerance: float = 0.05) -> float:
-    """ChartQA: numbers may be `tolerance` off relative to the reference, all else must be equal but for case."""
-    return float(any(_relaxed_match(answer.strip(), reference.strip(), tolerance) for reference in answers))
+def relaxed(answer: str, answers: Sequence[str], tolerance: Fraction = Fraction(1, 20)) -> float:
+    """ChartQA: numbers may be `tolerance` off relative to the reference, all else must be equal but for case.
+
+    A blank answer scores 0, even where a reference is blank.
+    """
+    answer = answer.strip()
+    return float(any(_relaxed_match(answer, reference.strip(), tolerance) for reference in answers) and bool(answer))
 
 
 def contains(answer: str, answers: Sequence[str], formula: bool = False) -> float:
@@ -130,19 +146,24 @@ def equal_words(answer: str, answers: Sequence[str]) -> float:
     return float(plain(answer) in map(plain, answers) and bool(answer.strip()))
 
 
-def _relaxed_match(answer: str, reference: str, tolerance: float) -> bool:
+def _relaxed_match(answer: str, reference: str, tolerance: Fraction) -> bool:
     value, target = _number(answer), _number(reference)
     if value is not None and target:  # no relative error of 0: "0" must be matched as text
         return abs(value - target) <= tolerance * abs(target)
     return answer.lower() == reference.lower()
 
 
-def _number(text: str) -> float | None:
+def _number(text: str) -> Fraction | None:
+    """The number that a text writes, exactly: in floats their rounding decides whether 0.95 is 5 % off 1."""
+    digits = text.removesuffix("%")
     try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        rounded = float(digits)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    if not math.isfinite(rounded):
+        return None
+    # What rounds to 0 is 0: 1e-999999999 would be a fraction of a billion digits.
+    return Fraction(Decimal(digits) if rounded else 0) / (100 if text.endswith("%") else 1)
 
 
 def _distance(a: str, b: str) -> int:

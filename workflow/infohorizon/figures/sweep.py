@@ -72,7 +72,7 @@ def sweep_figure(
 
 def amount(keep: float) -> str:
     """A configured keep in words: a fraction below 1 as a percentage, else a number of tokens."""
-    return f"{keep:.4g} tokens" if keep >= 1 else f"{100 * keep:.3g} %" if keep > 0 else "none"
+    return f"{keep:.4g} tokens" if keep >= 1 else f"{100 * keep:.4g} %" if keep > 0 else "none"
 
 
 def _cells(values: pl.DataFrame, models: Sequence[str], benchmarks: Sequence[str]) -> list[Cell]:

@@ -100,9 +100,9 @@ def _answered(
             branches[tuple(stage[:3]), run.plan.positions, draw].append(run)
     notes: dict[Any, Any] = {}  # strategies remember larger keeps for smaller ones
     largest_first = sorted(branches.items(), key=lambda branch: -tokens_of(branch[0][0][2], trace.prompt.count))
-    for (_, positions, _), members in largest_first:
+    for (_, positions, draw), members in largest_first:
         stage = members[0].plan.stages[done]
-        setting = Setting(stage.strategy, stage.layer, stage.keep, members[0].repeat)
+        setting = Setting(stage.strategy, stage.layer, stage.keep, draw)
         chosen = questioner.select(trace, asked, strategies, setting, notes)
         pruned = partial(trace.prune, stage.layer, chosen.kept, positions, chosen.states)
         left = questioner.batch.one(len(trace.prompt.embeddings), pruned)

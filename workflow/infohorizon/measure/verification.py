@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
+import torch
 from PIL import Image
 
 from infohorizon.measure.downsampling import lowered
@@ -15,20 +17,34 @@ from infohorizon.measure.windows import windows
 from infohorizon.models.base import VisionLanguageModel
 
 STAGES = ("answers", "downsample", "information", "removals", "sweep", "schedules")
-TOLERANCE = 1e-4  # in probability, for float32
+TOLERANCE = 1e-4  # of any row, in probability
+# In 16 bit a single row may be far off and a near tie may be answered otherwise, but the mean over rows is small
+# (docs/engine.md: 0.005 in bfloat16), and after a removal in the wrong place it is not.
+MEAN_TOLERANCE = {torch.float16: 0.02, torch.bfloat16: 0.05}
 
 
 @dataclass
 class Difference:
-    """What comparing some rows found: how many, the largest difference in probability, how many other answers."""
+    """What comparing some rows found: how many, the mean and the largest difference in probability, how many other
+    answers."""
 
     rows: int = 0
+    mean_difference: float = 0.0
     largest_difference: float = 0.0
     other_answers: int = 0
 
-    @property
-    def bad(self) -> bool:
-        return self.largest_difference > TOLERANCE or self.other_answers > 0
+    def add(self, difference: float, other: bool) -> None:
+        """One more row."""
+        self.rows += 1
+        self.mean_difference += (difference - self.mean_difference) / self.rows
+        self.largest_difference = float(np.maximum(self.largest_difference, difference))  # NaN stays
+        self.other_answers += other
+
+    def bad(self, dtype: torch.dtype) -> bool:
+        """Whether it is more than rounding explains."""
+        if dtype in MEAN_TOLERANCE:
+            return not self.mean_difference <= MEAN_TOLERANCE[dtype]
+        return not self.largest_difference <= TOLERANCE or self.other_answers > 0
 
 
 @dataclass(frozen=True)
@@ -74,11 +90,11 @@ class Verifier:
                     model, image = lowered(model, image, size)
             naive = Naive.of(model, self.reference, image, row["question"])
             drops = self._drops(stage, row, naive)
-            found.rows += 1
-            found.largest_difference = max(found.largest_difference, self._difference(row, naive, drops))
+            other = False
             if "answer" in row:
                 ids = naive.greedy(self.limit, drops, self.model.stop_ids, self.model.repetition_penalty)
-                found.other_answers += self._answer(row["question_id"], ids) != row["answer"]
+                other = self._answer(row["question_id"], ids) != row["answer"]
+            found.add(self._difference(row, naive, drops), other)
         return found
 
     def _answer(self, question_id: str, ids: list[int]) -> str:
@@ -97,7 +113,7 @@ class Verifier:
         if "answer_probability" not in row:
             return difference
         rest = [float(naive.probabilities(drops, ids[:i])[ids[i]]) for i in range(1, len(ids))]
-        return max(difference, abs(first * math.prod(rest) - row["answer_probability"]))
+        return float(np.maximum(difference, abs(first * math.prod(rest) - row["answer_probability"])))
 
     def _drops(self, stage: str, row: Mapping[str, Any], naive: Naive) -> list[Drop]:
         """What was dropped behind one row of a table."""

@@ -68,6 +68,8 @@ def _explained(error: BaseException, source: str, revision: str | None) -> UserE
         RevisionNotFoundError,
     )
 
+    from infohorizon.transient import is_transient
+
     # by name, since which httpx it is differs between versions of the hub client
     transport = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
     if any(getattr(link, "errno", None) in FULL for link in causes(error)):
@@ -84,4 +86,5 @@ def _explained(error: BaseException, source: str, revision: str | None) -> UserE
             "this rule where there is a network, or give a folder as `source`."
         )
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UserError(f"{source} could not be downloaded: {reason}.")
+    kind = PassingError if is_transient(error) else UserError  # a busy or broken server
+    return kind(f"{source} could not be downloaded: {reason}.")

@@ -66,16 +66,20 @@ def faults_of(model: VisionLanguageModel) -> list[str]:
 
 
 def check_image_token(model: VisionLanguageModel) -> None:
-    """Whether a prompt holds the image token of config.json once.
+    """Whether a prompt holds the image token of config.json once, and text after it.
 
     Raises:
-        UserError: the prompt writes it never or several times, or the tokenizer does not know it as one token.
+        UserError: the prompt writes it never or several times, or nothing follows it (the engine recomputes what
+            follows the image), or the tokenizer does not know it as one token.
     """
     token = model.image_token
     if token is None:
         raise UserError("its tokenizer does not know the image token: are its files complete?")
     text = model.text(QUESTION)
-    if (found := model.ids_of(text).count(model.image_token_id)) == 1:
+    ids = model.ids_of(text)
+    if (found := ids.count(model.image_token_id)) == 1:
+        if ids[-1] == model.image_token_id:
+            raise UserError(f"its prompt {text[:80]!r} ends with the image: put the question behind it")
         return
     if text.count(token) == 1:
         raise UserError(f"its tokenizer splits {token} into several tokens: register it as a special token")

@@ -23,6 +23,7 @@ class Qwen2VL(VisionLanguageModel):
     model_type = "qwen2_vl"
 
     def refusal(self, size: tuple[int, int]) -> str | None:
+        size = self.prepared_size(size)
         if max(size) > LONGEST * min(size):
             return (
                 f"one side is more than {LONGEST} times the other, which the image processor refuses: remove or pad it"
@@ -39,8 +40,8 @@ class Qwen2VL(VisionLanguageModel):
         return int(patches) // self.model.config.vision_config.spatial_merge_size**2
 
     def seen(self, image: Image.Image) -> Pixels:
-        """The whole image: the processor only changes its size."""
-        return np.asarray(image.convert("RGB"), dtype=float).transpose(2, 0, 1)
+        """All that the processor is given: it only changes its size."""
+        return np.asarray(self.prepared(image), dtype=float).transpose(2, 0, 1)
 
     def own_inputs(self, image: Image.Image, ids: Tensor) -> dict[str, Tensor]:
         inputs = super().own_inputs(image, ids)

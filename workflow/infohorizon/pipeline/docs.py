@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from infohorizon import strategies
+from infohorizon.analysis.findings import CLAIMS
 from infohorizon.pipeline.reference import configuration
 from infohorizon.strategies.base import Strategy
 from infohorizon.tables import TABLES
@@ -107,6 +108,11 @@ def strategy_facts() -> str:
     return _table(head, rows)
 
 
+def claims() -> str:
+    """The rule that decides the cases of each claim, for docs/method.md."""
+    return _table(("claim", "rule"), [(claim.title, claim.rule) for claim in CLAIMS])
+
+
 def _classes() -> dict[str, type[Strategy]]:
     return {name: strategies.builtin(name) for name in strategies.REGISTRY}
 
@@ -131,6 +137,7 @@ def renew(file: Path, name: str, content: str, made_by: str) -> None:
 # File → name of the markers → what makes the text between them.
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"names": names},
+    "docs/method.md": {"claims": claims},
     "docs/strategies.md": {"strategies": strategy_table, "facts": strategy_facts},
     "docs/configuration.md": {"configuration": lambda: configuration(ROOT)},
 }

@@ -13,7 +13,7 @@ import torch
 from infohorizon import benchmarks, models, tables
 from infohorizon.benchmarks.base import Task
 from infohorizon.engine import Batch
-from infohorizon.errors import UserError
+from infohorizon.errors import PassingError, UserError
 from infohorizon.models import own_forward
 from infohorizon.models.base import VisionLanguageModel
 from infohorizon.pipeline import gpus
@@ -60,6 +60,8 @@ def open_questions(
 def naming(benchmark: str, compute: Compute, rows: Mapping[str, Mapping[str, Any]] | None = None) -> Compute:
     """`compute` whose errors name the benchmark and the item: a question with its image, or an image.
 
+    What was not foreseen (a device's fault, a file system's) may pass; what a UserError says does not.
+
     Args:
         rows: question_id → its row of the benchmark table; None where items are images.
     """
@@ -69,8 +71,10 @@ def naming(benchmark: str, compute: Compute, rows: Mapping[str, Mapping[str, Any
             return compute(item, missing)
         except Exception as error:
             place = f"image {item}" if rows is None else f"question {item}, image {rows[item]['image_id']}"
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            raise UserError(f"{benchmark}, {place}: {reason}") from error
+            foreseen = isinstance(error, UserError)
+            reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
+            kind = UserError if foreseen and not isinstance(error, PassingError) else PassingError
+            raise kind(f"{benchmark}, {place}: {reason}") from error
 
     return named
 

@@ -89,7 +89,8 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     final.unlink(missing_ok=True)
     start = time.monotonic()
     try:
-        main(Job(snakemake))
+        main(job := Job(snakemake))
+        _forget_parts(job)
         log.info("computed in %.2f s", time.monotonic() - start)  # bench/overhead.py reads this
         # Snakemake's own benchmark looks every 30 seconds. Kilobytes on Linux.
         log.info("took %.2f GB of memory", 1024e-9 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -106,6 +107,16 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     except Exception:
         log.exception("unexpected error")
         raise
+
+
+def _forget_parts(job: Job) -> None:
+    """Remove the parts of a table that fewer `shards` no longer have, so that nobody who reads a whole folder counts
+    questions twice. Their rows are in `.cells`."""
+    for first in map(Path, job.output):
+        if first.name == "part-0.arrow":
+            for part in first.parent.glob("part-*.arrow"):
+                if int(part.stem.removeprefix("part-")) >= job.config["shards"]:
+                    part.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """One call of generate on its way through the decoder: what has left at each layer, and what the layers are told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, cast
@@ -43,7 +44,8 @@ class Call:
         self.selecting = 0.0
         self._entering: dict[int, Entering] = {}
         self._images: dict[int, Image] = {}  # row → its image
-        self._ids: list[str] = []
+        self._copies = 1  # rows of each prompt
+        self._digests: dict[int, str] = {}  # prompt → digest
         self._embeddings: Tensor | None = None  # (B, n, d)
         self._told: dict[str, Any] = {}  # what the layers of this segment are told in this step
 
@@ -57,29 +59,26 @@ class Call:
         if inputs.get("past_key_values") is not self.cache:
             raise UserError("prune needs the cache that it gave to generate: call the model's own generate.")
         # Beams and returned sequences repeat each prompt; generate itself is given every prompt and image once.
-        copies = len(layout.rows) // len(self.given["input_ids"])
+        prompts = len(self.given["input_ids"])
+        self._copies = copies = len(layout.rows) // prompts
+        if self.question_ids is not None and len(self.question_ids) != prompts:
+            raise UserError(f"question_ids holds {len(self.question_ids)} ids for {prompts} prompts.")
         seen = [number for number, row in enumerate(layout.rows) if len(row.present)]
         images = images_of(self.plan.twin, self.given, [len(layout.rows[number].present) for number in seen[::copies]])
         self._images = {number: images[order // copies] for order, number in enumerate(seen)}
-        self._ids = self._identities(inputs["input_ids"], layout, copies)
         self.layouts = [layout]
 
-    def _identities(self, ids: Tensor, layout: Layout, copies: int) -> list[str]:
-        """What seeds each row's random draws: the id that it was given, else a digest of its prompt and image."""
-        count = len(layout.rows)
+    def _identity(self, number: int) -> str:
+        """What seeds the draws of a row with an image: the id that it was given, else a digest of prompt and image."""
+        prompt = number // self._copies
         if self.question_ids is not None:
-            if len(self.question_ids) != count // copies:
-                raise UserError(f"question_ids holds {len(self.question_ids)} ids for {count // copies} prompts.")
-            return [own for own in self.question_ids for _ in range(copies)]
-        if not any(strategy.random for strategy in self.plan.strategies):
-            return [""] * count
-        found = []
-        for number in range(count):
-            digest = blake2b(ids[number, layout.padding(number) :].cpu().numpy().tobytes(), digest_size=16)
-            if number in self._images:
-                digest.update(bytes_of(self._images[number].inputs))
-            found.append(digest.hexdigest())
-        return found
+            return self.question_ids[prompt]
+        if prompt not in self._digests:
+            ids = self.given["input_ids"][prompt, self.layouts[0].padding(number) :]
+            digest = blake2b(ids.cpu().numpy().tobytes(), digest_size=16)
+            digest.update(bytes_of(self._images[number].inputs))
+            self._digests[prompt] = digest.hexdigest()
+        return self._digests[prompt]
 
     @property
     def generated(self) -> int:
@@ -140,9 +139,8 @@ class Call:
             seen[below] = Seen(self._entering[below], known, self.cache.kept_keys[below])
         embeddings = self._embeddings[number, self.layouts[0].padding(number) :]
         run = RowRun(plan.twin, number, seen, embeddings, self.layouts[0].rows[number], image.grid)
-        key = (plan.seed, self._ids[number], 0)
         keep = plan.schedule.stages[stage].keep
-        view = TraceView(run, layer, cast(Encoded, image), plan.twin.projected, key, amount=keep)
+        view = RowView(run, layer, image, plan, keep, partial(self._identity, number))
         return settled([choose(plan.strategies[stage], view, count)])[0]
 
     def _forget(self, layer: int) -> None:
@@ -179,6 +177,27 @@ class Call:
         if states.is_cuda:
             torch.cuda.synchronize(states.device)
         return perf_counter()
+
+
+class RowView(TraceView):
+    """What a strategy sees of a row.
+
+    What seeds draws is found when a strategy draws, not before: to digest an image can take as long as the prefill.
+    """
+
+    def __init__(
+        self, run: RowRun, layer: int, image: Image, plan: Plan, keep: int | float, identity: Callable[[], str]
+    ) -> None:
+        super().__init__(run, layer, cast(Encoded, image), plan.twin.projected, amount=keep)
+        self._seed, self._identity = plan.seed, identity
+        del self.question_id, self.key  # so that __getattr__ is asked for them
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "question_id":
+            return self._identity()
+        if name == "key":
+            return self._seed, self.question_id, self.repeat
+        raise AttributeError(name)
 
 
 def prompts_of(inputs: dict[str, Any], image_token_id: int) -> Layout:

@@ -97,6 +97,7 @@ def build(files: Files, study: Study) -> str:
     comparison = tables.read(files.comparison, "comparison")
     metrics = tables.read(files.metrics, "metrics")
     provenance = rows.provenance(_stages(files))
+    known = oracles(study.settings.get("strategies", {}))
     sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
     shown = explorer(_sampled(sources, study, information, files.sweep), answers, files.sweep)
     script = (HERE / "explorer.js").read_text(encoding="utf-8")
@@ -105,13 +106,13 @@ def build(files: Files, study: Study) -> str:
         benchmarks=study.benchmarks,
         questions=questions.height,
         findings=verdicts.verdicts(tables.read(files.findings, "findings")),
-        facts=runs.facts(study.folder, study.models, study.commit),
-        cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers),
+        facts=runs.facts(study.folder, study.models, study.tasks, study.commit),
+        cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers, known),
         **_scope(study, provenance),
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
-        best=rows.best_strategies(metrics, oracles(study.settings.get("strategies", {}))),
+        best=rows.best_strategies(metrics, known),
         downsampled=rows.downsampled(metrics),
         downsampled_heads=rows.DOWNSAMPLED,
         swept=rows.strategies_over_layers(metrics),
@@ -131,7 +132,7 @@ def build(files: Files, study: Study) -> str:
         provenance=provenance,
         settings=json.dumps(study.settings, indent=2, sort_keys=True, ensure_ascii=False),
         divergence=study.settings["horizon"]["divergence"],
-        confidence=f"{study.settings.get('horizon', {}).get('confidence', 0.95):.0%}",
+        confidence=rows.percent(study.settings.get("horizon", {}).get("confidence", 0.95)),
         explorer=bool(shown["examples"]),
         explorer_data=Markup(embedded(shown)),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
@@ -180,7 +181,7 @@ def _recommendation(path: str, sweep: Sequence[str]) -> dict[str, Any]:
     figure = figure_uri(Path(path).with_suffix(".svg"), Path(path).with_suffix(".png"))
     said = {"about": recommendation.about(table, loss), "advice": recommendation.advice(table)}
     model, written = table["model"][0], Path(path).stat().st_mtime
-    outdated = any(Path(part).stat().st_mtime > written for part in sweep if f"/{model}/" in part)
+    outdated = any(Path(part).stat().st_mtime > written for part in tables.matching(sweep, "sweep", model=model))
     return {"model": model, "figure": figure, "outdated": outdated, **said}
 
 

@@ -1,7 +1,7 @@
 """What other tools read: answers as per-sample logs in the form of lmms-eval's `--log_samples`, and kept sets."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -16,7 +16,9 @@ KINDS = {"answers": "answers", "downsample": "downsample", "sweep": "strategy", 
 KEPT = ["question_id", "strategy", "layer", "keep", "repeat", "kept"]
 
 
-def samples(questions: pl.DataFrame, turns: Mapping[str, str], task: Task, table: pl.DataFrame, stage: str) -> Iterator:
+def samples(
+    questions: pl.DataFrame, turns: Mapping[str, str], task: Task, paths: Sequence[str], stage: str
+) -> Iterator[tuple[str, str]]:
     """Logs of every run of a table of answers: pairs of a file's name without its ending, and its JSON lines.
 
     A line is a question: doc_id (its place in the benchmark table), question_id, input (the user turn), target, resps,
@@ -25,14 +27,31 @@ def samples(questions: pl.DataFrame, turns: Mapping[str, str], task: Task, table
     Args:
         questions: the benchmark table.
         turns: question_id → the user turn.
+        paths: of all parts of the table.
         stage: answers, downsample, sweep or schedules.
     """
-    about = questions.with_row_index("doc_id")
-    answers = runs(table, KINDS[stage]).join(about, on="question_id")
+    about, places = questions.to_dicts(), questions.select("question_id").with_row_index("doc_id")
     cell = ["condition", "name", "layer", "keep", "repeat"]
-    for _, run in answers.sort(*cell, "doc_id").group_by(cell, maintain_order=True):
-        lines = [_line(row, turns[row["question_id"]], task) for row in run.iter_rows(named=True)]
-        yield _name(run.row(0, named=True)), "".join(lines)
+    for rows in _by_group(paths, stage):
+        answers = runs(rows, KINDS[stage]).join(places, on="question_id").sort(*cell, "doc_id")
+        for _, run in answers.group_by(cell, maintain_order=True):
+            asked = [about[row["doc_id"]] | row for row in run.iter_rows(named=True)]
+            lines = [_line(row, turns[row["question_id"]], task) for row in asked]
+            yield _name(run.row(0, named=True)), "".join(lines)
+
+
+def _by_group(paths: Sequence[str], stage: str) -> Iterator[pl.DataFrame]:
+    """A table without its kept sets; a sweep, which can be large, a strategy at a time, schedules one by one.
+
+    They come in the order of their names. For each of them all parts are read again, one at a time.
+    """
+    columns, group = [name for name in tables.TABLES[stage].columns if name != "kept"], tables.TABLES[stage].group
+    if group is None:
+        yield tables.read(paths, stage, columns)
+        return
+    names = pl.concat(tables.read(path, stage, [group]).unique() for path in paths)
+    for name in names[group].unique().sort():
+        yield pl.concat(tables.read(path, stage, columns).filter(pl.col(group) == name) for path in paths)
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The head of the page: what these models are, and for each model and benchmark a sentence and a small figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -32,14 +32,16 @@ def cards(
     metrics: pl.DataFrame,
     information: pl.DataFrame,
     answers: pl.DataFrame,
+    oracles: Collection[str],
 ) -> list[Card]:
     """A card for every model and benchmark of which something is known.
 
     Args:
         names: models and benchmarks, in the order of the page.
         information, answers: `observations.information` and `observations.answers`.
+        oracles: strategies that read the label.
     """
-    scores, found = _scores(metrics), by_pair(horizon)
+    scores, found = _scores(metrics), by_pair(horizon, oracles)
     curves = pl.DataFrame()
     if not information.is_empty():
         usable = with_worth(information, answers, ["model", "benchmark"])

@@ -15,7 +15,7 @@ HEADS = ["", "schedule", "visual tokens", "search", "held-out", "held-out, more 
 def in_words(stages: Sequence[Sequence[Any]]) -> str:
     """Stages [layer, strategy, keep] as a sentence's part."""
     parts = [
-        f"{strategy} keeps {keep:.1%} of the visual tokens from layer {layer} on"
+        f"{strategy} keeps {100 * keep:.4g}% of the visual tokens from layer {layer} on"
         if keep
         else f"none is left from layer {layer} on"
         for layer, strategy, keep in stages

@@ -16,7 +16,7 @@ def five(folder: Path) -> str:
     whether strategies are no better than random from some layer on."""
     horizon = tables.read(folder / "horizon.arrow", "horizon")
     first = horizon.filter(model=horizon["model"][0])
-    found = ["**{}**: {}".format(*text.split(": ", 1)) for text in verdicts.sentences(first)[:3]]
+    found = ["**{}**: {}".format(*text.split(": ", 1)) for text in verdicts.sentences(first, _oracles(folder))[:3]]
     return "".join(f"{number}. {text}\n" for number, text in enumerate([*found, *_choice(folder), *_parity(folder)], 1))
 
 
@@ -72,13 +72,20 @@ def _counts(verdict: verdicts.Verdict) -> str:
 
 
 def _sentences(folder: Path) -> list[str]:
-    return [f"- {text}" for text in verdicts.sentences(tables.read(folder / "horizon.arrow", "horizon"))]
+    horizon = tables.read(folder / "horizon.arrow", "horizon")
+    return [f"- {text}" for text in verdicts.sentences(horizon, _oracles(folder))]
+
+
+def _oracles(folder: Path) -> list[str]:
+    """The strategies that read the label, as the horizon table records them: the findings left out the same ones."""
+    names: list[str] = tables.read_metadata(folder / "horizon.arrow")["configuration"]["settings"]["oracles"]
+    return names
 
 
 def _claims(folder: Path) -> list[str]:
     found = verdicts.verdicts(tables.read(folder / "findings.arrow", "findings"))
     return _table(
-        ["claim of the paper", "in this study", "cases"],
+        ["claim", "in this study", "cases"],
         [[verdict.title, verdict.decision, _counts(verdict)] for verdict in found],
     )
 

@@ -237,10 +237,15 @@ def answer_rounding(removals: Sequence[str]) -> Rows:
     for path in removals:
         floor, place = tables.read_metadata(path).get("rounding_floor"), tables.place(path, "removals")
         if floor:
-            full = f"{floor['full_changed']:.0%}, {100 * floor['full_score']:.3g} points"
-            worst = f"{max(floor['changed']):.0%}, {100 * max(floor['score']):.3g} points"
+            full = f"{percent(floor['full_changed'])}, {100 * floor['full_score']:.3g} points"
+            worst = f"{percent(max(floor['changed']))}, {100 * max(floor['score']):.3g} points"
             found.append([place["model"], place["benchmark"], str(len(floor["questions"])), full, worst])
     return found
+
+
+def percent(share: float) -> str:
+    """A share with up to four digits: a confidence of 0.995 is not 100%."""
+    return f"{100 * share:.4g}%"
 
 
 def _over_layers(table: pl.DataFrame) -> pl.DataFrame:

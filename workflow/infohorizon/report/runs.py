@@ -3,9 +3,10 @@
 import csv
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import infohorizon
@@ -17,21 +18,26 @@ ASIDE = ("build_report", "train_", "evaluate_", "verify", "search_", "try_", "re
 HEAD = 20_000  # characters of a log in which a job says where it runs
 
 
-def facts(folder: str | Path, models: Sequence[str], commit: str = "") -> list[tuple[str, str]]:
+def facts(
+    folder: str | Path, models: Sequence[str], tasks: Mapping[str, str], commit: str = ""
+) -> list[tuple[str, str]]:
     """Name and text of each fact that is known, for the head of the page.
 
     Args:
         folder: the study's results, with `timings/` and `logs/`; what is not there is not said.
-        models: those of the study; the folder may hold logs of others.
+        models: those of the study; the folder may hold timings and logs of others.
+        tasks: benchmark → task, of the study's benchmarks; the folder may hold timings of others.
         commit: of the workflow that made the page; may be empty.
     """
+    if not folder:
+        return [("Commit of the workflow", commit)] * bool(commit)
     found = []
-    spans = [span for file in _timings(Path(folder) / "timings", models) for span in _span(file)] if folder else []
+    spans = [span for file in _of_jobs(Path(folder) / "timings", "tsv", models, tasks) for span in _span(file)]
     if spans:
         first, last = min(start for start, _ in spans), max(end for _, end in spans)
         found.append(("When", _period(first, last)))
         found.append(("Computing time", _duration(sum((end - start for start, end in spans), timedelta()), len(spans))))
-    if folder and (devices := _devices(Path(folder) / "logs", models)):
+    if devices := _devices(_of_jobs(Path(folder) / "logs", "log", models, tasks), models):
         found.append(("Device", "; ".join(f"{model}: {' and '.join(names)}" for model, names in devices.items())))
     return found + [("Commit of the workflow", commit)] * bool(commit)
 
@@ -45,11 +51,16 @@ def commit() -> str:
         return ""
 
 
-def _timings(folder: Path, models: Sequence[str]) -> Iterator[Path]:
-    """Files of the jobs behind the page: RULE.tsv, RULE/NAME.tsv, or RULE/MODEL/BENCHMARK/SHARD.tsv."""
-    for file in sorted(folder.glob("**/*.tsv")):
+def _of_jobs(folder: Path, suffix: str, models: Sequence[str], tasks: Mapping[str, str]) -> Iterator[Path]:
+    """Files of the jobs behind the page: RULE.tsv (or .log), RULE/NAME.tsv, or RULE/MODEL/BENCHMARK/SHARD.tsv.
+
+    NAME is a model (fetch_model), a benchmark (build_benchmark) or a task (render_benchmark).
+    """
+    alone = {(name,) for name in (*models, *tasks, *tasks.values())}
+    known = {(), *alone, *product(models, tasks)}
+    for file in sorted(folder.glob(f"**/*.{suffix}")):
         rule, *names = file.relative_to(folder).with_suffix("").parts
-        if not rule.startswith(ASIDE) and (len(names) < 2 or names[0] in models):
+        if not rule.startswith(ASIDE) and tuple(names[:2]) in known:
             yield file
 
 
@@ -68,10 +79,10 @@ def seconds_of(timing: Path) -> Iterator[float]:
                 yield float(row["s"])
 
 
-def _devices(logs: Path, models: Sequence[str]) -> dict[str, list[str]]:
+def _devices(logs: Iterable[Path], models: Sequence[str]) -> dict[str, list[str]]:
     """Model → every device and dtype that its jobs ran on."""
     found: dict[str, set[str]] = {}
-    for file in sorted(path for path in logs.rglob("*") if path.is_file()):
+    for file in logs:
         with file.open(encoding="utf-8", errors="replace") as text:
             for model, where in RUNS_ON.findall(text.read(HEAD)):
                 found.setdefault(model, set()).add(where)

@@ -1,6 +1,6 @@
 """The page's verdicts: claims and cases as the findings table has them, and a sentence for each model and benchmark."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from infohorizon.analysis.cases import layers
 from infohorizon.analysis.findings import CLAIMS, Claim
 from infohorizon.analysis.horizons import configured
-from infohorizon.strategies import ORACLE
+from infohorizon.report.rows import percent
 
 
 class Verdict(NamedTuple):
@@ -50,21 +50,25 @@ def _verdict(claim: Claim, rows: pl.DataFrame) -> Verdict:
     )
 
 
-def sentences(horizon: pl.DataFrame) -> list[str]:
-    """What was found of each model on each benchmark, in one sentence."""
-    return [f"{model} on {benchmark}: {text}." for (model, benchmark), text in by_pair(horizon).items()]
+def sentences(horizon: pl.DataFrame, oracles: Collection[str]) -> list[str]:
+    """What was found of each model on each benchmark, in one sentence; `oracles` as in `by_pair`."""
+    return [f"{model} on {benchmark}: {text}." for (model, benchmark), text in by_pair(horizon, oracles).items()]
 
 
-def by_pair(horizon: pl.DataFrame) -> dict[tuple[str, str], str]:
-    """(model, benchmark) → what was found, without a name and a full stop."""
+def by_pair(horizon: pl.DataFrame, oracles: Collection[str]) -> dict[tuple[str, str], str]:
+    """(model, benchmark) → what was found, without a name and a full stop.
+
+    Args:
+        oracles: strategies that read the label, which do not count as strategies.
+    """
     groups = configured(horizon).partition_by("model", "benchmark", as_dict=True, maintain_order=True)
-    return {(model, benchmark): "; ".join(_parts(own)) for (model, benchmark), own in groups.items()}
+    return {(model, benchmark): "; ".join(_parts(own, oracles)) for (model, benchmark), own in groups.items()}
 
 
-def _parts(own: pl.DataFrame) -> Iterator[str]:
+def _parts(own: pl.DataFrame, oracles: Collection[str]) -> Iterator[str]:
     by_name = {row["criterion"]: row for row in own.filter(strategy="").iter_rows(named=True)}
     if row := by_name.get("information"):
-        worth, share = f"the image is worth {row['worth']:.2f} of the label's probability", f"{row['threshold']:.0%}"
+        worth, share = f"the image is worth {row['worth']:.2f} of the label's probability", percent(row["threshold"])
         if row["layer"] is None:
             yield f"{worth}, too little to measure a horizon"
         elif row["low"] >= row["depth"]:
@@ -77,6 +81,7 @@ def _parts(own: pl.DataFrame) -> Iterator[str]:
         costs = f"dropping every visual token costs at most {row['threshold']:g} of score"
         reached = row["high"] < row["depth"]
         yield f"from layer {row['high']} on, {costs}" if reached else f"no layer is shown from which on {costs}"
-    if (parity := own.filter(pl.col("strategy") != ORACLE, criterion="no-advantage")).height:
+    if (parity := own.filter(~pl.col("strategy").is_in(oracles), criterion="no-advantage")).height:
         shown = parity.filter(pl.col("high") < pl.col("depth")).height
-        yield f"{shown} of {parity.height} strategies are shown to be no better than random from some layer on"
+        are = "strategy is" if parity.height == 1 else "strategies are"
+        yield f"{shown} of {parity.height} {are} shown to be no better than random from some layer on"

@@ -30,6 +30,11 @@ class Random(Strategy):
             raise ValueError(f"repeats is {repeats!r}; give a whole number from 1 on")
         self.match, self.block, self.repeats = match, block, repeats
 
+    @property
+    def sizes_itself(self) -> bool:
+        """Where the matched strategy does: it may keep fewer tokens than a keep above N."""
+        return self.match is not None and self.match.sizes_itself
+
     def select(self, view: View, keep: int) -> Selection:
         generator = view.generator(keep)
         order = torch.randperm(view.count, generator=generator)

@@ -118,8 +118,8 @@ class Schedule:
         protocol: how the model was asked.
         evidence: where the numbers behind the choice came from, in any form.
     Raises:
-        UserError: layers do not ascend or lie outside the model, a strategy is unknown, acts at no such layer, or
-            cannot keep so many tokens.
+        UserError: the schema of schedule.json refuses it, layers do not ascend or lie outside the model, a strategy is
+            unknown, acts at no such layer, or cannot keep so many tokens.
     """
 
     stages: Sequence[Stage]
@@ -132,6 +132,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(Stage(*stage) for stage in self.stages))
+        schema.check(self.to_json(), SCHEMA, "a schedule")
         last = -1
         for number, stage in enumerate(self.stages):
             key, facts = f"stages.{number}", stage.entry
@@ -141,8 +142,10 @@ class Schedule:
                 raise UserError(f"{key}: there is no layer {stage.layer}; the model has layers 0 to {self.depth - 1}.")
             if stage.layer < (first := stage.first_layer(self.depth)):
                 raise UserError(f"{key}: strategy '{stage.strategy}' acts from layer {first} on.")
-            if stage.keep == 0 and not facts.keeps_none:
-                raise UserError(f"{key}: strategy '{stage.strategy}' cannot keep 0 tokens; use drop-all, or keep 1.")
+            if not stage.keep > 0 and not facts.keeps_none:  # NaN as well
+                raise UserError(
+                    f"{key}: strategy '{stage.strategy}' cannot keep {stage.keep} tokens; use drop-all, or keep 1."
+                )
             last = stage.layer
 
     def to_json(self) -> dict[str, Any]:
@@ -194,9 +197,6 @@ def write(path: str | Path, schedule: Schedule) -> None:
     """Put a schedule into a file, at once.
 
     Raises:
-        UserError: `from_json` would refuse it.
-        TypeError: its protocol or evidence is not what JSON can hold.
+        TypeError: its options, protocol or evidence are not what JSON can hold.
     """
-    text = json.dumps(schedule.to_json(), indent=2, ensure_ascii=False)
-    from_json(json.loads(text))
-    write_text(path, text + "\n")
+    write_text(path, json.dumps(schedule.to_json(), indent=2, ensure_ascii=False) + "\n")

@@ -4,6 +4,7 @@ Each check raises a UserError: one sentence that names the key and says what to 
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from infohorizon.units import layer_of, layers_of
 
 ANSWERED = ("information", "removals", "sweep", "schedule_run")  # compared with the unpruned answer of each question
 PROMPTS = ("chat_template", "vicuna_v1")
+UNPRUNED = ("full", "blind")  # conditions of the answers table, which stand beside the schedules by name
+SUFFIXES = (".images", ".kept")  # of a benchmark's second table and of its second check
 
 
 def check(config: Config) -> None:
@@ -36,13 +39,8 @@ def check(config: Config) -> None:
     Raises:
         UserError: the first mistake.
     """
-    for key in ("models", "benchmarks"):
-        for name in config["run"][key]:
-            _known(f"run.{key}", name, config[key])
-    for name in schedules_of(config):
-        _known("schedule_run.names", name, config["schedules"])
-    for name in config["recommend"]["schedules"]:
-        _known("recommend.schedules", name, config["schedules"])
+    _names(config)
+    _clashes(config)
     for name in config["run"]["benchmarks"]:
         _benchmark(f"benchmarks.{name}", config["benchmarks"][name])
     for name in config["run"]["models"]:
@@ -51,7 +49,8 @@ def check(config: Config) -> None:
     for model in config["run"]["models"]:
         for benchmark in config["run"]["benchmarks"]:
             protocol_of(config, model, benchmark)
-    for name in all_strategies(config):
+    compared = [name for schedule in config["recommend"]["schedules"] for name in strategies_of(config, schedule)]
+    for name in dict.fromkeys([*all_strategies(config), *compared]):
         if name in config["strategies"] or name == KEPT:
             _own_strategy(name, config)
     _positions(config["information"])
@@ -90,6 +89,34 @@ def check_recommend(config: Config) -> None:
             raise UserError(f"recommend.schedules: {name} reads the label, so it cannot be recommended; remove it.")
         for model in config["run"]["models"]:
             _schedule(config, name, model, depth_of(model, config["models"][model]))
+
+
+def _names(config: Config) -> None:
+    """Models, benchmarks and schedules that there are; schedules of strategies that there are.
+
+    Those that `recommend` compares with count whatever is run: every rule's code is looked up before any runs.
+    """
+    for key in ("models", "benchmarks"):
+        for name in config["run"][key]:
+            _known(f"run.{key}", name, config[key])
+    for key, names in {
+        "schedule_run.names": schedules_of(config),
+        "recommend.schedules": config["recommend"]["schedules"],
+    }.items():
+        for name in names:
+            _known(key, name, config["schedules"])
+            for strategy in strategies_of(config, name):
+                _known(f"schedules.{name}", strategy, strategies.names(config["strategies"]))
+
+
+def _clashes(config: Config) -> None:
+    """No name by which the files of two benchmarks, or a pruned and an unpruned run, could not be told apart."""
+    for name, suffix in product(config["benchmarks"], SUFFIXES):
+        if (taken := f"{name}{suffix}") in config["benchmarks"]:
+            raise UserError(f"benchmarks.{taken}: files of {name} are called so too; give it a name without {suffix}.")
+    for key, name in product(("schedules", "strategies"), UNPRUNED):
+        if name in config[key]:
+            raise UserError(f"{key}.{name}: {name} is a condition of the answers; choose another name.")
 
 
 def _benchmark(key: str, settings: Config) -> None:
@@ -144,10 +171,8 @@ def _sweep(config: Config, model: str, depth: int) -> None:
 
 
 def _schedule(config: Config, name: str, model: str, depth: int) -> None:
-    """Known strategies at ascending layers that the model has."""
+    """Ascending layers that the model has, at which the strategies can act."""
     key, own, last = f"schedules.{name}", config["strategies"], -1
-    for strategy in strategies_of(config, name):
-        _known(key, strategy, strategies.names(own))
     for layer, strategy, keep in stages_of(config, name, depth):
         entry = strategies.entry(strategy, own)
         _within(key, [layer], model, depth)

@@ -18,12 +18,22 @@ RENDERED = ("knowledge", "perception", "reading", "places", "countries", "digits
 
 
 def resolve(config: Config, root: Path) -> None:
-    """Make sources that are not in the working directory, but in the project's own folder `root`, absolute."""
+    """Make sources absolute that are in the home folder (`~`), or not in the working directory but in `root`.
+
+    Args:
+        root: the project's own folder.
+    """
     for section in ("models", "benchmarks"):
         for settings in config[section].values():
-            source = Path(settings["source"]).expanduser()
+            settings["source"] = _expanded(settings["source"])
+            source = Path(settings["source"])
             if not source.is_absolute() and not source.exists() and (root / source).exists():
                 settings["source"] = str(root / source)
+
+
+def _expanded(path: str) -> str:
+    """A path with the home folder in place of `~`, which Snakemake does not know; all others as they are written."""
+    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 def depth_of(name: str, settings: Config) -> int:
@@ -109,7 +119,7 @@ def kept_files(config: Config, model: str, benchmark: str) -> dict[str, str]:
     found = {}
     for name, entry in config.get("strategies", {}).items():
         if isinstance(entry, Mapping) and entry["strategy"] == KEPT and name in all_strategies(config):
-            file = str(entry.get("file", ""))
+            file = _expanded(str(entry.get("file", "")))
             found[name] = file.replace("{model}", model).replace("{benchmark}", benchmark)
     return found
 

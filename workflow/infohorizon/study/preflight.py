@@ -114,7 +114,7 @@ def check_kept_sets(name: str, folder: Path, config: Config, benchmark: str, dat
 
 def read_data(questions: str | Path, images: str | Path) -> Data:
     """A benchmark from its tables."""
-    sizes = tables.read(images, "images").select("image_id", "width", "height")
+    sizes = tables.read(images, "images", ["image_id", "width", "height"])
     return Data(
         tables.read(questions, "benchmark").to_dicts(),
         {image_id: (width, height) for image_id, width, height in sizes.iter_rows()},

@@ -25,9 +25,9 @@ def benchmark_size(name: str, settings: Mapping[str, Any], here: Tables | None) 
     """A benchmark's size and how it is known: counted in its tables, if they are here already, or assumed."""
     task = settings["task"]
     if here is not None:
-        images = tables.read(here.images, "images")
+        images = tables.read(here.images, "images", ["width", "height"])
         pixels = int((images["width"].cast(int) * images["height"].cast(int)).mean())
-        questions = len(tables.read(here.questions, "benchmark"))
+        questions = len(tables.read(here.questions, "benchmark", ["question_id"]))
         assumed = catalogue.BENCHMARKS.get(task, catalogue.UNKNOWN)
         return assumed._replace(questions=questions, images=len(images), pixels=pixels), "counted"
     if task in catalogue.BENCHMARKS:

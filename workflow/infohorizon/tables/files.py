@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from infohorizon.atomic import replacing
 from infohorizon.errors import UserError
-from infohorizon.tables.schemas import TABLES, Column
+from infohorizon.tables.schemas import TABLES, Column, large
 
 METADATA_KEY = b"infohorizon"
 CELLS_KEY = b"infohorizon.cells"
@@ -65,7 +65,8 @@ def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 def _type(column: Column, values: list[Any]) -> pa.DataType:
     """The column's admitted type that the values have as NumPy arrays; its first type for all else."""
     if column.also and values and hasattr(values[0], "dtype"):
-        return next((t for t in column.also if t.value_type == pa.from_numpy_dtype(values[0].dtype)), column.type)
+        admitted = (column.type, *column.also)
+        return next((t for t in admitted if t.value_type == pa.from_numpy_dtype(values[0].dtype)), column.type)
     return column.type
 
 
@@ -89,7 +90,15 @@ def read_arrow(path: str | Path, name: str, columns: Sequence[str] | None = None
         raise UserError(
             f"{path} is not a complete Arrow file ({str(error).splitlines()[0]}): delete it and run snakemake again."
         ) from error
-    return table.select(wanted)
+    return _widened(table.select(wanted), name)
+
+
+def _widened(table: pa.Table, name: str) -> pa.Table:
+    """The table with lists as this version makes them: earlier ones wrote some with offsets of 32 bits."""
+    columns = TABLES[name].columns
+    wide = {name for name, column in columns.items() if column.type == large(column.type)}
+    fields = [field.with_type(large(field.type)) if field.name in wide else field for field in table.schema]
+    return table.cast(pa.schema(fields, table.schema.metadata))
 
 
 def read(paths: str | Path | Iterable[str | Path], name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -153,13 +153,15 @@ def _assembled(cells: Cells, tables: Sequence[pa.Table]) -> pa.Table:
     if placed.height < cells.places.height:
         lost = cells.places.join(placed, on="place", how="anti").select(cells.key).row(0, named=True)
         raise UserError(f"table '{cells.table}': no row was computed for {lost}.")
-    offsets = pl.Series([0, *(table.num_rows for table in tables)][:-1] or [0], dtype=pl.Int64).cum_sum()
-    rows = (
-        placed["row"].cast(pl.Int64) + offsets.gather(placed["table"])
-        if placed.height
-        else pl.Series([], dtype=pl.Int64)
-    )
-    joined = pa.concat_tables(tables) if tables else from_rows(cells.table, [])
+    if not placed.height:
+        return from_rows(cells.table, [])
+    used = placed["table"].unique(maintain_order=True)
+    joined = pa.concat_tables([tables[number] for number in used])
+    before = pl.DataFrame({"table": used, "before": [0, *(tables[number].num_rows for number in used[:-1])]})
+    offsets = before.with_columns(pl.col("before").cum_sum())
+    rows = placed.join(offsets, on="table", maintain_order="left").select(pl.col("row") + pl.col("before")).to_series()
+    if rows.equals(pl.Series(range(joined.num_rows), dtype=pl.Int64)):  # taking rows copies them several times
+        return joined
     return joined.take(rows.to_arrow())
 
 

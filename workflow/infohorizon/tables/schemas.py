@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-F16_OR_F32 = (pa.list_(pa.float32()), pa.list_(pa.float16()))
+
+def large(kind: pa.DataType) -> pa.DataType:
+    """A type whose lists have offsets of 64 bits: of a few hundred large images the features of all are 2³¹ values."""
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return pa.large_list(large(kind.value_type)) if listed else kind
+
+
+# The second half of each is what earlier versions wrote.
+F16_OR_F32 = tuple(form(kind) for form in (pa.large_list, pa.list_) for kind in (pa.float32(), pa.float16()))
+INDICES = (pa.large_list(pa.int32()), pa.list_(pa.int32()))
+INDICES_OF_STAGES = tuple(form(form(pa.int32())) for form in (pa.large_list, pa.list_))
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,9 @@ TABLES: dict[str, Table] = {
             ),
             "saliency": Column(
                 pa.list_(pa.float32()),
-                "attention each visual token receives from the class token in the vision tower's second-last layer "
-                "(Qwen2.5-VL, or no class token: from all patches in the last layer where they see each other)",
+                "attention each visual token receives in the vision tower: in LLaVA's second-last layer and InternVL's "
+                "last one from the class token, or from all patches where there is none; in Qwen's last block where "
+                "all patches see each other from all of them",
             ),
             "early_saliency": Column(pa.list_(pa.float32()), "the same of a layer a quarter of the way up"),
             "received": Column(
@@ -227,7 +238,7 @@ TABLES: dict[str, Table] = {
             "layer": _layer,
             "keep": Column(pa.float64(), "configured keep: a count, or a fraction below 1; 0 for drop-all"),
             "repeat": _repeat,
-            "kept": Column(pa.list_(pa.int32()), "indices that stayed, in reading order; null where switched off"),
+            "kept": Column(INDICES[0], "indices that stayed, in reading order; null where switched off", INDICES[1:]),
             "tokens": Column(pa.int32(), "visual tokens really kept"),
             "answer": _answer,
             "score": _score,
@@ -245,8 +256,9 @@ TABLES: dict[str, Table] = {
             "repeat": _repeat,
             "mean_tokens": Column(pa.float64(), "mean visual tokens over all decoder layers, as really kept"),
             "kept": Column(
-                pa.list_(pa.list_(pa.int32())),
+                INDICES_OF_STAGES[0],
                 "per stage, indices that stayed, in reading order; null where switched off",
+                INDICES_OF_STAGES[1:],
             ),
             "answer": _answer,
             "score": _score,
@@ -296,7 +308,9 @@ TABLES: dict[str, Table] = {
             "baseline_difference": Column(pa.float64(), "value − the baseline's, paired; null without a baseline"),
             "baseline_difference_low": Column(pa.float64(), "lower end of its interval"),
             "baseline_difference_high": Column(pa.float64(), "upper end of its interval"),
-            "questions": Column(pa.int32(), "questions behind the value"),
+            "questions": Column(
+                pa.int32(), "questions of the category (of all, where it is empty) that the run answers"
+            ),
             "images": Column(pa.int32(), "their images"),
             "protocol": Column(pa.string(), "name and fingerprint of the protocol the answers were given under"),
         },

@@ -20,7 +20,7 @@ from infohorizon.mini.rendered.questions import RenderedQuestion
 from infohorizon.mini.rendered.scenes import Scene, Split
 from infohorizon.mini.training.curves import write_history
 from infohorizon.mini.training.decoder import Record, Training, fuller_scenes, train_model
-from infohorizon.mini.training.optimizer import save_checkpoint
+from infohorizon.mini.training.optimizer import load_checkpoint, save_checkpoint
 from infohorizon.mini.training.packing import Turn
 from infohorizon.mini.training.recipe import AdapterRecipe, Round
 from infohorizon.models.precision import resolved
@@ -75,8 +75,10 @@ def in_half_precision(recipe: AdapterRecipe) -> bool:
 
 
 def continue_from(adapter: Path, training: Training, target: Path) -> None:
-    """Let the training of `target` resume behind the rounds of an adapter folder, unless it has a checkpoint."""
-    if not (checkpoint := target.with_suffix(".checkpoint")).exists():
+    """Let the training of `target` resume behind the rounds of an adapter folder, unless it has a checkpoint of this
+    recipe."""
+    checkpoint = target.with_suffix(".checkpoint")
+    if load_checkpoint(checkpoint, training.recipe) is None:
         weights = {name: part.float() for name, part in folder.trained_parts(adapter).items()}
         first = training.recipe.rounds[-1].first
         save_checkpoint(checkpoint, training.recipe, model=weights, adam={}, step=first, history=[])

