@@ -349,6 +349,17 @@ def test_gqa():
     assert [benchmarks.create("gqa").score(answer, ["no"]) for answer in ("No.", "no", "no it is not")] == [1, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("docvqa", {"questionId": "1", "question": "How much?", "answers": ["", "0.28"]}),
+        ("ocrbench", {"question": "How much?", "question_type": "Digit", "answer": ["", "0.28"]}),
+    ],
+)
+def test_a_blank_reference_is_no_label(task, row):
+    assert benchmarks.create(task).read(row, 0).label == "0.28"
+
+
 def test_docvqa():
     row = {"questionId": "49153", "question": "What is the ‘actual’ value?", "answers": ["0.28", "0.280"]}
     question = benchmarks.create("docvqa").read(row, 0)

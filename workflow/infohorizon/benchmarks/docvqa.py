@@ -5,7 +5,7 @@ from typing import Any
 
 from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.columns import Reader, answers, identifier, text
-from infohorizon.benchmarks.matching import anls
+from infohorizon.benchmarks.matching import anls, given
 from infohorizon.benchmarks.prompts import SHORT
 from infohorizon.benchmarks.protocols import Form
 
@@ -23,7 +23,7 @@ class DocVQA(Task):
         return Question(
             question_id=row["questionId"],
             question=row["question"],
-            label=row["answers"][0],
+            label=given(row["answers"])[0],
             answers=row["answers"],
         )
 

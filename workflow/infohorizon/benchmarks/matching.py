@@ -77,9 +77,9 @@ def best_answer(answers: Sequence[str]) -> str:
     choice is left to chance. Where that form is empty ("the", "?"), it is the most frequent answer as written. Blank
     answers do not count.
     """
-    given = _given(answers)
-    form, _ = Counter(map(normalise, given)).most_common(1)[0]
-    return form or Counter(given).most_common(1)[0][0]
+    known = given(answers)
+    form, _ = Counter(map(normalise, known)).most_common(1)[0]
+    return form or Counter(known).most_common(1)[0][0]
 
 
 def consensus(answers: Sequence[str]) -> str:
@@ -88,12 +88,12 @@ def consensus(answers: Sequence[str]) -> str:
     Answers of which nothing is left after normalisation ("the", "?") are taken only where there is no other. Blank
     answers do not count.
     """
-    given = _given(answers)
-    votes = Counter(map(normalise, given))
-    return max(given, key=lambda answer: (bool(normalise(answer)), votes[normalise(answer)]))
+    known = given(answers)
+    votes = Counter(map(normalise, known))
+    return max(known, key=lambda answer: (bool(normalise(answer)), votes[normalise(answer)]))
 
 
-def _given(answers: Sequence[str]) -> list[str]:
+def given(answers: Sequence[str]) -> list[str]:
     """The answers that are not blank; every question has one (columns.py)."""
     return [answer for answer in answers if answer.strip()]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from infohorizon.benchmarks.base import Metric, Question, Task
 from infohorizon.benchmarks.columns import Reader, answers, text
-from infohorizon.benchmarks.matching import contains
+from infohorizon.benchmarks.matching import contains, given
 from infohorizon.benchmarks.prompts import SHORT
 from infohorizon.benchmarks.protocols import Form
 
@@ -28,7 +28,7 @@ class OCRBench(Task):
         return Question(
             question_id=str(index),
             question=row["question"],
-            label=row["answer"][0],
+            label=given(row["answer"])[0],
             answers=row["answer"],
             category=row["question_type"],
         )

@@ -184,6 +184,7 @@ class Strategy(ABC):
         keeps_none: True for strategies that take no keep (drop-all).
         merges: True where kept tokens take new states; `verify` leaves such rows out.
         once: True where the choice depends on image, question and keep alone: one serves all layers of a sweep.
+        sizes_itself: True where `keep` does not say how many tokens stay: even a keep above N asks for a selection.
     """
 
     name: str
@@ -202,6 +203,7 @@ class Strategy(ABC):
     keeps_none: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     once: ClassVar[bool] = False
+    sizes_itself: bool = False
 
     def __init__(self, read: int | float | None = None, **options: Any) -> None:
         """`read`: the layer that is looked at, a number or a fraction of the depth; None for the published one."""
@@ -210,11 +212,6 @@ class Strategy(ABC):
         if options:
             raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(options))}")
         self.read = None if read is None else checked_layer("read", read)
-
-    @property
-    def sizes_itself(self) -> bool:
-        """Whether `keep` does not say how many tokens stay: even a keep above N asks for a selection."""
-        return False
 
     def choose(self, view: View, keep: int) -> Selection:
         """`select`, as the layer says that option `read` names."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import polars as pl
 import torch
@@ -30,7 +30,7 @@ class Kept(Strategy):
     name = "kept"
     paper = "your own sets"
     needs = "a file of kept sets"
-    sizes_itself: ClassVar[bool] = True
+    sizes_itself = True
 
     def __init__(self, file: str = "", name: str | None = None) -> None:
         if not file:

@@ -29,11 +29,7 @@ class Random(Strategy):
         if repeats is not None and (type(repeats) is not int or repeats < 1):
             raise ValueError(f"repeats is {repeats!r}; give a whole number from 1 on")
         self.match, self.block, self.repeats = match, block, repeats
-
-    @property
-    def sizes_itself(self) -> bool:
-        """Where the matched strategy does: it may keep fewer tokens than a keep above N."""
-        return self.match is not None and self.match.sizes_itself
+        self.sizes_itself = match is not None and match.sizes_itself  # it may keep fewer tokens than a keep above N
 
     def select(self, view: View, keep: int) -> Selection:
         generator = view.generator(keep)
