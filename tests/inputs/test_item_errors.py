@@ -120,3 +120,20 @@ def test_snakemake_counts_the_attempts(tmp_path):
     assert done.returncode != 0 and done.stderr.count("Trying to restart job") == 2
     assert (tmp_path / "runs").read_text() == "run "
     assert "too long. (found by an earlier attempt)" in (tmp_path / "logs/a.log").read_text()
+
+
+def test_parts_that_fewer_shards_no_longer_have_are_gone(tmp_path):
+    """Whoever reads all of `part-*.arrow` counts no question twice; other files stay."""
+    names = ("part-0.arrow", "part-1.arrow", "part-2.arrow", "part-10.arrow", "part-of-mine.arrow", "other.arrow")
+    for name in names:
+        (tmp_path / name).touch()
+
+    def ended(shard, shards):
+        output, config = [str(tmp_path / f"part-{shard}.arrow")], {"shards": shards}
+        empty = dict.fromkeys(("input", "params", "wildcards", "threads"))
+        run(lambda job: None, SimpleNamespace(**empty, output=output, config=config, rule="answers", log=[]))
+        return {path.name for path in tmp_path.iterdir()}
+
+    assert ended(1, 2) == set(names)  # the job of shard 0 does it
+    assert ended(0, 2) == set(names) - {"part-2.arrow", "part-10.arrow"}
+    assert ended(0, 1) == {"part-0.arrow", "part-of-mine.arrow", "other.arrow"}

@@ -239,7 +239,7 @@ def test_an_adapter_is_opened_where_it_was_merged(case, tmp_path, monkeypatch):
     )
     inputs.open_model(job)
     assert opened == [merged]
-    (adapter / "adapter.safetensors").write_bytes(b"other")  # the record follows the adapter, whatever was merged
+    (Path(merged) / "model.safetensors").write_bytes(b"other")  # the record follows what was merged
     assert resolve({"source": str(adapter)}, tmp_path / "m.json", merged)["revision"] != record["revision"]
 
 

@@ -284,7 +284,9 @@ def test_the_files_of_two_benchmarks_have_different_names(suffix, config):
     one = {"places": places, f"reading{suffix}2": places}
     checks.check(merged(config, {"benchmarks": one}))
     two = {**one, f"places{suffix}": places}
-    expected = f"benchmarks.places{suffix}: files of places are called so too; give it a name without {suffix}."
+    expected = (
+        f"benchmarks.places{suffix}: files of places have the same names; choose one that does not end in {suffix}."
+    )
     assert complain(merged(config, {"benchmarks": two})) == expected
 
 

@@ -134,9 +134,10 @@ def test_a_tilde_is_the_home_folder_for_every_rule(tmp_path, monkeypatch):
         "models": {"own": {"source": "~/adapter"}, "hub": {"source": "owner/name"}},
         "benchmarks": {"own": {"source": "~/data"}},
         "strategies": {"mine": {"strategy": "kept", "file": "~/{model}/k.parquet"}, "bare": {"strategy": "kept"}},
-        "sweep": {"strategies": ["mine", "bare"]},
-        "schedules": {},
-        "schedule_run": {"names": "all"},
+        "sweep": {"strategies": ["bare"]},
+        "schedules": {"compared": {"stages": [[0, "mine", 2]]}},
+        "schedule_run": {"names": []},
+        "recommend": {"schedules": ["compared"]},  # its strategies are looked up whatever is run
     }
     configuration.resolve(config, tmp_path / "project")
     assert config["models"] == {"own": {"source": f"{tmp_path}/adapter"}, "hub": {"source": "owner/name"}}

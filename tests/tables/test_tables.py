@@ -13,6 +13,7 @@ import pytest
 
 from infohorizon import tables
 from infohorizon.errors import UserError
+from infohorizon.tables import schemas
 
 ROW = {"question_id": "q1", "condition": "full", "answer": "yes", "score": 1.0, "label_probability": 0.5}
 ROW |= {"other_spelling": False, "answer_probability": 0.25, "divergence": 0.0}
@@ -71,8 +72,24 @@ def test_lists_with_short_offsets_of_earlier_versions_are_read_as_todays(tmp_pat
         tables.write(tmp_path / "t.arrow", "vision", old, METADATA)
         assert tables.read_arrow(tmp_path / "t.arrow", "vision").equals(today)
         assert pa.concat_tables([tables.read_arrow(tmp_path / "t.arrow", "vision"), today]).num_rows == 2
-    stages = tables.TABLES["schedules"].columns["kept"]
-    assert pa.array([[[1, 2], [1]], None], stages.also[0]).cast(stages.type).to_pylist() == [[[1, 2], [1]], None]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "kind"),
+    [
+        ("sweep", [[1, 2], None], pa.list_(pa.int32())),
+        ("schedules", [[[1, 2], [1]], None], pa.list_(pa.list_(pa.int32()))),
+    ],
+)
+def test_kept_sets_of_earlier_versions_are_read_as_todays(
+    tmp_path: Path, name: str, kept: list, kind: pa.DataType
+) -> None:
+    blank = dict.fromkeys(tables.TABLES[name].columns)
+    today = tables.from_rows(name, [blank | {"kept": indices} for indices in kept])
+    old = today.set_column(today.schema.get_field_index("kept"), "kept", today["kept"].cast(kind))
+    tables.write(tmp_path / "t.arrow", name, old, METADATA)
+    assert tables.read_arrow(tmp_path / "t.arrow", name).equals(today)
+    assert today["kept"].type == schemas.large(kind)
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])

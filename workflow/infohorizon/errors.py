@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 class PassingError(UserError):
-    """The network, a full disk, or what nobody foresaw: another attempt may succeed."""
+    """The network, a full disk, or an unforeseen error: another attempt may succeed."""
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)

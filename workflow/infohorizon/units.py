@@ -8,17 +8,17 @@ from typing import Literal
 
 def layer_of(spec: int | float, depth: int) -> int:
     """A configured layer: an int as it is, a float as a fraction of the depth (half up, the last layer at most)."""
-    return spec if isinstance(spec, int) else min(depth - 1, _share(spec, depth))
+    return spec if isinstance(spec, int) else min(depth - 1, share_of(spec, depth))
 
 
 def tokens_of(keep: int | float, count: int) -> int:
     """How many of `count` tokens a configured keep means: an int is a count, a float a fraction (half up, ≥ 1)."""
     if isinstance(keep, int):
         return min(keep, count)
-    return min(count, max(1, _share(keep, count)))
+    return min(count, max(1, share_of(keep, count)))
 
 
-def _share(fraction: float, whole: int) -> int:
+def share_of(fraction: float, whole: int) -> int:
     """fraction × whole, half up, of the decimal number as it is written: 0.29 × 50 is less than 14.5 in binary."""
     return math.floor(Fraction(str(fraction)) * whole + Fraction(1, 2))
 

@@ -30,7 +30,7 @@ def local_data(wildcards):
     settings = config["benchmarks"][wildcards.benchmark]
     if settings["source"] == "rendered" or not hub.is_local(settings["source"]):
         return []
-    return [str(path) for path in datafiles.data_files(Path(settings["source"]).expanduser())]
+    return [str(path) for path in datafiles.data_files(Path(settings["source"]))]
 
 
 def expressible(paths):
@@ -49,7 +49,7 @@ def weights(wildcards):
     source = model_settings(wildcards)["source"]
     if not hub.is_local(source):
         return []
-    folder = Path(source).expanduser()
+    folder = Path(source)
     return sorted(str(path) for path in folder.glob("*") if path.suffix in hub.SUFFIXES)
 
 

@@ -33,8 +33,7 @@ rule fetch_language_model:
 
 rule merge_adapter:
     input:
-        config=ancient(lambda wildcards: adapter(wildcards)[0]),
-        adapter=ancient(lambda wildcards: adapter(wildcards)[1]),
+        ancient(adapter),
         language_model=LANGUAGE_MODEL,
     output:
         directory(f"{RESULTS}/merged/{{model}}"),

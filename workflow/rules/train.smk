@@ -142,8 +142,8 @@ rule train:
 # What does smol-llava owe to its pretraining? studies/controls.yaml studies the models that this rule trains.
 rule train_control:
     input:
-        adapter=f"{config['models']['smol-llava']['source']}/{hub.ADAPTER}",
-        config=f"{config['models']['smol-llava']['source']}/config.json",
+        adapter=ancient(f"{config['models']['smol-llava']['source']}/{hub.ADAPTER}"),
+        config=ancient(f"{config['models']['smol-llava']['source']}/config.json"),
         language_model=LANGUAGE_MODEL,
     output:
         model=directory(f"{RESULTS}/train/{{control}}"),

@@ -27,13 +27,13 @@ def main(job: Job) -> None:
         folder = fetch(source, revision or pins.pinned(job.output[0], source))
         commit = folder.name
         pins.pin(job.output[0], source, commit)
-    files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES) if job.input.merged else []
+    files = [file for file in folder.iterdir() if file.suffix in SUFFIXES]
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     record = {
         "source": source,
         "folder": None if commit else str(folder),
         "commit": commit,
-        "revision": commit or f"digest:{content(files) if files else job.params.weights}",
+        "revision": commit or f"digest:{content(files)}",
         "layers": int(decoder_config(config)["num_hidden_layers"]),
         "dtype": resolved(dtype, device),
     }

@@ -9,7 +9,7 @@ from infohorizon.pipeline.job import Job, run
 
 
 def main(job: Job) -> None:
-    model, processor = assemble(Path(job.input.config).parent, read(Path(job.input.language_model)), SMOLLM2)
+    model, processor = assemble(Path(job.input[0]).parent, read(Path(job.input.language_model)), SMOLLM2)
     model.save_pretrained(job.output[0])
     processor.save_pretrained(job.output[0])
 

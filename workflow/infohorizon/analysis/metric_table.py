@@ -50,7 +50,8 @@ class Answered:
 
 
 class Count(NamedTuple):
-    """How many questions are behind a value, about how many images."""
+    """Number of a category's questions, and of their images; a metric may be made of a part of them (perception's
+    acc+)."""
 
     questions: int
     images: int
@@ -110,9 +111,7 @@ def metric_rows(answered: Answered, settings: Settings) -> tuple[list[dict[str, 
         own = measured.values[key]
         found = {run: ratio(values, own[FULL]) for run, values in own.items() if run != FULL}
         if measured.counts[key].images == 1:  # every resample is the data again
-            found = {
-                run: np.concatenate([values[:1], np.full(len(values) - 1, np.nan)]) for run, values in found.items()
-            }
+            found = {run: np.where(np.arange(len(values)) == 0, values, np.nan) for run, values in found.items()}
         relative |= found
     return rows, relative
 

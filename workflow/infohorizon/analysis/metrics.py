@@ -64,8 +64,10 @@ def draws(task: Task, frame: pl.DataFrame, images: pl.Series, weights: Array) ->
         for cells in _slices(count, max(1, COLUMNS // (2 * len(sums) * size))):
             chunk = {category: Sums(part.images, part.sums[:, :, cells]) for category, part in sums.items()}
             for category, values in _values(metric, chunk, weights).items():
-                place = found.setdefault((metric.name, category), np.empty((len(weights), count)).T)
-                place[cells] = values.T
+                key = metric.name, category
+                if key not in found:
+                    found[key] = np.empty((count, len(weights)))
+                found[key][cells] = values.T
     return found
 
 

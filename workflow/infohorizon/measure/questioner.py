@@ -189,8 +189,19 @@ class Questioner:
         Args:
             layers: those at which the strategies will choose from this trace.
         """
-        key, keep = (self.seed, asked.question_id, setting.repeat), setting.keep
-        view = TraceView(trace, setting.layer, asked.encoded, self._projected, key, asked.oracle, keep, notes, layers)
+        view = TraceView(
+            trace,
+            setting.layer,
+            asked.encoded,
+            self._projected,
+            self.seed,
+            lambda: asked.question_id,
+            setting.repeat,
+            asked.oracle,
+            setting.keep,
+            notes,
+            layers,
+        )
         strategy, prompt = strategies[setting.strategy], trace.prompt
         return self.batch.one(len(prompt.embeddings), lambda: choose(strategy, view, prompt.count))
 

@@ -35,7 +35,7 @@ class TraceView(View):
     Args:
         encoded: the image as cached by the vision stage.
         project: vision features (tokens, feature width) → what enters the language model, (tokens, width).
-        key: what seeds random draws beside layer and keep: (seed, question_id, repeat).
+        seed, identity, repeat: what seeds random draws beside layer and keep; `identity` gives the question's id.
         amount: keep as configured.
         oracle: (layer, of what) → (N,) information of all tokens of the image; None where no table was given.
         notes: what strategies remember of this trace; None for nothing yet.
@@ -48,17 +48,19 @@ class TraceView(View):
         layer: int,
         encoded: Encoded,
         project: Callable[[Tensor], Tensor],
-        key: tuple[int, str, int] = (0, "", 0),
+        seed: int = 0,
+        identity: Callable[[], str] = str,
+        repeat: int = 0,
         oracle: Callable[[int, Measure], Tensor] | None = None,
         amount: float = 0,
         notes: dict[Any, Any] | None = None,
         layers: Sequence[int] = (),
     ) -> None:
         prompt = trace.prompt
-        self.trace, self.layer, self.encoded, self.key, self.oracle = trace, layer, encoded, key, oracle
+        self.trace, self.layer, self.encoded, self.oracle = trace, layer, encoded, oracle
         self.project = project
         self.depth, self.leaving = trace.language_model.depth, layer
-        _, self.question_id, self.repeat = key
+        self.seed, self.identity, self.repeat = seed, identity, repeat
         self.amount, self.present, self.grid = amount, trace.visual[layer], encoded.grid
         self.count, self.visual_start = len(self.present), prompt.start
         self.text_count = prompt.suffix - prompt.forced
@@ -143,7 +145,7 @@ class TraceView(View):
         return torch.stack([present // columns, present % columns], dim=1)
 
     def generator(self, keep: int) -> torch.Generator:
-        return torch.Generator().manual_seed(seed_of(*self.key, self.leaving, keep))
+        return torch.Generator().manual_seed(seed_of(self.seed, self.question_id, self.repeat, self.leaving, keep))
 
     def _cached(self, name: str) -> Tensor:
         """A part of the encoded image, moved to the device once."""

@@ -19,7 +19,7 @@ from infohorizon.models.base import VisionLanguageModel
 STAGES = ("answers", "downsample", "information", "removals", "sweep", "schedules")
 TOLERANCE = 1e-4  # of any row, in probability
 # In 16 bit a single row may be far off and a near tie may be answered otherwise, but the mean over rows is small
-# (docs/engine.md: 0.005 in bfloat16), and after a removal in the wrong place it is not.
+# (docs/engine.md: bfloat16 is 0.005 off float32, rms). A fault that moves the mean by less than this is not seen.
 MEAN_TOLERANCE = {torch.float16: 0.02, torch.bfloat16: 0.05}
 
 

@@ -79,7 +79,7 @@ def check_image_token(model: VisionLanguageModel) -> None:
     ids = model.ids_of(text)
     if (found := ids.count(model.image_token_id)) == 1:
         if ids[-1] == model.image_token_id:
-            raise UserError(f"its prompt {text[:80]!r} ends with the image: put the question behind it")
+            raise UserError(f"its prompt ends with the image (…{text[-40:]!r}): put the question after it")
         return
     if text.count(token) == 1:
         raise UserError(f"its tokenizer splits {token} into several tokens: register it as a special token")

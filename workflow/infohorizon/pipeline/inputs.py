@@ -73,7 +73,7 @@ def naming(benchmark: str, compute: Compute, rows: Mapping[str, Mapping[str, Any
             place = f"image {item}" if rows is None else f"question {item}, image {rows[item]['image_id']}"
             foreseen = isinstance(error, UserError)
             reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
-            kind = UserError if foreseen and not isinstance(error, PassingError) else PassingError
+            kind = PassingError if not foreseen or isinstance(error, PassingError) else UserError
             raise kind(f"{benchmark}, {place}: {reason}") from error
 
     return named

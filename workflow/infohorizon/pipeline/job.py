@@ -110,12 +110,13 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
 
 
 def _forget_parts(job: Job) -> None:
-    """Remove the parts of a table that fewer `shards` no longer have, so that nobody who reads a whole folder counts
-    questions twice. Their rows are in `.cells`."""
+    """Remove a table's parts that are left from a larger `shards`, so that reading the whole folder counts no question
+    twice. Their rows are in `.cells`."""
     for first in map(Path, job.output):
         if first.name == "part-0.arrow":
             for part in first.parent.glob("part-*.arrow"):
-                if int(part.stem.removeprefix("part-")) >= job.config["shards"]:
+                number = part.stem.removeprefix("part-")
+                if number.isdigit() and int(number) >= job.config["shards"]:
                     part.unlink(missing_ok=True)
 
 

@@ -1,6 +1,6 @@
 """One call of generate on its way through the decoder: what has left at each layer, and what the layers are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from hashlib import blake2b
 from time import perf_counter
@@ -139,8 +139,8 @@ class Call:
             seen[below] = Seen(self._entering[below], known, self.cache.kept_keys[below])
         embeddings = self._embeddings[number, self.layouts[0].padding(number) :]
         run = RowRun(plan.twin, number, seen, embeddings, self.layouts[0].rows[number], image.grid)
-        keep = plan.schedule.stages[stage].keep
-        view = RowView(run, layer, image, plan, keep, partial(self._identity, number))
+        keep, identity = plan.schedule.stages[stage].keep, partial(self._identity, number)
+        view = TraceView(run, layer, cast(Encoded, image), plan.twin.projected, plan.seed, identity, amount=keep)
         return settled([choose(plan.strategies[stage], view, count)])[0]
 
     def _forget(self, layer: int) -> None:
@@ -177,27 +177,6 @@ class Call:
         if states.is_cuda:
             torch.cuda.synchronize(states.device)
         return perf_counter()
-
-
-class RowView(TraceView):
-    """What a strategy sees of a row.
-
-    What seeds draws is found when a strategy draws, not before: to digest an image can take as long as the prefill.
-    """
-
-    def __init__(
-        self, run: RowRun, layer: int, image: Image, plan: Plan, keep: int | float, identity: Callable[[], str]
-    ) -> None:
-        super().__init__(run, layer, cast(Encoded, image), plan.twin.projected, amount=keep)
-        self._seed, self._identity = plan.seed, identity
-        del self.question_id, self.key  # so that __getattr__ is asked for them
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "question_id":
-            return self._identity()
-        if name == "key":
-            return self._seed, self.question_id, self.repeat
-        raise AttributeError(name)
 
 
 def prompts_of(inputs: dict[str, Any], image_token_id: int) -> Layout:

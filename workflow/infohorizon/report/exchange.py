@@ -45,7 +45,8 @@ def _by_group(paths: Sequence[str], stage: str) -> Iterator[pl.DataFrame]:
 
     They come in the order of their names. For each of them all parts are read again, one at a time.
     """
-    columns, group = [name for name in tables.TABLES[stage].columns if name != "kept"], tables.TABLES[stage].group
+    columns = [name for name in tables.TABLES[stage].columns if name != "kept"]
+    group = tables.TABLES[stage].group
     if group is None:
         yield tables.read(paths, stage, columns)
         return

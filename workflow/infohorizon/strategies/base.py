@@ -32,6 +32,7 @@ class View:
         visual_start: tokens before the image, i.e. absolute position of visual token 0 in the sequence.
         grid: rows and columns of the image's visual tokens.
         present: (N,) indices of the tokens in that grid; 0 … N−1 unless an earlier stage removed some.
+        identity: gives question_id.
         question_id, amount, repeat: the cell: amount is keep as configured (a count or a fraction).
         notes: what strategies remember of this question for its other layers and keeps; larger keeps are asked first.
             Keys begin with the strategy's name and hold whatever else the remembered value depends on.
@@ -45,10 +46,15 @@ class View:
     visual_start: int
     grid: tuple[int, int]
     present: Tensor
-    question_id: str
+    identity: Callable[[], str]
     amount: float
     repeat: int
     layers: Sequence[int] = ()
+
+    @cached_property
+    def question_id(self) -> str:
+        """Found when a strategy draws by it, not before: to digest an image can take as long as the prefill."""
+        return self.identity()
 
     @cached_property
     def notes(self) -> dict[Any, Any]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from infohorizon.strategies.base import Selection, Strategy, View, top
+from infohorizon.units import share_of
 
 
 class VisionZip(Strategy):
@@ -57,7 +58,7 @@ class VisionZip(Strategy):
         Returns: indices of the tokens that stay; and where some are targets, indices of these and of the others, and
             which of the others each target takes up, (targets, others). All ascending.
         """
-        contextual = int(keep * self.contextual + 0.5)
+        contextual = share_of(self.contextual, keep)
         kept = torch.zeros(view.count, dtype=torch.bool)
         kept[top(view.on_cpu("saliency"), keep - contextual)] = True
         parts: tuple[Tensor, ...] = ()

@@ -17,6 +17,7 @@ from infohorizon.study.configuration import (
     RENDERED,
     Config,
     all_strategies,
+    compared_strategies,
     depth_of,
     own_strategies,
     recommendable,
@@ -49,8 +50,7 @@ def check(config: Config) -> None:
     for model in config["run"]["models"]:
         for benchmark in config["run"]["benchmarks"]:
             protocol_of(config, model, benchmark)
-    compared = [name for schedule in config["recommend"]["schedules"] for name in strategies_of(config, schedule)]
-    for name in dict.fromkeys([*all_strategies(config), *compared]):
+    for name in dict.fromkeys([*all_strategies(config), *compared_strategies(config)]):
         if name in config["strategies"] or name == KEPT:
             _own_strategy(name, config)
     _positions(config["information"])
@@ -110,10 +110,12 @@ def _names(config: Config) -> None:
 
 
 def _clashes(config: Config) -> None:
-    """No name by which the files of two benchmarks, or a pruned and an unpruned run, could not be told apart."""
+    """Refuse names by which the files of two benchmarks, or a pruned and an unpruned run, could not be told apart."""
     for name, suffix in product(config["benchmarks"], SUFFIXES):
         if (taken := f"{name}{suffix}") in config["benchmarks"]:
-            raise UserError(f"benchmarks.{taken}: files of {name} are called so too; give it a name without {suffix}.")
+            raise UserError(
+                f"benchmarks.{taken}: files of {name} have the same names; choose one that does not end in {suffix}."
+            )
     for key, name in product(("schedules", "strategies"), UNPRUNED):
         if name in config[key]:
             raise UserError(f"{key}.{name}: {name} is a condition of the answers; choose another name.")
@@ -127,7 +129,7 @@ def _benchmark(key: str, settings: Config) -> None:
         _known(f"{key}.task", task, RENDERED)
     if options := settings.get("options"):
         benchmarks.create(task, options)
-    if source != "rendered" and is_local(source) and not Path(source).expanduser().exists():
+    if source != "rendered" and is_local(source) and not Path(source).exists():
         raise UserError(f"{key}.source: {source} does not exist; give a folder, a file or a hub id.")
 
 

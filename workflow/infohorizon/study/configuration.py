@@ -108,6 +108,11 @@ def all_strategies(config: Config) -> list[str]:
     return list(dict.fromkeys([*config["sweep"]["strategies"], *scheduled]))
 
 
+def compared_strategies(config: Config) -> list[str]:
+    """Names of the strategies of the schedules that `recommend` compares with."""
+    return [name for schedule in config["recommend"]["schedules"] for name in strategies_of(config, schedule)]
+
+
 def own_strategies(config: Config, model: str, benchmark: str) -> dict[str, Any]:
     """`strategies:` as it holds for one model on one benchmark: their names occur in the paths of kept sets."""
     own = config["strategies"]
@@ -116,9 +121,9 @@ def own_strategies(config: Config, model: str, benchmark: str) -> dict[str, Any]
 
 def kept_files(config: Config, model: str, benchmark: str) -> dict[str, str]:
     """Strategy that runs and reads kept sets → its file, for one model on one benchmark."""
-    found = {}
+    found, used = {}, {*all_strategies(config), *compared_strategies(config)}
     for name, entry in config.get("strategies", {}).items():
-        if isinstance(entry, Mapping) and entry["strategy"] == KEPT and name in all_strategies(config):
+        if isinstance(entry, Mapping) and entry["strategy"] == KEPT and name in used:
             file = _expanded(str(entry.get("file", "")))
             found[name] = file.replace("{model}", model).replace("{benchmark}", benchmark)
     return found
@@ -148,8 +153,7 @@ def recommendable(config: Config) -> list[str]:
 
 def tried_strategies(config: Config) -> list[str]:
     """Names of all strategies that `recommend` may run: its search's, the configured schedules', and random."""
-    configured = [name for schedule in config["recommend"]["schedules"] for name in strategies_of(config, schedule)]
-    return sorted({"random", *recommendable(config), *configured})
+    return sorted({"random", *recommendable(config), *compared_strategies(config)})
 
 
 def stages_of(config: Config, schedule: str, depth: int) -> list[list[Any]]:

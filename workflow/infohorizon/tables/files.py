@@ -95,10 +95,15 @@ def read_arrow(path: str | Path, name: str, columns: Sequence[str] | None = None
 
 def _widened(table: pa.Table, name: str) -> pa.Table:
     """The table with lists as this version makes them: earlier ones wrote some with offsets of 32 bits."""
-    columns = TABLES[name].columns
-    wide = {name for name, column in columns.items() if column.type == large(column.type)}
-    fields = [field.with_type(large(field.type)) if field.name in wide else field for field in table.schema]
+    fields = [
+        field if _admits(TABLES[name].columns[field.name], field.type) else field.with_type(large(field.type))
+        for field in table.schema
+    ]
     return table.cast(pa.schema(fields, table.schema.metadata))
+
+
+def _admits(column: Column, kind: pa.DataType) -> bool:
+    return kind in (column.type, *column.also)
 
 
 def read(paths: str | Path | Iterable[str | Path], name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -136,7 +141,7 @@ def _check_columns(schema: pa.Schema, name: str, path: Path) -> None:
         )
     for field in schema:
         column = expected[field.name]
-        if field.type not in (column.type, *column.also):
+        if not (_admits(column, field.type) or _admits(column, large(field.type))):
             raise UserError(
                 f"{path}: column '{field.name}' has type {field.type}, expected {column.type}; "
                 "delete it and run snakemake again."

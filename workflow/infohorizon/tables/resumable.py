@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,11 @@ def _assembled(cells: Cells, tables: Sequence[pa.Table]) -> pa.Table:
         raise UserError(f"table '{cells.table}': no row was computed for {lost}.")
     if not placed.height:
         return from_rows(cells.table, [])
-    used = placed["table"].unique(maintain_order=True)
+    used = placed["table"].unique(maintain_order=True).to_list()
+    starts = dict(zip(used, accumulate((tables[number].num_rows for number in used), initial=0), strict=False))
     joined = pa.concat_tables([tables[number] for number in used])
-    before = pl.DataFrame({"table": used, "before": [0, *(tables[number].num_rows for number in used[:-1])]})
-    offsets = before.with_columns(pl.col("before").cum_sum())
-    rows = placed.join(offsets, on="table", maintain_order="left").select(pl.col("row") + pl.col("before")).to_series()
-    if rows.equals(pl.Series(range(joined.num_rows), dtype=pl.Int64)):  # taking rows copies them several times
+    rows = placed["row"].cast(pl.Int64) + placed["table"].replace_strict(starts, return_dtype=pl.Int64)
+    if rows.equals(pl.int_range(joined.num_rows, eager=True)):  # taking rows copies them several times
         return joined
     return joined.take(rows.to_arrow())
 

@@ -12,12 +12,6 @@ def large(kind: pa.DataType) -> pa.DataType:
     return pa.large_list(large(kind.value_type)) if listed else kind
 
 
-# The second half of each is what earlier versions wrote.
-F16_OR_F32 = tuple(form(kind) for form in (pa.large_list, pa.list_) for kind in (pa.float32(), pa.float16()))
-INDICES = (pa.large_list(pa.int32()), pa.list_(pa.int32()))
-INDICES_OF_STAGES = tuple(form(form(pa.int32())) for form in (pa.large_list, pa.list_))
-
-
 @dataclass(frozen=True)
 class Column:
     """A column: its Arrow type (the first of several admitted ones) and what a value means."""
@@ -100,10 +94,10 @@ TABLES: dict[str, Table] = {
             ),
             "feature_width": Column(pa.int32(), "values per visual token in `features`"),
             "features": Column(
-                F16_OR_F32[0],
+                pa.large_list(pa.float32()),
                 "what the projector takes (LLaVA, InternVL) or the mergers give (Qwen), tokens × feature_width, "
                 "row-major; float16 unless the model runs in float32",
-                F16_OR_F32[1:],
+                (pa.large_list(pa.float16()),),
             ),
             "saliency": Column(
                 pa.list_(pa.float32()),
@@ -119,7 +113,9 @@ TABLES: dict[str, Table] = {
             "middle_received": Column(pa.list_(pa.float32()), "the same of a layer in the middle"),
             "key_width": Column(pa.int32(), "values per visual token in `keys`"),
             "keys": Column(
-                F16_OR_F32[0], "vision tower's keys, mean over heads, tokens × key_width, row-major", F16_OR_F32[1:]
+                pa.large_list(pa.float32()),
+                "vision tower's keys, mean over heads, tokens × key_width, row-major",
+                (pa.large_list(pa.float16()),),
             ),
         },
         key=("image_id",),
@@ -238,7 +234,7 @@ TABLES: dict[str, Table] = {
             "layer": _layer,
             "keep": Column(pa.float64(), "configured keep: a count, or a fraction below 1; 0 for drop-all"),
             "repeat": _repeat,
-            "kept": Column(INDICES[0], "indices that stayed, in reading order; null where switched off", INDICES[1:]),
+            "kept": Column(pa.large_list(pa.int32()), "indices that stayed, in reading order; null where switched off"),
             "tokens": Column(pa.int32(), "visual tokens really kept"),
             "answer": _answer,
             "score": _score,
@@ -256,9 +252,8 @@ TABLES: dict[str, Table] = {
             "repeat": _repeat,
             "mean_tokens": Column(pa.float64(), "mean visual tokens over all decoder layers, as really kept"),
             "kept": Column(
-                INDICES_OF_STAGES[0],
+                large(pa.list_(pa.list_(pa.int32()))),
                 "per stage, indices that stayed, in reading order; null where switched off",
-                INDICES_OF_STAGES[1:],
             ),
             "answer": _answer,
             "score": _score,
