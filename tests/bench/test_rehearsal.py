@@ -83,10 +83,13 @@ def test_what_a_job_took_is_read_from_its_log_and_benchmark_file(tmp_path):
     timing, log = tmp_path / "timings" / place / "0.tsv", tmp_path / "logs" / place / "0.log"
     timing.parent.mkdir(parents=True)
     timing.write_text("s\tmax_rss\n31.5\t900\n")
-    empty = dict.fromkeys(("input", "output", "params", "config", "wildcards", "threads"))
+    empty = dict.fromkeys(("input", "params", "config", "wildcards", "threads"))
     before = logging.root.handlers[:]
     try:
-        run(lambda _: job.log.info("some-model on vm, cpu, bfloat16"), SimpleNamespace(**empty, rule="x", log=[log]))
+        run(
+            lambda _: job.log.info("some-model on vm, cpu, bfloat16"),
+            SimpleNamespace(**empty, output=[], rule="x", log=[log]),
+        )
     finally:
         logging.root.handlers[:] = before
     took = rehearsal.taken(tmp_path, "sweep_strategies", "some-model")
