@@ -140,6 +140,8 @@ def test_a_collapse_predicts_a_horizon_that_is_reached() -> None:
         rows = planted({pair: horizon}, "information")
         decided, cases = judged(rows, "one-pass-predicts", collapses={pair: collapse})
         assert (decided, len(cases)) == (outcome, 1)
+    whole = next(row for row in findings_rows(rows, collapses={pair: None}) if row["claim"] == "one-pass-predicts")
+    assert whole["evidence"] == "Of 1 cases 1 is not measurable."  # and nothing of what chance would refute
 
 
 def test_decisions() -> None:

@@ -179,5 +179,9 @@ def _counts(decisions: Sequence[str], tested: int, level: float) -> str:
         return "This study has no case of it."
     number = {name: decisions.count(name) for name in SEVERAL}
     counts = [f"{count} {(ONE if count == 1 else SEVERAL)[name]}" for name, count in number.items() if count]
-    chance = f"without a correction, chance alone would refute about {tested * level:.1f} of the {tested} tested"
-    return f"Of {len(decisions)} cases {', '.join(counts)}; {chance}."
+    found = f"Of {len(decisions)} cases {', '.join(counts)}"
+    if not tested:
+        return f"{found}."
+    return (
+        f"{found}; without a correction, chance alone would refute about {tested * level:.1f} of the {tested} tested."
+    )
