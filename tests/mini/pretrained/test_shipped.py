@@ -57,6 +57,7 @@ def test_a_sample_scores_what_the_card_says(loaded: Loaded, task: str, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # minutes in float32 on a processor without AVX-512
 @pytest.mark.parametrize("task", TASKS)
 def test_the_whole_test_split_scores_what_the_card_says(loaded: Loaded, task: str, tmp_path: Path) -> None:
     render(task, "test", tmp_path)
