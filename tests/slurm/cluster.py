@@ -37,7 +37,7 @@ MpiDefault=none
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 ReturnToService=2
 SlurmdTimeout=10
-MinJobAge=300
+MinJobAge=7200
 GresTypes=gpu
 {nodes}
 PreemptType=preempt/partition_prio
