@@ -15,6 +15,14 @@ from infohorizon.pipeline.inputs import naming
 from infohorizon.pipeline.job import run
 
 
+@pytest.fixture(autouse=True)
+def root_handlers():
+    """A job takes the root logger's handlers, which are pytest's, for its own."""
+    before = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = before
+
+
 def failing(error):
     def compute(item, missing):
         raise error
@@ -56,12 +64,8 @@ def attempt(main, folder, number=1):
     empty = dict.fromkeys(("input", "output", "params", "config", "wildcards", "threads"))
     resources = SimpleNamespace(attempt=number) if number > 1 else SimpleNamespace()
     snakemake = SimpleNamespace(**empty, rule="answers", log=[str(folder / "log")], resources=resources)
-    before = logging.root.handlers[:]
-    try:
-        with pytest.raises(SystemExit) as caught:
-            run(main, snakemake)
-    finally:
-        logging.root.handlers[:] = before
+    with pytest.raises(SystemExit) as caught:
+        run(main, snakemake)
     return str(caught.value)
 
 

@@ -48,7 +48,7 @@ def test_whole(study: Study) -> None:
     ],
 )
 def test_an_oracle_is_no_strategy(study: Study, tmp_path: Path, oracles: list[str], counted: str) -> None:
-    """Which ones are is recorded in the horizon table: divprune stands for an oracle with options."""
+    """The horizon table records which strategies are oracles; here divprune stands for one with options."""
     for path in (study.horizon, study.comparison, study.findings, study.metrics):
         shutil.copy(path, tmp_path)
     metadata = {"configuration": {"settings": {"oracles": oracles}}}

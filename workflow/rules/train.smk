@@ -164,6 +164,7 @@ rule train_control:
         runtime=480,
     params:
         recipe=lambda wildcards: recipe.control_part(RECIPE, wildcards.control),
+        shipped=lambda wildcards, input: content([input.adapter, input.config]),
         code=code("train_control"),
     message:
         "Training {wildcards.control}"

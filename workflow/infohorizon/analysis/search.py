@@ -116,7 +116,7 @@ def one_stage(layer: int, name: str, prices: Prices, budget: float) -> Planned |
 
 
 def predicted(stages: Planned, curves: Curves) -> float:
-    """Sum of the stages' losses; NaN where the sweep says nothing about one of them."""
+    """Sum of the stages' losses; NaN if the sweep has no loss for one of them."""
     return sum(curves.at(name, layer, tokens) for layer, name, tokens in stages)
 
 

@@ -112,7 +112,7 @@ class TextRows(Rows):
 
 
 class _Label(NamedTuple):
-    """A column of class labels, or of lists of them."""
+    """A column that holds class labels, or lists of class labels."""
 
     feature: ClassLabel
     listed: bool

@@ -75,7 +75,7 @@ class Batch:
                 self._halve(part.stop - part.start, tokens)
 
     def halves(self, rows: int, tokens: int, call: Callable[[slice], None]) -> None:
-        """Call for all rows at once, or as many as are configured; where memory runs out for halves of them.
+        """Call for all rows at once, or for as many as are configured, and again for half as many if memory runs out.
 
         The budget stays what it is: rows of one new token each hold what their caches hold.
 

@@ -97,7 +97,7 @@ def build(files: Files, study: Study) -> str:
     comparison = tables.read(files.comparison, "comparison")
     metrics = tables.read(files.metrics, "metrics")
     provenance = rows.provenance(_stages(files))
-    known = oracles(study.settings.get("strategies", {}))
+    readers = oracles(study.settings.get("strategies", {}))
     sources = examples.Sources(questions, files.images, files.information, files.vision, study.window)
     shown = explorer(_sampled(sources, study, information, files.sweep), answers, files.sweep)
     script = (HERE / "explorer.js").read_text(encoding="utf-8")
@@ -107,12 +107,12 @@ def build(files: Files, study: Study) -> str:
         questions=questions.height,
         findings=verdicts.verdicts(tables.read(files.findings, "findings")),
         facts=runs.facts(study.folder, study.models, study.tasks, study.commit),
-        cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers, known),
+        cards=opening.cards((study.models, study.benchmarks), horizon, metrics, information, answers, readers),
         **_scope(study, provenance),
         figures=[_figure(*paths) for paths in zip(files.svg, files.png, files.captions, strict=True)],
         metrics=rows.metrics(metrics),
         relative=rows.relative(metrics),
-        best=rows.best_strategies(metrics, known),
+        best=rows.best_strategies(metrics, readers),
         downsampled=rows.downsampled(metrics),
         downsampled_heads=rows.DOWNSAMPLED,
         swept=rows.strategies_over_layers(metrics),

@@ -8,6 +8,7 @@ import polars as pl
 
 from infohorizon.analysis.recommendation import LOSSES, UNITS
 from infohorizon.analysis.trials import DOWNSAMPLE, ROLES
+from infohorizon.report.rows import percent
 
 HEADS = ["", "schedule", "visual tokens", "search", "held-out", "held-out, more than the recommended one"]
 
@@ -15,7 +16,7 @@ HEADS = ["", "schedule", "visual tokens", "search", "held-out", "held-out, more 
 def in_words(stages: Sequence[Sequence[Any]]) -> str:
     """Stages [layer, strategy, keep] as a sentence's part."""
     parts = [
-        f"{strategy} keeps {100 * keep:.4g}% of the visual tokens from layer {layer} on"
+        f"{strategy} keeps {percent(keep)} of the visual tokens from layer {layer} on"
         if keep
         else f"none is left from layer {layer} on"
         for layer, strategy, keep in stages

@@ -29,8 +29,9 @@ def facts(
         tasks: benchmark → task, of the study's benchmarks; the folder may hold timings of others.
         commit: of the workflow that made the page; may be empty.
     """
+    own = [("Commit of the workflow", commit)] * bool(commit)
     if not folder:
-        return [("Commit of the workflow", commit)] * bool(commit)
+        return own
     found = []
     spans = [span for file in _of_jobs(Path(folder) / "timings", "tsv", models, tasks) for span in _span(file)]
     if spans:
@@ -39,7 +40,7 @@ def facts(
         found.append(("Computing time", _duration(sum((end - start for start, end in spans), timedelta()), len(spans))))
     if devices := _devices(_of_jobs(Path(folder) / "logs", "log", models, tasks), models):
         found.append(("Device", "; ".join(f"{model}: {' and '.join(names)}" for model, names in devices.items())))
-    return found + [("Commit of the workflow", commit)] * bool(commit)
+    return found + own
 
 
 def commit() -> str:
